@@ -1,0 +1,76 @@
+// A virtual CPU as the boards see it: created for a guest architecture, run in bounded slices,
+// told about interrupts. How it executes (evaluator, interpreter, translated code) is behind this.
+#ifndef BERTH_EXEC_CPU_H
+#define BERTH_EXEC_CPU_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/types.h"
+#include "mem/bus.h"
+
+struct cpu;
+struct guest_arch; // guest/guest.h; `extern const struct guest_arch guest_riscv64;`
+
+enum exec_engine { ENGINE_INTERP, ENGINE_EVAL };
+
+// What the CPU asks of its board. All callbacks are called from cpu_run.
+struct cpu_board {
+    void *arg;
+    u64 (*time_ns)(void *arg); // guest's monotonic time (rdtime, timers)
+    // Firmware console (SBI DBCN and legacy putchar). getchar: -1 when there is no input.
+    void (*console_write)(void *arg, const u8 *p, size_t n);
+    int (*console_read)(void *arg);
+    // SBI SRST and the like: the guest wants to stop. 0 = power off, 1 = reboot; failed: guest's word.
+    void (*shutdown)(void *arg, int type, bool failed);
+};
+
+struct cpu_settings {
+    enum exec_engine engine;
+    unsigned max_block_insns; // 0: the default; 1 is the torture build's value
+    unsigned tlb_bits;        // log2 of entries a TLB; 0: the default; 2 is the torture build's value
+    bool icount_time;         // guest time = instructions retired, for reproducible runs
+    const struct log *log;
+};
+
+enum cpu_stop {
+    CPU_STOP_BUDGET,   // the instruction budget is used up
+    CPU_STOP_IDLE,     // waiting for an interrupt (WFI)
+    CPU_STOP_REQUEST,  // cpu_request_stop was called (shutdown, a device wants the event loop)
+    CPU_STOP_HALTED,   // stopped for good (SBI HSM stop, or a fault that cannot be delivered)
+};
+
+// `bus` and `log` are borrowed. One CPU a VM for now; hart id 0.
+struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus, const struct cpu_board *board,
+                       const struct cpu_settings *settings, struct err *err);
+void cpu_destroy(struct cpu *c);
+
+// Architectural reset, then pc and the two boot arguments (riscv64: S mode, a0 = hart id, a1 = dtb).
+void cpu_boot(struct cpu *c, gva pc, u64 arg0, u64 arg1);
+
+// Runs about `max_insns` guest instructions. Returns early as enum cpu_stop says. When idle, the
+// caller sleeps until cpu_next_timer() or an event and calls again.
+enum cpu_stop cpu_run(struct cpu *c, u64 max_insns);
+
+// Level of an interrupt input (riscv64: line 9 = SEIP). Cheap; may be called from MMIO handlers.
+void cpu_set_irq(struct cpu *c, unsigned line, bool level);
+
+// The time (board's time_ns) of the next timer interrupt, ~0 when none is armed.
+u64 cpu_next_timer(struct cpu *c);
+
+// True when an enabled interrupt is pending, i.e. cpu_run would not return IDLE at once.
+bool cpu_has_work(struct cpu *c);
+
+// Makes cpu_run return soon with CPU_STOP_REQUEST. From callbacks inside cpu_run.
+void cpu_request_stop(struct cpu *c);
+
+u64 cpu_icount(const struct cpu *c); // guest instructions retired since creation
+
+struct cpu_stats {
+    u64 insns, blocks_decoded, uops, tlb_misses, code_invalidations, traps;
+};
+void cpu_get_stats(const struct cpu *c, struct cpu_stats *out);
+
+// One line of registers for logs and lock-step comparison; returns the length written.
+size_t cpu_describe(struct cpu *c, char *buf, size_t cap);
+
+#endif
