@@ -58,6 +58,16 @@ int oci_pull_next(struct oci_pull *p, struct oci_request *req, struct err *err);
 int oci_pull_feed(struct oci_pull *p, const u8 *data, size_t n, struct err *err);
 int oci_pull_end(struct oci_pull *p, struct err *err);
 
+// What the manifest says, known as soon as oci_pull_next asks for the first layer (or returned 0); a
+// host that keeps unpacked trees looks the manifest's digest up then. Valid as long as the pull.
+struct oci_layer_info {
+    const char *digest, *diff_id, *media_type;
+    u64 size;
+};
+const char *oci_pull_manifest_digest(const struct oci_pull *p); // "sha256:..."; NULL: not yet known
+const struct oci_layer_info *oci_pull_layers(const struct oci_pull *p, unsigned *n);
+const struct oci_config *oci_pull_config(const struct oci_pull *p);
+
 // After oci_pull_next returned 0: the caller owns both (oci_config_free, imgtree_destroy).
 struct oci_config *oci_pull_take_config(struct oci_pull *p);
 struct imgtree *oci_pull_take_tree(struct oci_pull *p);
