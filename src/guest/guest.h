@@ -1,0 +1,110 @@
+// What a guest architecture provides to the engines, and what the engines provide to its helpers.
+#ifndef BERTH_GUEST_GUEST_H
+#define BERTH_GUEST_GUEST_H
+
+#include "base/types.h"
+#include "exec/cpu.h"
+#include "ir/ir.h"
+#include "ir/value.h"
+#include "mem/bus.h"
+
+enum { GUEST_TEMPS = 48, GUEST_VTEMPS = 16 };
+
+// Head of every architecture's state, which follows in the same allocation. Cells that IR touches are
+// u64 (or v128) and addressed by byte offset from here. 16-byte aligned.
+struct guest_state {
+    u64 zero;                 // always 0
+    u64 pc;                   // current outside of blocks and for helpers that ask (HELPER_PC)
+    u64 tmp[GUEST_TEMPS];     // scratch cells of the engines
+    v128 vtmp[GUEST_VTEMPS];
+    // The rest is not touched by IR.
+    u64 icount;        // instructions retired before the current block
+    u32 insn_index;    // instructions of the current block done before this one (HELPER_PC)
+    bool exc;          // a helper raised an exception: state.pc is the handler's; the engine clears it
+    bool stop;         // leave the run loop (cpu_request_stop, idle, halt); checked at block ends
+    bool idle;         // WFI: set by a helper, cleared by the engine
+    bool halted;
+    struct cpu *cpu;
+    struct bus *bus;
+    const struct cpu_board *board;
+    const struct log *log;
+};
+
+typedef u64 (*guest_helper_fn)(struct guest_state *s, u64 a, u64 b, u64 c, u64 imm);
+
+struct guest_helper {
+    const char *name;
+    guest_helper_fn fn;
+    u8 effects; // HELPER_*
+};
+
+enum guest_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+struct guest_translation {
+    gpa pa; // of the address itself
+    // What the TLB may cache for the whole 4 KiB page under the current context. write is false when a
+    // first write must come back here (dirty bit).
+    bool read, write, exec;
+};
+
+enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
+
+struct guest_arch {
+    const char *name; // "riscv64"
+    u32 state_size;   // sizeof the architecture's state, head included
+    unsigned max_insn; // longest instruction in bytes
+    const struct guest_helper *helpers;
+    unsigned nhelpers;
+
+    void (*reset)(struct guest_state *s);
+    void (*boot)(struct guest_state *s, gva pc, u64 arg0, u64 arg1);
+
+    // Appends the meaning of the instruction at `code` (`avail` bytes readable), which lies at pcrel
+    // `rel`. Returns its length or LIFT_SHORT (nothing emitted). Calls ir_insn_start first. Ends the
+    // block (ir_jump, ...) when the instruction does. An instruction it does not know raises the guest's
+    // illegal-instruction exception. Must not depend on anything but the bytes and `mode`.
+    unsigned (*lift)(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
+    // What lifted code depends on besides its bytes: a small number (0..3) from the state.
+    u32 (*code_mode)(const struct guest_state *s);
+    // What cached translations depend on: equal keys, equal translations (until a flush).
+    u64 (*tlb_key)(const struct guest_state *s);
+
+    // Walks the page tables (setting accessed and dirty bits). False: the access is not allowed and
+    // *cause says which exception it is; nothing was raised.
+    bool (*translate)(struct guest_state *s, gva va, enum guest_access access,
+                      struct guest_translation *out, u64 *cause);
+    // The exception for a physical address where there is nothing.
+    u64 (*bus_fault)(enum guest_access access);
+    // Raises an exception at state.pc: afterwards state.pc is the handler's.
+    void (*raise)(struct guest_state *s, u64 cause, u64 tval);
+
+    // Takes the most urgent enabled pending interrupt, if any: true when pc changed.
+    bool (*take_interrupt)(struct guest_state *s);
+    // An interrupt that ends WFI is pending (updates timers from board time).
+    bool (*interrupt_pending)(struct guest_state *s);
+    void (*set_irq)(struct guest_state *s, unsigned line, bool level);
+    u64 (*next_timer)(const struct guest_state *s); // board time, ~0 none
+
+    size_t (*describe)(const struct guest_state *s, char *buf, size_t cap);
+    // One instruction as text for dumps; returns its length, 0 when too short.
+    unsigned (*disassemble)(const u8 *code, unsigned avail, gva pc, char *buf, size_t cap);
+};
+
+extern const struct guest_arch guest_riscv64;
+
+// ---- services of the engine, for helpers
+// A guest access by a helper. False: an exception was raised (state.exc is set), return at once.
+bool guest_load(struct guest_state *s, gva va, unsigned size, u64 *val);
+bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val);
+// As guest_load, but faults as a write would.
+bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val);
+void guest_raise(struct guest_state *s, u64 cause, u64 tval); // arch raise + state.exc
+// Forget translations: all, those of one address (all keys), or those whose key matches under a mask.
+void guest_tlb_flush(struct guest_state *s);
+void guest_tlb_flush_page(struct guest_state *s, gva va, u64 key, u64 mask);
+void guest_tlb_flush_key(struct guest_state *s, u64 key, u64 mask);
+// The guest executed a barrier for instruction fetch (fence.i). Stores to code are already tracked.
+void guest_code_barrier(struct guest_state *s);
+u64 guest_icount(const struct guest_state *s); // exact inside helpers with HELPER_PC
+
+#endif

@@ -1,0 +1,91 @@
+// The C side of IR values: vector types and the total forms of operations C leaves undefined.
+#ifndef BERTH_IR_VALUE_H
+#define BERTH_IR_VALUE_H
+
+#include <string.h>
+
+#include "base/types.h"
+
+typedef u64 v128 __attribute__((vector_size(16)));
+typedef u8 v16u8 __attribute__((vector_size(16)));
+typedef u16 v8u16 __attribute__((vector_size(16)));
+typedef u32 v4u32 __attribute__((vector_size(16)));
+typedef i8 v16i8 __attribute__((vector_size(16)));
+typedef i16 v8i16 __attribute__((vector_size(16)));
+typedef i32 v4i32 __attribute__((vector_size(16)));
+
+static inline u64 ir_mulhu64(u64 a, u64 b) { return (u64)((unsigned __int128)a * b >> 64); }
+static inline u64 ir_mulhs64(u64 a, u64 b) {
+    return (u64)((__int128)(i64)a * (__int128)(i64)b >> 64);
+}
+static inline u64 ir_mulhsu64(u64 a, u64 b) {
+    return ir_mulhu64(a, b) - ((i64)a < 0 ? b : 0);
+}
+static inline u64 ir_divs64(u64 a, u64 b) {
+    if (b == 0) return ~(u64)0;
+    if (b == ~(u64)0) return -a;
+    return (u64)((i64)a / (i64)b);
+}
+static inline u64 ir_rems64(u64 a, u64 b) {
+    if (b == 0) return a;
+    if (b == ~(u64)0) return 0;
+    return (u64)((i64)a % (i64)b);
+}
+static inline u32 ir_divs32(u32 a, u32 b) {
+    if (b == 0) return ~(u32)0;
+    if (b == ~(u32)0) return -a;
+    return (u32)((i32)a / (i32)b);
+}
+static inline u32 ir_rems32(u32 a, u32 b) {
+    if (b == 0) return a;
+    if (b == ~(u32)0) return 0;
+    return (u32)((i32)a % (i32)b);
+}
+static inline u64 ir_orcb64(u64 a) {
+    u64 low = 0x0101010101010101u;
+    u64 any = a | a >> 4;
+    any |= any >> 2;
+    any |= any >> 1;
+    return (any & low) * 0xff;
+}
+static inline double ir_f64_of(u64 v) {
+    double d;
+    memcpy(&d, &v, 8);
+    return d;
+}
+static inline u64 ir_bits_of_f64(double d) {
+    u64 v;
+    memcpy(&v, &d, 8);
+    return v;
+}
+static inline float ir_f32_of(u32 v) {
+    float f;
+    memcpy(&f, &v, 4);
+    return f;
+}
+static inline u32 ir_bits_of_f32(float f) {
+    u32 v;
+    memcpy(&v, &f, 4);
+    return v;
+}
+static inline double ir_nan64(double d) { return d == d ? d : ir_f64_of(0x7ff8000000000000u); }
+static inline float ir_nan32(float f) { return f == f ? f : ir_f32_of(0x7fc00000u); }
+static inline u64 ir_sat_s64(double d) {
+    if (d != d) return 0;
+    if (d >= 9223372036854775808.0) return 0x7fffffffffffffffu;
+    if (d < -9223372036854775808.0) return 0x8000000000000000u;
+    return (u64)(i64)d;
+}
+static inline v128 ir_swizzle(v128 a, v128 b) {
+    v16u8 x = (v16u8)a, i = (v16u8)b, r = {0};
+    for (int k = 0; k < 16; k++) r[k] = i[k] < 16 ? x[i[k]] : 0;
+    return (v128)r;
+}
+static inline u32 ir_mask8(v128 a) {
+    v16u8 x = (v16u8)a;
+    u32 m = 0;
+    for (int k = 0; k < 16; k++) m |= (u32)(x[k] >> 7) << k;
+    return m;
+}
+
+#endif
