@@ -9,8 +9,11 @@ export CACHE
 
 WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Werror
 COMMON := -std=gnu11 -O2 -g $(WARN) -Isrc -Iinclude -ffunction-sections -fdata-sections
+# Goals that run before anything is installed must not need the libraries.
+ifneq ($(filter-out help deps clean demo,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/third-party/native.mk # THIRD_CFLAGS, THIRD_LIBS: written by tools/third-party.sh
 -include $(B)/third-party/wasm.mk   # WTHIRD_CFLAGS, WTHIRD_LIBS
+endif
 CC := gcc
 WCC := clang-22
 WFLAGS := --target=wasm32-wasip1 --no-wasm-opt -std=gnu11 -O2 $(WARN) -Isrc -Iinclude \
@@ -29,10 +32,14 @@ NOBJ := $(patsubst %.c,$(B)/native/%.o,$(LIB_SRC) $(POSIX_SRC))
 WOBJ := $(patsubst %.c,$(B)/wasm/%.o,$(WLIB_SRC) $(WEB_SRC))
 CLIOBJ := $(patsubst %.c,$(B)/native/%.o,$(CLI_SRC))
 
-.PHONY: all help
+.PHONY: all help deps clean
 all: $(B)/berth
-help:
-	@grep -hE '^[a-z][a-z-]*:.*##' Makefile mk/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 16
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | expand -t 16
+deps: ## install the missing Debian packages (root or sudo)
+	tools/deps.sh
+clean: ## remove build/ (the cache in $$CACHE stays)
+	rm -rf $(B)
 
 $(B)/third-party/native.mk: tools/third-party.sh tools/pins.txt
 	tools/third-party.sh native
