@@ -32,7 +32,7 @@ enum container_stream { STREAM_STDOUT = 1, STREAM_STDERR = 2 };
 
 struct container_settings {
     const char *arch;
-    u64 memory; // bytes; 0: 512 MiB
+    u64 memory;                // bytes; 0: 512 MiB
     const u8 *kernel, *initrd; // the guest kernel and the initramfs holding our init
     size_t kernel_len, initrd_len;
     const char *extra_cmdline;      // appended to the kernel's command line; may be NULL
@@ -40,7 +40,7 @@ struct container_settings {
     struct imgtree *tree;           // borrowed for the container's life
     const struct container_volume *volumes;
     unsigned nvolumes;
-    const char *hostname; // NULL: "berth"
+    const char *hostname;             // NULL: "berth"
     struct container_process process; // session 1
     struct cpu_settings cpu;
     const struct log *log;
@@ -48,7 +48,8 @@ struct container_settings {
     // Output of a session. Takes all n bytes; the window stops the guest until
     // container_output_done(session, n) is called for bytes the host has passed on.
     void (*output)(void *arg, unsigned session, enum container_stream, const u8 *p, size_t n);
-    // The session's process ended (exit code, or 128 + signal). Session 1: the machine powers off next.
+    // The session's process ended (exit code, or 128 + signal). Session 1: the machine powers off
+    // next.
     void (*exited)(void *arg, unsigned session, unsigned status);
     // A message for the user (could not start, warnings); session 0: the container as a whole.
     void (*message)(void *arg, unsigned session, const char *text);
