@@ -41,6 +41,7 @@ enum {
     LX_EPROTO = 71,
     LX_EOVERFLOW = 75,
     LX_EILSEQ = 84,
+    LX_EMSGSIZE = 90,
     LX_EOPNOTSUPP = 95,
     LX_ESTALE = 116,
     LX_EDQUOT = 122,
