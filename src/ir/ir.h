@@ -1,10 +1,11 @@
 // The intermediate representation: what a guest instruction means, once, for every engine.
-// docs/ir.md explains the design. A block is a straight line of SSA operations ending in one exit; a
-// region (for compilers) is a set of blocks in which an exit to a member is an edge. State cells
+// docs/ir.md explains the design. A block is a straight line of SSA operations ending in one exit;
+// a region (for compilers) is a set of blocks in which an exit to a member is an edge. State cells
 // (get/set) carry values between blocks and to the outside.
 //
-// Precision rule: sets take effect in order, and an operation that may fault leaves all effects before
-// it done and none after it. So a lifter emits an instruction's faulting operations before its sets.
+// Precision rule: sets take effect in order, and an operation that may fault leaves all effects
+// before it done and none after it. So a lifter emits an instruction's faulting operations before
+// its sets.
 #ifndef BERTH_IR_IR_H
 #define BERTH_IR_IR_H
 
@@ -41,11 +42,11 @@ enum ir_jump_hint { IR_JUMP_PLAIN, IR_JUMP_CALL, IR_JUMP_RETURN };
 
 struct ir_op_info {
     const char *text;
-    u8 result;       // enum ir_type
-    u8 noperands;    // CALL: 0..3, those that are not 0
-    u8 operands[3];  // enum ir_type
+    u8 result;      // enum ir_type
+    u8 noperands;   // CALL: 0..3, those that are not 0
+    u8 operands[3]; // enum ir_type
     u8 effects;
-    u8 mem_bytes;    // loads and stores
+    u8 mem_bytes; // loads and stores
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 
@@ -58,45 +59,46 @@ struct ir_insn {
     u64 imm;
 };
 
-enum { IR_BLOCK_CAP = 2048, IR_BLOCK_ROOM = 256 };
+enum {
+    IR_BLOCK_CAP = 2048,  // operations a block
+    IR_BLOCK_ROOM = 256,  // what one guest instruction may need at most
+    IR_KNOWN_CELLS = 512, // cells below this index take part in forwarding
+};
 
 // What effects helpers have, by index; from the guest's table (guest.h).
 enum {
-    HELPER_FAULTS = 1,  // may raise a guest exception
-    HELPER_PC = 2,      // needs the pc cell and instruction count to be current (implied by FAULTS)
-    HELPER_WRITES = 4,  // may change any state cell
-    HELPER_READS = 8,   // may read any state cell
-    HELPER_MODE = 16,   // may change address space, privilege or code: must be followed by leave
+    HELPER_FAULTS = 1, // may raise a guest exception
+    HELPER_PC = 2,     // needs the pc cell and instruction count to be current (implied by FAULTS)
+    HELPER_WRITES = 4, // may change any state cell
+    HELPER_READS = 8,  // may read any state cell
+    HELPER_MODE = 16,  // may change address space, privilege or code: must be followed by leave
 };
 
 // A block under construction. Reused for one block after another (ir_begin).
 struct ir_block {
     const u8 *helper_effects; // of the guest; HELPER_* by helper index
     unsigned nhelpers;
-    u32 n;         // operations used, the first is a placeholder for ref 0
-    u32 ninsns;    // guest instructions marked
-    bool ended;    // an exit was emitted
-    i32 start;     // pcrel of the first instruction
+    u32 n;      // operations used, the first is a placeholder for ref 0
+    u32 ninsns; // guest instructions marked
+    bool ended; // an exit was emitted
+    i32 start;  // pcrel of the first instruction
     struct ir_insn ops[IR_BLOCK_CAP];
-    // Forwarding of state cells within the block: the value a cell is known to hold.
-    u32 nknown;
-    struct {
-        u32 cell;
-        ir_ref value;
-    } known[64];
+    // Forwarding of state cells within the block: the value a cell is known to hold, by cell / 8.
+    ir_ref known[IR_KNOWN_CELLS];
 };
 
 void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned nhelpers);
 
-// Appends; folds constants and removes identities. The typed wrappers below are made from the table.
+// Appends; folds constants and removes identities. The typed wrappers below are made from the
+// table.
 ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm);
 
 #define IR_BIN(n, t, ty, e)                                                                        \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref x, ir_ref y) {                          \
         return ir_emit(b, IR_##n, x, y, 0, 0, 0);                                                  \
     }
-#define IR_CMP(n, t, ty, e)   IR_BIN(n, t, ty, e)
-#define IR_SHV(n, t, e)       IR_BIN(n, t, V128, e)
+#define IR_CMP(n, t, ty, e) IR_BIN(n, t, ty, e)
+#define IR_SHV(n, t, e)     IR_BIN(n, t, V128, e)
 #define IR_UN(n, t, r, ty, e)                                                                      \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref x) {                                    \
         return ir_emit(b, IR_##n, x, 0, 0, 0, 0);                                                  \
@@ -128,7 +130,7 @@ static inline ir_ref ir_pcrel(struct ir_block *b, i64 rel) {
 static inline ir_ref ir_ldw(struct ir_block *b, enum ir_op op, ir_ref addr, i32 disp) {
     return ir_emit(b, op, addr, 0, 0, 0, (u64)(i64)disp);
 }
-ir_ref ir_get(struct ir_block *b, u32 cell);         // cell: byte offset in the state, multiple of 8
+ir_ref ir_get(struct ir_block *b, u32 cell); // cell: byte offset in the state, multiple of 8
 void ir_set(struct ir_block *b, u32 cell, ir_ref v); // i64
 ir_ref ir_getv(struct ir_block *b, u32 cell);        // multiple of 16
 void ir_setv(struct ir_block *b, u32 cell, ir_ref v);
@@ -144,7 +146,8 @@ void ir_leave(struct ir_block *b);
 bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v);
 enum ir_type ir_type_of(const struct ir_block *b, ir_ref r);
 
-// The checker: operand types, SSA order, one exit at the end, cells aligned. <0 and `err` when wrong.
+// The checker: operand types, SSA order, one exit at the end, cells aligned. <0 and `err` when
+// wrong.
 int ir_verify(const struct ir_block *b, struct err *err);
 
 // Text form, one operation a line: `%5 = add.i64 %3 %4`, `set 40 %5`, `jump -8`. Both directions.

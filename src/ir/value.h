@@ -18,9 +18,7 @@ static inline u64 ir_mulhu64(u64 a, u64 b) { return (u64)((unsigned __int128)a *
 static inline u64 ir_mulhs64(u64 a, u64 b) {
     return (u64)((__int128)(i64)a * (__int128)(i64)b >> 64);
 }
-static inline u64 ir_mulhsu64(u64 a, u64 b) {
-    return ir_mulhu64(a, b) - ((i64)a < 0 ? b : 0);
-}
+static inline u64 ir_mulhsu64(u64 a, u64 b) { return ir_mulhu64(a, b) - ((i64)a < 0 ? b : 0); }
 static inline u64 ir_divs64(u64 a, u64 b) {
     if (b == 0) return ~(u64)0;
     if (b == ~(u64)0) return -a;

@@ -1,0 +1,217 @@
+// Building a block: appends operations, folds constants, forwards state cells, removes identities.
+// Depends on ir/ops.h. What is folded here is what every engine profits from without a pass; passes
+// over whole regions belong to compilers.
+#include <assert.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "ir/ops.h"
+
+void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned nhelpers) {
+    b->helper_effects = helper_effects;
+    b->nhelpers = nhelpers;
+    b->n = 1;
+    b->ninsns = 0;
+    b->ended = false;
+    b->start = start;
+    b->ops[0] = (struct ir_insn){0};
+    memset(b->known, 0, sizeof b->known);
+}
+
+enum ir_type ir_type_of(const struct ir_block *b, ir_ref r) {
+    return r ? (enum ir_type)ir_ops[b->ops[r].op].result : IR_NONE;
+}
+
+bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v) {
+    const struct ir_insn *i = &b->ops[r];
+    if (i->op != IR_CONST64 && i->op != IR_CONST32) return false;
+    *v = i->imm;
+    return true;
+}
+
+static ir_ref append(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux,
+                     u64 imm) {
+    assert(b->n < IR_BLOCK_CAP && "an instruction needed more than IR_BLOCK_ROOM operations");
+    assert(!b->ended && "an operation after the block's exit");
+    b->ops[b->n] = (struct ir_insn){(u16)op, x, y, z, aux, imm};
+    return (ir_ref)b->n++;
+}
+
+static ir_ref constant(struct ir_block *b, enum ir_type t, u64 v) {
+    // A constant made just before (the common zero, or a repeated mask) is found again.
+    for (u32 i = b->n, tries = 0; i-- > 1 && tries < 8; tries++) {
+        const struct ir_insn *o = &b->ops[i];
+        if (o->op == (t == IR_I32 ? IR_CONST32 : IR_CONST64) && o->imm == v) return (ir_ref)i;
+    }
+    return append(b, t == IR_I32 ? IR_CONST32 : IR_CONST64, 0, 0, 0, 0, v);
+}
+
+static bool is_int(enum ir_type t) { return t == IR_I32 || t == IR_I64; }
+
+// Both operands constant and integer: the result, through the table's own expression.
+static bool fold(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref *out) {
+    const struct ir_op_info *o = &ir_ops[op];
+    if (o->effects || o->noperands == 0 || o->noperands > 2 || !is_int((enum ir_type)o->result))
+        return false;
+    u64 vx, vy = 0;
+    if (!ir_is_const(b, x, &vx) || (o->noperands == 2 && !ir_is_const(b, y, &vy))) return false;
+    union ir_value a = {.i64 = vx}, c = {.i64 = vy}, r = {.i64 = 0};
+    if (!ir_apply(op, &r, &a, &c, NULL)) return false;
+    *out = constant(b, (enum ir_type)o->result, o->result == IR_I32 ? r.i32 : r.i64);
+    return true;
+}
+
+// x op constant with a known answer.
+static bool identity(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref *out) {
+    u64 v;
+    if (!y || !ir_is_const(b, y, &v)) return false;
+    switch (op) {
+    case IR_ADD64:
+    case IR_SUB64:
+    case IR_OR64:
+    case IR_XOR64:
+    case IR_SHL64:
+    case IR_SHRU64:
+    case IR_SHRS64:
+    case IR_ADD32:
+    case IR_SUB32:
+    case IR_OR32:
+    case IR_XOR32:
+    case IR_SHL32:
+    case IR_SHRU32:
+    case IR_SHRS32:
+        if (v != 0) return false;
+        *out = x;
+        return true;
+    case IR_AND64:
+        if (v == ~(u64)0)
+            *out = x;
+        else if (v == 0)
+            *out = y;
+        else
+            return false;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool commutes(enum ir_op op) {
+    switch (op) {
+    case IR_ADD64:
+    case IR_MUL64:
+    case IR_AND64:
+    case IR_OR64:
+    case IR_XOR64:
+    case IR_ADD32:
+    case IR_MUL32:
+    case IR_AND32:
+    case IR_OR32:
+    case IR_XOR32:
+    case IR_EQ64:
+    case IR_NE64:
+    case IR_EQ32:
+    case IR_NE32:
+        return true;
+    default:
+        return false;
+    }
+}
+
+ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm) {
+    ir_ref r;
+    u64 v;
+    if (op == IR_CONST64 || op == IR_CONST32)
+        return constant(b, op == IR_CONST32 ? IR_I32 : IR_I64, op == IR_CONST32 ? (u32)imm : imm);
+    if (commutes(op) && ir_is_const(b, x, &v)) {
+        ir_ref t = x;
+        x = y;
+        y = t;
+    }
+    if (fold(b, op, x, y, &r) || identity(b, op, x, y, &r)) return r;
+    if (op == IR_TRUNC32 && (b->ops[x].op == IR_SEXT32 || b->ops[x].op == IR_ZEXT32))
+        return b->ops[x].a;
+    return append(b, op, x, y, z, aux, imm);
+}
+
+ir_ref ir_get(struct ir_block *b, u32 cell) {
+    assert(cell % 8 == 0);
+    u32 i = cell / 8;
+    if (i < IR_KNOWN_CELLS && b->known[i]) return b->known[i];
+    ir_ref r = append(b, IR_GET, 0, 0, 0, 0, cell);
+    if (i < IR_KNOWN_CELLS) b->known[i] = r;
+    return r;
+}
+
+void ir_set(struct ir_block *b, u32 cell, ir_ref v) {
+    assert(cell % 8 == 0 && ir_type_of(b, v) == IR_I64);
+    u32 i = cell / 8;
+    if (i < IR_KNOWN_CELLS && b->known[i] == v) return; // the cell holds it already
+    append(b, IR_SET, v, 0, 0, 0, cell);
+    if (i < IR_KNOWN_CELLS) b->known[i] = v;
+}
+
+ir_ref ir_getv(struct ir_block *b, u32 cell) {
+    assert(cell % 16 == 0);
+    u32 i = cell / 8;
+    if (i < IR_KNOWN_CELLS && b->known[i] && ir_type_of(b, b->known[i]) == IR_V128)
+        return b->known[i];
+    ir_ref r = append(b, IR_GETV, 0, 0, 0, 0, cell);
+    if (i + 1 < IR_KNOWN_CELLS) b->known[i] = r;
+    return r;
+}
+
+void ir_setv(struct ir_block *b, u32 cell, ir_ref v) {
+    assert(cell % 16 == 0 && ir_type_of(b, v) == IR_V128);
+    append(b, IR_SETV, v, 0, 0, 0, cell);
+    u32 i = cell / 8;
+    if (i + 1 < IR_KNOWN_CELLS) {
+        b->known[i] = v;
+        b->known[i + 1] = 0;
+    }
+}
+
+void ir_insn_start(struct ir_block *b, i32 rel, u32 len) {
+    append(b, IR_INSN, 0, 0, 0, len, (u64)(i64)rel);
+    b->ninsns++;
+}
+
+void ir_trapif(struct ir_block *b, ir_ref cond, u64 cause, ir_ref tval) {
+    u64 v;
+    if (ir_is_const(b, cond, &v) && v == 0) return;
+    append(b, IR_TRAPIF, cond, tval, 0, 0, cause);
+}
+
+ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u64 imm) {
+    assert(helper < b->nhelpers);
+    ir_ref r = append(b, IR_CALL, x, y, z, helper, imm);
+    if (b->helper_effects[helper] & (HELPER_WRITES | HELPER_MODE))
+        memset(b->known, 0, sizeof b->known);
+    return r;
+}
+
+void ir_jump(struct ir_block *b, i64 rel) {
+    append(b, IR_JUMP, 0, 0, 0, 0, (u64)rel);
+    b->ended = true;
+}
+
+void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough) {
+    u64 v;
+    if (ir_is_const(b, cond, &v)) {
+        ir_jump(b, v ? taken : fallthrough);
+        return;
+    }
+    assert(fallthrough == (i32)fallthrough && taken == (i32)taken);
+    append(b, IR_BRANCH, cond, 0, 0, (u32)fallthrough, (u64)taken);
+    b->ended = true;
+}
+
+void ir_jumpind(struct ir_block *b, ir_ref addr, enum ir_jump_hint hint) {
+    append(b, IR_JUMPIND, addr, 0, 0, 0, hint);
+    b->ended = true;
+}
+
+void ir_leave(struct ir_block *b) {
+    append(b, IR_LEAVE, 0, 0, 0, 0, 0);
+    b->ended = true;
+}
