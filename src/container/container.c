@@ -498,6 +498,8 @@ struct machine_status container_run(struct container *c, u64 budget_ns) {
 
 const char *container_failure(const struct container *c) { return c->failure; }
 
+bool container_ready(const struct container *c) { return c->ready; }
+
 struct machine *container_machine(struct container *c) {
     return c->machine;
 }

@@ -64,8 +64,12 @@ void container_destroy(struct container *c);
 // says why (kernel panic text, out of memory) in a sentence for the user.
 struct machine_status container_run(struct container *c, u64 budget_ns);
 const char *container_failure(const struct container *c);
+// True once the guest's init is up and processes can start.
+bool container_ready(const struct container *c);
 
-// Another process in the same container: its session number, or <0.
+// What follows only notes what is wanted: call container_run afterwards, also when it was idle.
+// Another process in the same container: its session number, or <0. It inherits the environment,
+// user and directory of session 1.
 int container_spawn(struct container *c, const struct container_process *p, struct err *err);
 // Bytes accepted (window); offer the rest after the next container_run.
 size_t container_stdin(struct container *c, unsigned session, const u8 *p, size_t n);
