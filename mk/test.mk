@@ -1,0 +1,113 @@
+# make check, make test. Tests are found by folder:
+#
+#   test/unit/test_*.c      cmocka programs, linked with libberth.a       (native; again with sanitizers)
+#   test/fuzz/fuzz_*.c      libFuzzer targets; seeds in test/fuzz/corpus/<name>/, words in <name>.dict
+#   test/diff/*.sh          differential tests; test/diff/diff_*.c are built first (build/test/bin/diff_*)
+#   test/check/*.sh         any other quick, offline check that needs only the native build
+#   test/wasm/*.mjs         node:test files for the wasm build (make test)
+#   test/e2e/*.test.mjs     node:test files in Chromium (make test)
+#
+# Another fragment may add to CHECK_SCRIPTS and TEST_SCRIPTS (executables without arguments) and to
+# TEST_NEEDS (make targets that TEST_SCRIPTS, wasm and e2e tests need built).
+# Sources in a folder test/<kind>/support/ are linked into every program of that kind.
+
+TEST_BIN := $(B)/test/bin
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 2
+
+UNIT := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
+FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+DIFF := $(patsubst test/diff/%.c,%,$(wildcard test/diff/diff_*.c))
+DIFF_SH := $(wildcard test/diff/*.sh)
+CHECK_SCRIPTS += $(wildcard test/check/*.sh)
+WASM_TESTS := $(wildcard test/wasm/*.mjs)
+E2E_TESTS := $(wildcard test/e2e/*.test.mjs)
+
+TEST_CFLAGS = $(COMMON) -fno-strict-aliasing -D_GNU_SOURCE -MMD -MP -I. $(THIRD_CFLAGS)
+support = $(wildcard test/$(1)/support/*.c)
+
+$(TEST_BIN)/test_%: test/unit/test_%.c $(call support,unit) $(B)/libberth.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Itest/unit -Wl,--gc-sections $(filter %.c,$^) $(B)/libberth.a -lcmocka $(THIRD_LIBS) -o $@
+$(TEST_BIN)/diff_%: test/diff/diff_%.c $(call support,diff) $(B)/libberth.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Itest/diff -Wl,--gc-sections $(filter %.c,$^) $(B)/libberth.a $(THIRD_LIBS) -o $@
+
+# The library once more with sanitizers, for the fuzz targets and the sanitizer run of the unit tests.
+# Frame pointers for readable reports; -O1 keeps the build and the runs short.
+ACC := clang-22
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+AFLAGS = $(filter-out -O2,$(COMMON)) -O1 -fno-strict-aliasing -D_GNU_SOURCE -MMD -MP $(ASAN) $(THIRD_CFLAGS)
+AOBJ := $(patsubst %.c,$(B)/asan/%.o,$(LIB_SRC) $(POSIX_SRC))
+$(B)/asan/%.o: %.c | $(B)/third-party/native.mk
+	@mkdir -p $(@D)
+	$(ACC) $(AFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+$(B)/asan/libberth.a: $(AOBJ)
+	rm -f $@ && ar rcs $@ $^
+$(B)/asan/bin/fuzz_%: test/fuzz/fuzz_%.c $(call support,fuzz) $(B)/asan/libberth.a
+	@mkdir -p $(@D)
+	$(ACC) $(AFLAGS) -I. -Itest/fuzz -fsanitize=fuzzer -Wno-missing-prototypes $(filter %.c,$^) \
+		$(B)/asan/libberth.a $(THIRD_LIBS) -o $@
+$(B)/asan/bin/test_%: test/unit/test_%.c $(call support,unit) $(B)/asan/libberth.a
+	@mkdir -p $(@D)
+	$(ACC) $(AFLAGS) -I. -Itest/unit $(filter %.c,$^) $(B)/asan/libberth.a -lcmocka $(THIRD_LIBS) -o $@
+
+-include $(wildcard $(TEST_BIN)/*.d $(B)/asan/bin/*.d)
+
+# The lists of tests that tools/run-tests.sh reads: name, seconds, par or ser, command.
+define line
+$(1)	$(2)	$(3)	$(4)
+
+endef
+fuzz_command = mkdir -p $(B)/test/corpus/$(1) && $(B)/asan/bin/$(1) -seed=1 -max_total_time=$(FUZZ_SECONDS) \
+	-timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(B)/test/$(1)- \
+	$(addprefix -dict=,$(wildcard test/fuzz/$(1).dict)) \
+	$(B)/test/corpus/$(1) $(wildcard test/fuzz/corpus/$(1))
+name_of = $(subst /,-,$(basename $(1)))
+
+CHECK_PROGRAMS := $(UNIT:%=$(TEST_BIN)/%) $(DIFF:%=$(TEST_BIN)/%) $(FUZZ:%=$(B)/asan/bin/%)
+
+check_list = \
+	$(call line,check-layers,60,par,tools/check-layers.sh) \
+	$(call line,check-headers,120,par,tools/check-headers.sh) \
+	$(call line,check-words,60,par,tools/check-words.sh) \
+	$(foreach t,$(UNIT),$(call line,unit/$(t),60,par,$(TEST_BIN)/$(t))) \
+	$(foreach t,$(DIFF),$(call line,diff/$(t),120,par,$(TEST_BIN)/$(t))) \
+	$(foreach t,$(DIFF_SH),$(call line,diff/$(notdir $(basename $(t))),120,par,$(t))) \
+	$(foreach t,$(sort $(CHECK_SCRIPTS)),$(call line,check/$(call name_of,$(t)),120,par,$(t))) \
+	$(foreach t,$(FUZZ),$(call line,fuzz/$(t),60,par,$(call fuzz_command,$(t))))
+test_list = $(check_list) \
+	$(foreach t,$(UNIT),$(call line,asan/$(t),300,par,$(B)/asan/bin/$(t))) \
+	$(foreach t,$(WASM_TESTS),$(call line,wasm/$(notdir $(basename $(t))),300,ser,node --test --test-reporter=tap $(t))) \
+	$(foreach t,$(sort $(TEST_SCRIPTS)),$(call line,test/$(call name_of,$(t)),600,ser,$(t))) \
+	$(foreach t,$(E2E_TESTS),$(call line,e2e/$(notdir $(basename $(basename $(t)))),900,ser,node --test --test-reporter=tap $(t)))
+
+# Everything is built first, going on after errors; that it all built is the first test.
+export BUILD := $(B)
+submake_jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+define run_tests
+	@mkdir -p $(B)/test && rm -f $(B)/test/built
+	@$(MAKE) $(submake_jobs) -k --no-print-directory $(1) >$(B)/test/make.log 2>&1 && touch $(B)/test/built || true
+	@printf '%s\n' "$$TEST_LIST" | sed 's/^ *//' >$(B)/test/list
+	@JOBS=$(JOBS) tools/run-tests.sh $(B)/test/list
+endef
+build_line = $(call line,build,10,par,test -f $(B)/test/built || { grep -E ' error: |undefined (reference|symbol)|[*][*][*]' $(B)/test/make.log; exit 1; })
+
+.PHONY: check check-build test test-build asan-check fuzz
+check-build: $(B)/berth $(CHECK_PROGRAMS)
+check: export TEST_LIST = $(build_line)$(check_list)
+test: export TEST_LIST = $(build_line)$(test_list)
+check: ## unit, differential, fuzz smoke, layers, headers: offline, under a minute
+	$(call run_tests,check-build)
+
+test-build: check-build $(UNIT:%=$(B)/asan/bin/%) $(TEST_NEEDS)
+test: ## check + sanitizers + wasm + end-to-end in Chromium
+	$(call run_tests,test-build)
+
+fuzz: $(FUZZ:%=$(B)/asan/bin/%) ## each fuzz target for FUZZ_SECONDS (make fuzz FUZZ_SECONDS=600)
+	$(foreach t,$(FUZZ),$(call fuzz_command,$(t))$(newline))
+
+define newline
+
+
+endef
