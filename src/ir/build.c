@@ -137,7 +137,7 @@ ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, 
 ir_ref ir_get(struct ir_block *b, u32 cell) {
     assert(cell % 8 == 0);
     u32 i = cell / 8;
-    if (i < IR_KNOWN_CELLS && b->known[i]) return b->known[i];
+    if (i < IR_KNOWN_CELLS && ir_type_of(b, b->known[i]) == IR_I64) return b->known[i];
     ir_ref r = append(b, IR_GET, 0, 0, 0, 0, cell);
     if (i < IR_KNOWN_CELLS) b->known[i] = r;
     return r;
@@ -148,7 +148,10 @@ void ir_set(struct ir_block *b, u32 cell, ir_ref v) {
     u32 i = cell / 8;
     if (i < IR_KNOWN_CELLS && b->known[i] == v) return; // the cell holds it already
     append(b, IR_SET, v, 0, 0, 0, cell);
-    if (i < IR_KNOWN_CELLS) b->known[i] = v;
+    if (i >= IR_KNOWN_CELLS) return;
+    b->known[i] = v;
+    // The other half of a vector cell no longer is what a vector set said.
+    if (i % 2 && ir_type_of(b, b->known[i - 1]) == IR_V128) b->known[i - 1] = 0;
 }
 
 ir_ref ir_getv(struct ir_block *b, u32 cell) {
@@ -156,9 +159,7 @@ ir_ref ir_getv(struct ir_block *b, u32 cell) {
     u32 i = cell / 8;
     if (i < IR_KNOWN_CELLS && b->known[i] && ir_type_of(b, b->known[i]) == IR_V128)
         return b->known[i];
-    ir_ref r = append(b, IR_GETV, 0, 0, 0, 0, cell);
-    if (i + 1 < IR_KNOWN_CELLS) b->known[i] = r;
-    return r;
+    return append(b, IR_GETV, 0, 0, 0, 0, cell);
 }
 
 void ir_setv(struct ir_block *b, u32 cell, ir_ref v) {

@@ -1,0 +1,445 @@
+// IR to uops: one forward walk that gives every value a cell (its own state cell where it is about to
+// be set, else a temporary), and fuses what fits one uop: immediates, sign extension of 32-bit results,
+// compare and branch. Depends on ir/ and guest/guest.h for the layout of the temporaries.
+//
+// Invariants: a cell is overwritten only after every value still needed from it was moved away; a set
+// never moves across an operation that may fault or a mark, so the state is exact at each of them.
+#include <assert.h>
+#include <string.h>
+
+#include "exec/uop.h"
+#include "guest/guest.h"
+#include "ir/ops.h"
+
+enum { NOWHERE = 0xffff, CELLS = 1024 };
+
+struct lower {
+    const struct ir_block *b;
+    struct uop *out;
+    unsigned n, cap;
+    bool failed, in_page;
+    u32 at;                          // operation being lowered
+    u16 loc[IR_BLOCK_CAP];           // cell of a value
+    u16 last_use[IR_BLOCK_CAP];      // index of the last operation that reads it, 0 = none
+    u8 uses[IR_BLOCK_CAP];           // saturating
+    bool clean[IR_BLOCK_CAP];        // an i32 value whose cell's upper half is zero
+    bool done[IR_BLOCK_CAP];         // already lowered together with an earlier operation
+    u16 tmp_until[GUEST_TEMPS];      // last use of what is in it
+    u16 vtmp_until[GUEST_VTEMPS];
+    u16 head[CELLS];                 // values living in a state cell (by cell / 8), chained by next[]
+    u16 next[IR_BLOCK_CAP];
+    u32 meta;
+    u32 insns;
+};
+
+static struct uop *put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm) {
+    static struct uop sink;
+    if (l->n >= l->cap) {
+        l->failed = true;
+        return &sink;
+    }
+    struct uop *u = &l->out[l->n++];
+    *u = (struct uop){(u16)code, d, a, b, {.imm = imm}};
+    return u;
+}
+
+static void put_meta(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, i32 disp) {
+    struct uop *u = put(l, code, d, a, b, 0);
+    u->disp = disp;
+    u->meta = l->meta;
+}
+
+static u16 tmp_cell(unsigned i) {
+    return (u16)(offsetof(struct guest_state, tmp) + 8 * i);
+}
+
+static u16 vtmp_cell(unsigned i) {
+    return (u16)(offsetof(struct guest_state, vtmp) + 16 * i);
+}
+
+// A temporary whose content is not read by operation `from` or later. For the result of the current
+// operation `from` is the one after it (operands are read first); for anything made before the
+// operation runs it is the operation itself.
+static u16 take_tmp_from(struct lower *l, u32 until, u32 from) {
+    for (unsigned i = 0; i < GUEST_TEMPS; i++)
+        if (l->tmp_until[i] < from) {
+            l->tmp_until[i] = (u16)until;
+            return tmp_cell(i);
+        }
+    l->failed = true;
+    return tmp_cell(0);
+}
+
+static u16 take_tmp(struct lower *l, u32 until) { return take_tmp_from(l, until, l->at); }
+
+static u16 take_vtmp_from(struct lower *l, u32 until, u32 from) {
+    for (unsigned i = 0; i < GUEST_VTEMPS; i++)
+        if (l->vtmp_until[i] < from) {
+            l->vtmp_until[i] = (u16)until;
+            return vtmp_cell(i);
+        }
+    l->failed = true;
+    return vtmp_cell(0);
+}
+
+static u16 take_vtmp(struct lower *l, u32 until) { return take_vtmp_from(l, until, l->at); }
+
+static bool is_tmp(u16 cell, unsigned *i) {
+    u32 base = offsetof(struct guest_state, tmp);
+    if (cell < base || cell >= base + 8 * GUEST_TEMPS) return false;
+    *i = (cell - base) / 8;
+    return true;
+}
+
+static bool is_vtmp(u16 cell, unsigned *i) {
+    u32 base = offsetof(struct guest_state, vtmp);
+    if (cell < base || cell >= base + 16 * GUEST_VTEMPS) return false;
+    *i = (cell - base) / 16;
+    return true;
+}
+
+// Value r now lives in `cell`.
+static void home(struct lower *l, ir_ref r, u16 cell) {
+    l->loc[r] = cell;
+    unsigned t;
+    if (is_tmp(cell, &t)) {
+        if (l->tmp_until[t] < l->last_use[r]) l->tmp_until[t] = l->last_use[r];
+    } else if (is_vtmp(cell, &t)) {
+        if (l->vtmp_until[t] < l->last_use[r]) l->vtmp_until[t] = l->last_use[r];
+    } else if (cell / 8 < CELLS) {
+        l->next[r] = l->head[cell / 8];
+        l->head[cell / 8] = r;
+    }
+}
+
+// `cell` is about to be overwritten by operation `at`: moves what is read after it out of the way.
+static void vacate_one(struct lower *l, u16 cell, ir_ref except, u32 at) {
+    u16 v = l->head[cell / 8], moved = NOWHERE;
+    l->head[cell / 8] = 0;
+    u32 until = 0;
+    for (u16 r = v; r; r = l->next[r])
+        if (r != except && l->last_use[r] > at && l->last_use[r] > until) until = l->last_use[r];
+    if (!until) return;
+    bool vec = ir_type_of(l->b, v) == IR_V128;
+    moved = vec ? take_vtmp(l, until) : take_tmp(l, until);
+    put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
+    for (u16 r = v; r;) {
+        u16 nx = l->next[r];
+        if (r != except && l->last_use[r] > at) l->loc[r] = moved;
+        r = nx;
+    }
+}
+
+static void vacate(struct lower *l, u16 cell, ir_ref except, u32 at, bool vec) {
+    assert(cell / 8 + 1 < CELLS && "a state cell beyond what the lowering tracks");
+    vacate_one(l, cell, except, at);
+    if (vec) vacate_one(l, (u16)(cell + 8), except, at);
+    else if (cell % 16 == 8 && ir_type_of(l->b, l->head[cell / 8 - 1]) == IR_V128)
+        vacate_one(l, (u16)(cell - 8), except, at);
+}
+
+static void count_uses(struct lower *l) {
+    const struct ir_block *b = l->b;
+    memset(l->last_use, 0, b->n * sizeof l->last_use[0]);
+    memset(l->uses, 0, b->n);
+    memset(l->done, 0, b->n);
+    memset(l->clean, 0, b->n);
+    for (u32 i = 1; i < b->n; i++) {
+        const ir_ref refs[3] = {b->ops[i].a, b->ops[i].b, b->ops[i].c};
+        for (unsigned k = 0; k < 3; k++) {
+            if (!refs[k]) continue;
+            l->last_use[refs[k]] = (u16)i;
+            if (l->uses[refs[k]] < 255) l->uses[refs[k]]++;
+        }
+        l->loc[i] = NOWHERE;
+    }
+    // A value that only renames another keeps it alive as long.
+    for (u32 i = b->n; i-- > 1;) {
+        switch (b->ops[i].op) {
+        case IR_TRUNC32:
+        case IR_ZEXT32:
+        case IR_F64BITS:
+        case IR_BITSF64:
+        case IR_F32BITS:
+        case IR_BITSF32:
+            if (l->last_use[i] > l->last_use[b->ops[i].a]) l->last_use[b->ops[i].a] = l->last_use[i];
+            break;
+        default: break;
+        }
+    }
+}
+
+// The cell that holds operand r, making constants on the way.
+static u16 operand(struct lower *l, ir_ref r) {
+    if (!r) return offsetof(struct guest_state, zero);
+    if (l->loc[r] != NOWHERE) return l->loc[r];
+    const struct ir_insn *o = &l->b->ops[r];
+    u64 v;
+    if (ir_is_const(l->b, r, &v) && v == 0) return offsetof(struct guest_state, zero);
+    u16 t = take_tmp(l, l->last_use[r]);
+    if (o->op == IR_PCREL) put(l, UOP_MOVPC, t, 0, 0, o->imm);
+    else {
+        assert((o->op == IR_CONST64 || o->op == IR_CONST32) && "a value without a cell");
+        put(l, UOP_MOVI, t, 0, 0, o->imm);
+    }
+    l->loc[r] = t;
+    return t;
+}
+
+static bool renames(enum ir_op op) {
+    switch (op) {
+    case IR_TRUNC32:
+    case IR_F64BITS:
+    case IR_BITSF64:
+    case IR_F32BITS:
+    case IR_BITSF32: return true;
+    default: return false;
+    }
+}
+
+// Where the result of `value` (operation index `i`) should go: the state cell it is set into next, if
+// nothing stands between, else a temporary. `cleaned`: its upper half is zero, so zext32 renames it.
+static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
+    const struct ir_block *b = l->b;
+    ir_ref alias = value;
+    for (u32 j = i + 1; j < b->n; j++) {
+        const struct ir_insn *o = &b->ops[j];
+        if (o->op == IR_CONST32 || o->op == IR_CONST64 || o->op == IR_PCREL) continue;
+        if (o->op == IR_ZEXT32 && cleaned && o->a == alias) {
+            alias = (ir_ref)j;
+            continue;
+        }
+        if (renames((enum ir_op)o->op) && o->a == alias) {
+            alias = (ir_ref)j;
+            continue;
+        }
+        if (o->op == IR_SET && (o->a == value || o->a == alias)) {
+            vacate(l, (u16)o->imm, 0, i, false);
+            l->done[j] = true;
+            // The set's value is homed when the walk reaches the renaming operations, all at this cell.
+            return (u16)o->imm;
+        }
+        break;
+    }
+    return take_tmp_from(l, l->last_use[value], l->at + 1);
+}
+
+static u16 vresult_cell(struct lower *l, ir_ref value, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i + 1];
+    if (i + 1 < l->b->n && o->op == IR_SETV && o->a == value) {
+        vacate(l, (u16)o->imm, 0, i, true);
+        l->done[i + 1] = true;
+        return (u16)o->imm;
+    }
+    return take_vtmp_from(l, l->last_use[value], l->at + 1);
+}
+
+static bool has_imm(enum ir_type t) { return t == IR_I64 || t == IR_I32; }
+
+// The next operation that makes code, if it is `op` on value r.
+static u32 followed_by(struct lower *l, u32 i, enum ir_op op) {
+    for (u32 j = i + 1; j < l->b->n; j++) {
+        const struct ir_insn *o = &l->b->ops[j];
+        if (o->op == IR_CONST32 || o->op == IR_CONST64 || o->op == IR_PCREL) continue;
+        return o->op == op && o->a == i ? j : 0;
+    }
+    return 0;
+}
+
+static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
+    const struct ir_insn *o = &l->b->ops[i];
+    if (t == IR_V128) {
+        u16 a = operand(l, o->a), b = operand(l, o->b);
+        u16 d = vresult_cell(l, (ir_ref)i, i);
+        put(l, base, d, a, b, 0);
+        home(l, (ir_ref)i, d);
+        return;
+    }
+    u64 imm = 0;
+    bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
+    u16 a = operand(l, o->a), b = by_imm ? 0 : operand(l, o->b);
+    u32 sx = t == IR_I32 && l->uses[i] == 1 ? followed_by(l, i, IR_SEXT32) : 0;
+    ir_ref value = (ir_ref)(sx ? sx : i);
+    u16 d = result_cell(l, value, value, !sx && t == IR_I32);
+    put(l, (enum uop_code)(base + (by_imm ? 1 : 0) + (sx ? 2 : 0)), d, a, b, imm);
+    if (sx) l->done[sx] = true;
+    home(l, value, d);
+    l->clean[i] = t == IR_I32;
+}
+
+// Exits: counted by the block's instructions; targets in this page get linked when first taken.
+static void put_goto(struct lower *l, i64 rel, u32 count) {
+    bool near = l->in_page && rel >= 0 && rel < GUEST_PAGE_SIZE;
+    put(l, near ? UOP_LINK : UOP_FAR, (u16)count, 0, 0, (u64)rel);
+}
+
+static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b, const struct ir_insn *br) {
+    // The two ways follow as uops of their own; once linked, the branch goes to their targets directly.
+    put(l, code, (u16)l->insns, a, b, 0);
+    put_goto(l, (i64)br->imm, 0);
+    put_goto(l, (i64)(i32)br->aux, 0);
+}
+
+static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u32 br = l->uses[i] == 1 ? followed_by(l, i, IR_BRANCH) : 0;
+    if (br) {
+        u16 a = operand(l, o->a), b = operand(l, o->b);
+        put_branch(l, (enum uop_code)(base + 2), a, b, &l->b->ops[br]);
+        l->done[br] = true;
+        return;
+    }
+    u64 imm = 0;
+    bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
+    u16 a = operand(l, o->a), b = by_imm ? 0 : operand(l, o->b);
+    u16 d = result_cell(l, (ir_ref)i, i, true);
+    put(l, (enum uop_code)(base + (by_imm ? 1 : 0)), d, a, b, imm);
+    home(l, (ir_ref)i, d);
+    l->clean[i] = true;
+}
+
+static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt) {
+    const struct ir_insn *o = &l->b->ops[i];
+    if (renames((enum ir_op)o->op) || (o->op == IR_ZEXT32 && l->clean[o->a])) {
+        home(l, (ir_ref)i, operand(l, o->a));
+        return;
+    }
+    u16 a = operand(l, o->a);
+    u16 d = rt == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, rt == IR_I32);
+    put(l, code, d, a, 0, 0);
+    home(l, (ir_ref)i, d);
+    l->clean[i] = rt == IR_I32;
+}
+
+static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u16 a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+    u16 d = t == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, false);
+    put(l, code, d, a, b, c);
+    home(l, (ir_ref)i, d);
+}
+
+static void lower_load(struct lower *l, u32 i, enum uop_code code, bool vec) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u16 a = operand(l, o->a);
+    u16 d = vec ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, false);
+    put_meta(l, code, d, a, 0, (i32)o->imm);
+    home(l, (ir_ref)i, d);
+}
+
+static void lower_store(struct lower *l, u32 i, enum uop_code code) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u16 a = operand(l, o->a), b = operand(l, o->b);
+    put_meta(l, code, 0, a, b, (i32)o->imm);
+}
+
+static void lower_set(struct lower *l, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u16 cell = (u16)o->imm;
+    bool vec = o->op == IR_SETV;
+    if (l->loc[o->a] == cell) return;
+    u64 v;
+    bool imm = l->loc[o->a] == NOWHERE && ir_is_const(l->b, o->a, &v);
+    bool pc = l->loc[o->a] == NOWHERE && l->b->ops[o->a].op == IR_PCREL;
+    u16 from = imm || pc ? 0 : operand(l, o->a);
+    vacate(l, cell, 0, i, vec);
+    if (imm) put(l, UOP_MOVI, cell, 0, 0, v);
+    else if (pc) put(l, UOP_MOVPC, cell, 0, 0, l->b->ops[o->a].imm);
+    else put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
+    // A constant lives on in the cell it was put into.
+    if ((imm || pc) && l->last_use[o->a] > i) home(l, o->a, cell);
+}
+
+static void lower_call(struct lower *l, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u8 eff = l->b->helper_effects[o->aux];
+    u16 a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+    bool faults = eff & (HELPER_FAULTS | HELPER_PC | HELPER_MODE);
+    if (eff & (HELPER_WRITES | HELPER_MODE)) {
+        // Values living in state cells must survive the helper.
+        for (ir_ref r = 1; r < i; r++)
+            if (l->last_use[r] > i && l->loc[r] != NOWHERE && l->head[l->loc[r] / 8])
+                vacate_one(l, l->loc[r], 0, i);
+        a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+    }
+    // The result is written after the helper's exception was looked for, so it may go to its cell.
+    u16 d = l->uses[i] ? result_cell(l, (ir_ref)i, i, false) : take_tmp(l, l->at);
+    put_meta(l, faults ? UOP_CALL_PC : UOP_CALL, d, a, b, c);
+    put(l, UOP_INVALID, 0, (u16)o->aux, 0, o->imm);
+    home(l, (ir_ref)i, d);
+}
+
+static void lower_misc(struct lower *l, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i];
+    switch (o->op) {
+    case IR_CONST32:
+    case IR_CONST64:
+    case IR_PCREL: break; // made where they are used
+    case IR_GET:
+    case IR_GETV: home(l, (ir_ref)i, (u16)o->imm); break;
+    case IR_SET:
+    case IR_SETV: lower_set(l, i); break;
+    case IR_INSN:
+        l->meta = (u32)o->imm % GUEST_PAGE_SIZE | l->insns << UOP_META_SHIFT;
+        l->insns++;
+        break;
+    case IR_TRAPIF: {
+        u16 a = operand(l, o->a), b = operand(l, o->b);
+        put_meta(l, UOP_TRAPIF, 0, a, b, (i32)o->imm);
+        break;
+    }
+    case IR_CALL: lower_call(l, i); break;
+    case IR_LDV: lower_load(l, i, UOP_LDV, true); break;
+    case IR_STV: lower_store(l, i, UOP_STV); break;
+    case IR_LDW8: lower_load(l, i, UOP_LDW8, false); break;
+    case IR_LDW16: lower_load(l, i, UOP_LDW16, false); break;
+    case IR_LDW32: lower_load(l, i, UOP_LDW32, false); break;
+    case IR_LDW64: lower_load(l, i, UOP_LDW64, false); break;
+    case IR_JUMP: put_goto(l, (i64)o->imm, l->insns); break;
+    case IR_BRANCH: put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o); break;
+    case IR_JUMPIND: put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), 0, o->imm); break;
+    case IR_LEAVE: put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0); break;
+    default: assert(0 && "an operation the lowering does not know");
+    }
+}
+
+static void lower_op(struct lower *l, u32 i) {
+    switch (l->b->ops[i].op) {
+#define IR_BIN(n, t, ty, e)                                                                        \
+    case IR_##n: lower_bin(l, i, UOP_##n, IR_##ty); break;
+#define IR_CMP(n, t, ty, e)                                                                        \
+    case IR_##n: lower_cmp(l, i, UOP_##n, IR_##ty); break;
+#define IR_UN(n, t, r, ty, e)                                                                      \
+    case IR_##n: lower_un(l, i, UOP_##n, IR_##r); break;
+#define IR_SHV(n, t, e)                                                                            \
+    case IR_##n: lower_bin(l, i, UOP_##n, IR_V128); break;
+#define IR_SEL(n, t, ty)                                                                           \
+    case IR_##n: lower_sel(l, i, UOP_##n, IR_##ty); break;
+#define IR_LOAD(n, t, ty, by, e)                                                                   \
+    case IR_##n: lower_load(l, i, UOP_##n, false); break;
+#define IR_STORE(n, t, ty, by)                                                                     \
+    case IR_##n: lower_store(l, i, UOP_##n); break;
+#include "ir/ops.def"
+    default: lower_misc(l, i); break;
+    }
+}
+
+unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, bool in_page) {
+    struct lower l;
+    l.b = b;
+    l.out = out;
+    l.n = 0;
+    l.cap = cap;
+    l.failed = false;
+    l.in_page = in_page;
+    l.meta = l.insns = 0;
+    memset(l.tmp_until, 0, sizeof l.tmp_until);
+    memset(l.vtmp_until, 0, sizeof l.vtmp_until);
+    memset(l.head, 0, sizeof l.head);
+    count_uses(&l);
+    for (u32 i = 1; i < b->n && !l.failed; i++) {
+        l.at = i;
+        if (!l.done[i]) lower_op(&l, i);
+    }
+    return l.failed ? 0 : l.n;
+}
