@@ -40,11 +40,17 @@ struct loop {
     bool tty, verbose, ready, raw_wanted;
     int signal_fd;
     unsigned impatience;
-    int forced; // exit status when the user does not want to wait
+    int forced;   // exit status, not the container's: nobody waits for that any more
+    bool at_once; // nor for its orderly end
     bool exited;
     unsigned status;
     struct loop_times times;
 };
+
+static void force(struct loop *l, int sig) {
+    l->forced = 128 + sig;
+    l->at_once = true;
+}
 
 // ---- output
 
@@ -53,8 +59,11 @@ static void sink_drop(struct loop *l, struct sink *s) {
     s->pending.len = 0;
     if (s->gone) return;
     s->gone = true;
-    // What a process writing to this pipe itself would get.
-    container_signal(l->c, SESSION, SIGPIPE);
+    if (s->fd != STDOUT_FILENO) return;
+    // A process writing to this pipe itself would die of SIGPIPE. The container's main process,
+    // being number 1 of its namespace, ignores signals it has no handler for: so it all ends.
+    l->forced = 128 + SIGPIPE;
+    container_shutdown(l->c);
 }
 
 static void sink_write(struct loop *l, struct sink *s) {
@@ -98,12 +107,12 @@ static void on_output(void *arg, unsigned session, enum container_stream stream,
 static void sinks_drain(struct loop *l) {
     for (unsigned i = 0; i < 2; i++) {
         struct sink *s = &l->out[i];
-        while (s->pending.len && !s->gone && !l->forced) {
+        while (s->pending.len && !s->gone && !l->at_once) {
             struct pollfd pfd[2] = {{.fd = s->fd, .events = POLLOUT},
                                     {.fd = l->signal_fd, .events = POLLIN}};
             if (poll(pfd, 2, -1) < 0 && errno != EINTR) return;
             for (int sig; (sig = signals_next());)
-                if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) l->forced = 128 + sig;
+                if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) force(l, sig);
             sink_write(l, s);
         }
     }
@@ -165,7 +174,7 @@ static void on_one_signal(struct loop *l, int sig) {
     case SIGINT:
     case SIGTERM:
         if (!l->ready || ++l->impatience >= IMPATIENT) {
-            l->forced = 128 + sig;
+            force(l, sig);
             return;
         }
         // A shell at its prompt ignores TERM; whoever kills this process wants the container gone.
@@ -214,8 +223,7 @@ static void check_ready(struct loop *l, u64 start) {
 
 static int loop_end(struct loop *l, struct err *err) {
     term_restore();
-    if (l->forced) return l->forced;
-    sinks_drain(l);
+    if (!l->at_once) sinks_drain(l);
     if (l->forced) return l->forced;
     if (l->exited) return (int)l->status;
     if (container_failure(l->c)[0]) {
@@ -248,7 +256,7 @@ int loop_run(struct loop *l, struct container *c, struct err *err) {
         if (l->ready) stdin_offer(l);
         wait_for_events(l, &st);
         if (l->ready) stdin_offer(l);
-        if (l->forced) break;
+        if (l->at_once) break;
     }
     return loop_end(l, err);
 }

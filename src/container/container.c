@@ -30,7 +30,7 @@
 #define MAX_VOLUMES  16
 #define QUEUE_SHORT  65536 // below it pending state becomes frames
 #define POWEROFF_GRACE_NS                                                                          \
-    (UINT64_C(10) * 1000000000) // from session 1's EXIT to the machine stopping
+    (UINT64_C(4) * 1000000000) // from session 1's EXIT to the machine stopping
 #define MIN_MEMORY (48 * MIB)
 
 struct session {

@@ -35,6 +35,9 @@ static void see_line(struct klog *k) {
     static const char panic[] = "Kernel panic - not syncing: ";
     static const char oom[] = "Out of memory: Killed process ";
     static const char memcg[] = "Memory cgroup out of memory: Killed process ";
+    static const char init[] = "berth-init: ";
+    if (strncmp(text, init, sizeof init - 1) == 0)
+        copy(k->init, sizeof k->init, text + sizeof init - 1);
     const char *hit = strstr(text, panic);
     // The first panic is the cause, a second one comes from dealing with it.
     if (hit && !k->panic[0]) copy(k->panic, sizeof k->panic, hit + sizeof panic - 1);
@@ -80,6 +83,8 @@ bool klog_explain(const struct klog *k, char *dst, size_t cap) {
                  k->panic);
     } else if (k->panic[0]) {
         snprintf(dst, cap, "the guest kernel panicked: %s", k->panic);
+    } else if (k->init[0]) {
+        snprintf(dst, cap, "the guest could not start: %s", k->init);
     } else if (k->oom_kills) {
         snprintf(dst, cap, "the guest ran out of memory and killed \"%s\": give it more",
                  k->victim);

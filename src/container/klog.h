@@ -12,6 +12,7 @@ struct klog {
     char line[256];
     size_t line_len;
     char panic[256]; // text after "Kernel panic - not syncing: ", or of an oops; "" when none
+    char init[256];  // what our init said last
     char last[256];  // the last line that is not empty
     char victim[64]; // name of the process the OOM killer took last
     unsigned oom_kills;

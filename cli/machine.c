@@ -1,0 +1,461 @@
+// Role: `berth machine`: boots any kernel image with a serial console on the terminal, for kernel work and
+// outside test suites. Depends on the machine library and POSIX.
+// Nothing of the product depends on this file; containers go through cli/run.c.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "cli/machine.h"
+#include "host/host.h"
+#include "machine/machine.h"
+#include "p9/fs.h"
+
+enum { MAX_DISKS = 8, MAX_SHARES = 8, INPUT_MAX = 4096 };
+#define RUN_NS 10000000ull // a slice between looks at the terminal
+
+static const char usage[] =
+    "usage: berth machine --kernel FILE [options]\n"
+    "  --kernel FILE        a flat Linux Image or an ELF executable\n"
+    "  --initrd FILE        initramfs\n"
+    "  --append STR         kernel command line\n"
+    "  --memory SIZE        RAM, e.g. 512M or 1G (default 256M)\n"
+    "  --blk FILE[,ro]      a disk image as /dev/vda, vdb, ... (repeatable)\n"
+    "  --9p TAG=DIR[,ro]    a directory for `mount -t 9p -o trans=virtio TAG` (repeatable)\n"
+    "  --virtio-console     the terminal is hvc0 instead of the UART (ttyS0)\n"
+    "  --arch NAME          riscv64 (default)\n"
+    "  --engine NAME        interp (default) or eval, the slow reference\n"
+    "  --icount             guest time from instructions: reproducible, idle time is skipped\n"
+    "  --stats              print what was executed to stderr at the end\n"
+    "Ctrl-A x on a terminal ends the machine, Ctrl-A Ctrl-A sends Ctrl-A.\n"
+    "Exit status: 0 after power-off, after a reboot request (the machine never restarts) and after\n"
+    "Ctrl-A x; the guest's code (at least 1) when it fails through the test device; 2 for bad\n"
+    "usage; 1 for other errors.\n";
+
+struct file {
+    u8 *data;
+    size_t len;
+};
+
+struct disk {
+    int fd;
+    const char *path;
+};
+
+struct options {
+    const char *kernel, *initrd, *append, *arch;
+    u64 memory;
+    enum exec_engine engine;
+    bool icount, stats, virtio_console;
+    const char *disks[MAX_DISKS], *shares[MAX_SHARES];
+    unsigned ndisks, nshares;
+};
+
+struct session {
+    struct machine *m;
+    struct disk disk[MAX_DISKS];
+    struct machine_blk blk[MAX_DISKS];
+    struct machine_9p p9[MAX_SHARES];
+    char *tags[MAX_SHARES];
+    unsigned ndisks, nshares;
+    u8 input[INPUT_MAX]; // read from the terminal, not yet accepted by the guest
+    size_t input_len;
+    bool input_eof, escape, quit, output_gone;
+};
+
+static volatile sig_atomic_t got_signal, resized;
+static struct termios saved_tty;
+static bool tty_raw;
+
+// Terminal.
+
+static void on_signal(int sig) { got_signal = sig; }
+static void on_winch(int sig) {
+    (void)sig;
+    resized = 1;
+}
+
+static void tty_restore(void) {
+    if (tty_raw) tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_tty);
+    tty_raw = false;
+}
+
+static void tty_setup(void) {
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+    sa.sa_handler = on_winch;
+    sigaction(SIGWINCH, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_tty)) return;
+    struct termios t = saved_tty;
+    cfmakeraw(&t);
+    t.c_oflag |= OPOST; // our own messages end in a bare newline; the guest's \r\n survives
+    tty_raw = tcsetattr(STDIN_FILENO, TCSAFLUSH, &t) == 0;
+}
+
+static void tty_size(unsigned *cols, unsigned *rows) {
+    struct winsize ws;
+    bool ok = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col && ws.ws_row;
+    *cols = ok ? ws.ws_col : 80;
+    *rows = ok ? ws.ws_row : 24;
+}
+
+static void console_out(void *arg, const u8 *p, size_t n) {
+    struct session *s = arg;
+    while (n && !s->output_gone) {
+        ssize_t w = write(STDOUT_FILENO, p, n);
+        if (w > 0) {
+            p += w;
+            n -= (size_t)w;
+        } else if (w < 0 && errno == EAGAIN) {
+            struct pollfd pfd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            poll(&pfd, 1, 1000);
+        } else if (w < 0 && errno != EINTR) {
+            s->output_gone = true; // nobody reads any more: end as a filter would
+        }
+        if (got_signal) return;
+    }
+}
+
+static void log_line(void *arg, enum log_level level, const char *msg) {
+    (void)arg;
+    fprintf(stderr, "berth: %s%s\n", level == LOG_ERROR ? "error: " : "", msg);
+}
+
+// Ctrl-A is the escape key of a terminal, as QEMU's serial console has it.
+static void take_key(struct session *s, u8 c) {
+    enum { CTRL_A = 1 };
+    if (s->escape) {
+        s->escape = false;
+        if (c == 'x') s->quit = true;
+        if (c != CTRL_A) return;
+    } else if (c == CTRL_A && tty_raw) {
+        s->escape = true;
+        return;
+    }
+    s->input[s->input_len++] = c;
+}
+
+static void read_input(struct session *s) {
+    u8 b[INPUT_MAX];
+    ssize_t n = read(STDIN_FILENO, b, sizeof b - s->input_len);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) s->input_eof = true;
+    for (ssize_t i = 0; i < n; i++) take_key(s, b[i]);
+}
+
+static void offer_input(struct session *s) {
+    size_t n = s->input_len ? machine_console_input(s->m, s->input, s->input_len) : 0;
+    memmove(s->input, s->input + n, s->input_len - n);
+    s->input_len -= n;
+}
+
+// Sleeps until the guest's next timer, or input that the guest has room for.
+static void wait_for_events(struct session *s, const struct machine_status *st) {
+    u64 ns = 0, now = host_monotonic_ns();
+    const u64 most = 1000000000; // wake up now and then: signals between check and sleep are not lost
+    if (st->state == MACHINE_IDLE && st->wake_ns > now) ns = st->wake_ns - now;
+    if (ns > most) ns = most;
+    struct timespec ts = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+    struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+    bool want_input = !s->input_eof && s->input_len < INPUT_MAX / 2;
+    if (ppoll(&pfd, want_input ? 1 : 0, &ts, NULL) > 0) read_input(s);
+}
+
+// Options.
+
+static int parse_size(const char *text, u64 *out) {
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, 10);
+    unsigned shift = 0;
+    if (*end == 'K' || *end == 'k') shift = 10, end++;
+    else if (*end == 'M' || *end == 'm') shift = 20, end++;
+    else if (*end == 'G' || *end == 'g') shift = 30, end++;
+    else shift = 20; // as QEMU: a bare number is MiB
+    if (errno || *end || end == text || text[0] == '-' || v > (1ull << 40 >> shift)) return -1;
+    *out = (u64)v << shift;
+    return 0;
+}
+
+static int bad_usage(const char *what, const char *value) {
+    fprintf(stderr, "berth machine: %s%s%s\n%s", what, value ? ": " : "", value ? value : "", usage);
+    return 2;
+}
+
+// Names an option that takes a value; the rest is the value.
+enum opt { OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_ARCH, OPT_MEMORY, OPT_ENGINE, OPT_BLK, OPT_9P };
+static const char *const valued[] = {
+    [OPT_KERNEL] = "--kernel", [OPT_INITRD] = "--initrd", [OPT_APPEND] = "--append",
+    [OPT_ARCH] = "--arch",     [OPT_MEMORY] = "--memory", [OPT_ENGINE] = "--engine",
+    [OPT_BLK] = "--blk",       [OPT_9P] = "--9p",
+};
+
+static int set_valued(struct options *o, enum opt opt, const char *v) {
+    switch (opt) {
+    case OPT_KERNEL: o->kernel = v; return 0;
+    case OPT_INITRD: o->initrd = v; return 0;
+    case OPT_APPEND: o->append = v; return 0;
+    case OPT_ARCH: o->arch = v; return 0;
+    case OPT_MEMORY: return parse_size(v, &o->memory) ? bad_usage("bad --memory", v) : 0;
+    case OPT_ENGINE:
+        if (strcmp(v, "interp") && strcmp(v, "eval")) return bad_usage("unknown --engine", v);
+        o->engine = strcmp(v, "eval") == 0 ? ENGINE_EVAL : ENGINE_INTERP;
+        return 0;
+    case OPT_BLK:
+        if (o->ndisks == MAX_DISKS) return bad_usage("too many --blk", v);
+        o->disks[o->ndisks++] = v;
+        return 0;
+    case OPT_9P:
+        if (o->nshares == MAX_SHARES) return bad_usage("too many --9p", v);
+        o->shares[o->nshares++] = v;
+        return 0;
+    }
+    return bad_usage("unknown option", v);
+}
+
+static bool set_flag(struct options *o, const char *a) {
+    if (strcmp(a, "--icount") == 0) o->icount = true;
+    else if (strcmp(a, "--stats") == 0) o->stats = true;
+    else if (strcmp(a, "--virtio-console") == 0) o->virtio_console = true;
+    else return false;
+    return true;
+}
+
+static int parse_options(int argc, char **argv, struct options *o) {
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        if (set_flag(o, a)) continue;
+        size_t k;
+        for (k = 0; k < ARRAY_LEN(valued); k++) {
+            size_t n = strlen(valued[k]);
+            if (strncmp(a, valued[k], n)) continue;
+            if (a[n] == '=' || a[n] == 0) break;
+        }
+        if (k == ARRAY_LEN(valued)) return bad_usage("unknown argument", a);
+        const char *v = strchr(a, '=');
+        if (!v && i + 1 == argc) return bad_usage("missing value after", a);
+        int rc = set_valued(o, (enum opt)k, v ? v + 1 : argv[++i]);
+        if (rc) return rc;
+    }
+    return o->kernel ? 0 : bad_usage("--kernel is required", NULL);
+}
+
+// Files behind the devices.
+
+static int fail(const char *what, const char *name) {
+    fprintf(stderr, "berth machine: %s '%s': %s\n", what, name, strerror(errno));
+    return 1;
+}
+
+static int read_file(const char *path, struct file *f) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st)) return fail("cannot open", path);
+    if (!S_ISREG(st.st_mode)) {
+        close(fd);
+        fprintf(stderr, "berth machine: '%s' is not a regular file\n", path);
+        return 1;
+    }
+    f->len = (size_t)st.st_size;
+    f->data = malloc(f->len + 1);
+    size_t done = 0;
+    while (f->data && done < f->len) {
+        ssize_t n = read(fd, f->data + done, f->len - done);
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    close(fd);
+    if (f->data && done == f->len) return 0;
+    return fail("cannot read", path);
+}
+
+static bool disk_read(void *arg, u64 off, u8 *dst, u32 len) {
+    struct disk *d = arg;
+    return pread(d->fd, dst, len, (off_t)off) == (ssize_t)len;
+}
+
+static bool disk_write(void *arg, u64 off, const u8 *src, u32 len) {
+    struct disk *d = arg;
+    return pwrite(d->fd, src, len, (off_t)off) == (ssize_t)len;
+}
+
+static bool disk_flush(void *arg) {
+    struct disk *d = arg;
+    return fdatasync(d->fd) == 0;
+}
+
+// Splits ",ro" off; the result is the caller's to free.
+static char *without_ro(const char *text, bool *ro) {
+    char *s = strdup(text);
+    size_t n = s ? strlen(s) : 0;
+    *ro = n > 3 && strcmp(s + n - 3, ",ro") == 0;
+    if (*ro) s[n - 3] = 0;
+    return s;
+}
+
+static int open_disk(struct session *s, const char *text) {
+    bool ro;
+    char *path = without_ro(text, &ro);
+    if (!path) return fail("cannot open", text);
+    struct disk *d = &s->disk[s->ndisks];
+    struct stat st;
+    d->fd = open(path, (ro ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+    free(path);
+    if (d->fd < 0) return fail("cannot open", text);
+    off_t size = fstat(d->fd, &st) == 0 ? lseek(d->fd, 0, SEEK_END) : -1;
+    if (size < 512) {
+        close(d->fd);
+        fprintf(stderr, "berth machine: '%s' is too small for a disk\n", text);
+        return 1;
+    }
+    s->blk[s->ndisks++] = (struct machine_blk){
+        .arg = d,
+        .size = (u64)size & ~511ull,
+        .readonly = ro,
+        .read = disk_read,
+        .write = disk_write,
+        .flush = disk_flush,
+    };
+    return 0;
+}
+
+static int open_share(struct session *s, const char *text) {
+    bool ro;
+    char *tag = without_ro(text, &ro);
+    char *dir = tag ? strchr(tag, '=') : NULL;
+    if (!dir || dir == tag || !dir[1]) {
+        free(tag);
+        return bad_usage("--9p wants TAG=DIR", text);
+    }
+    *dir++ = 0;
+    struct err err = {0};
+    struct fs *fs = fs_posix_create(dir, ro, &err);
+    if (!fs) {
+        fprintf(stderr, "berth machine: --9p %s: %s\n", text, err.msg);
+        free(tag);
+        return 1;
+    }
+    s->tags[s->nshares] = tag;
+    s->p9[s->nshares++] = (struct machine_9p){tag, fs};
+    return 0;
+}
+
+static void close_all(struct session *s) {
+    for (unsigned i = 0; i < s->ndisks; i++) close(s->disk[i].fd);
+    for (unsigned i = 0; i < s->nshares; i++) {
+        s->p9[i].fs->ops->destroy(s->p9[i].fs);
+        free(s->tags[i]);
+    }
+}
+
+// Running.
+
+static void print_stats(struct machine *m, u64 ns) {
+    struct cpu_stats st;
+    cpu_get_stats(machine_cpu(m), &st);
+    double seconds = (double)ns / 1e9;
+    fprintf(stderr,
+            "berth: %.3f s, %llu instructions (%.1f MIPS), %llu blocks decoded, %llu micro-ops, "
+            "%llu TLB misses, %llu code invalidations, %llu traps\n",
+            seconds, (unsigned long long)st.insns, (double)st.insns / 1e6 / seconds,
+            (unsigned long long)st.blocks_decoded, (unsigned long long)st.uops,
+            (unsigned long long)st.tlb_misses, (unsigned long long)st.code_invalidations,
+            (unsigned long long)st.traps);
+}
+
+static int exit_status(const struct session *s, const struct machine_status *st) {
+    if (got_signal) return 128 + got_signal;
+    if (s->quit) return 0;
+    if (st->state == MACHINE_REBOOT)
+        fprintf(stderr, "berth machine: the guest asked for a reboot; ending instead\n");
+    if (st->state == MACHINE_FAILED) return st->exit_code & 0xff ? st->exit_code & 0xff : 1;
+    return s->output_gone ? 1 : 0;
+}
+
+static int run(struct session *s, const struct options *o) {
+    struct machine_status st = {.state = MACHINE_RUNNING};
+    u64 start = host_monotonic_ns();
+    tty_setup();
+    while (!s->quit && !got_signal && !s->output_gone) {
+        st = machine_run(s->m, RUN_NS);
+        if (st.state != MACHINE_RUNNING && st.state != MACHINE_IDLE) break;
+        if (resized) {
+            unsigned cols, rows;
+            resized = 0;
+            tty_size(&cols, &rows);
+            machine_console_resize(s->m, cols, rows);
+        }
+        wait_for_events(s, &st);
+        offer_input(s);
+    }
+    u64 ns = host_monotonic_ns() - start;
+    tty_restore();
+    if (o->stats) print_stats(s->m, ns ? ns : 1);
+    return exit_status(s, &st);
+}
+
+static struct machine *create(struct session *s, const struct options *o, const struct log *log,
+                              const struct file *kernel, const struct file *initrd) {
+    struct machine_settings ms = {
+        .arch = o->arch,
+        .memory = o->memory,
+        .kernel = kernel->data,
+        .kernel_len = kernel->len,
+        .initrd = initrd->data,
+        .initrd_len = initrd->len,
+        .cmdline = o->append,
+        .p9 = s->p9,
+        .np9 = s->nshares,
+        .blk = s->blk,
+        .nblk = s->ndisks,
+        .virtio_console = o->virtio_console,
+        .cpu = {.engine = o->engine, .icount_time = o->icount, .log = log},
+        .log = log,
+        .arg = s,
+        .console = console_out,
+    };
+    tty_size(&ms.cols, &ms.rows);
+    struct err err = {0};
+    struct machine *m = machine_create(&ms, &err);
+    if (!m) fprintf(stderr, "berth machine: %s\n", err.msg);
+    return m;
+}
+
+int cmd_machine(int argc, char **argv) {
+    struct options o = {.arch = "riscv64", .memory = 256u << 20, .append = ""};
+    static const struct log log = {log_line, NULL, LOG_WARN};
+    struct session s = {0};
+    struct file kernel = {0}, initrd = {0};
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    int rc = parse_options(argc, argv, &o);
+    for (unsigned i = 0; rc == 0 && i < o.ndisks; i++) rc = open_disk(&s, o.disks[i]);
+    for (unsigned i = 0; rc == 0 && i < o.nshares; i++) rc = open_share(&s, o.shares[i]);
+    if (rc == 0) rc = read_file(o.kernel, &kernel);
+    if (rc == 0 && o.initrd) rc = read_file(o.initrd, &initrd);
+    if (rc == 0) {
+        s.m = create(&s, &o, &log, &kernel, &initrd);
+        free(kernel.data);
+        free(initrd.data);
+        kernel.data = initrd.data = NULL;
+        rc = s.m ? run(&s, &o) : 1;
+    }
+    free(kernel.data);
+    free(initrd.data);
+    machine_destroy(s.m);
+    close_all(&s);
+    return rc;
+}
