@@ -85,7 +85,8 @@ static struct lock *lock_new(u64 file, struct p9_lock_range r, const char *clien
 }
 
 // Cuts [r] out of what `who` holds. `spare` serves the one case that needs a new lock: a hole in
-// the middle; it is consumed then. Only one of an owner's locks can contain the hole whole.
+// the middle; it is consumed then. A process has one such lock; should another process have locked
+// around the same hole through the same open file, that one loses what lies after the hole.
 static void carve(struct p9_locks *l, u64 file, struct p9_lock_range r,
                   const struct p9_lock_owner *who, struct lock **spare) {
     struct lock **at = &l->bucket[bucket_of(file)];
