@@ -16,7 +16,7 @@ ifneq ($(filter-out help deps clean demo,$(or $(MAKECMDGOALS),all)),)
 endif
 CC := gcc
 WCC := clang-22
-WFLAGS := --target=wasm32-wasip1 --no-wasm-opt -std=gnu11 -O2 $(WARN) -Isrc -Iinclude \
+WFLAGS := --target=wasm32-wasip1 -std=gnu11 -O2 $(WARN) -Isrc -Iinclude \
 	-ffunction-sections -fdata-sections -DBERTH_WASM=1 -fno-strict-aliasing
 
 # The libraries: everything below src/ but the hosts.

@@ -68,6 +68,7 @@ static bool set_option(struct web_settings *s, const char *key, const char *v) {
     if (!strcmp(key, "volume")) return parse_volume(s, v);
     if (!strcmp(key, "arg")) return add_string(&s->argv, v);
     if (!strcmp(key, "env")) return strchr(v, '=') && add_string(&s->env, v);
+    if (!strcmp(key, "default_env")) return strchr(v, '=') && add_string(&s->default_env, v);
     if (!strcmp(key, "cols")) return parse_unsigned(v, &s->process.cols);
     if (!strcmp(key, "rows")) return parse_unsigned(v, &s->process.rows);
     if (!strcmp(key, "tty")) return s->process.tty = true;
@@ -97,6 +98,7 @@ void web_settings_free(struct web_settings *s) {
     free(s->text);
     free(s->argv);
     free(s->env);
+    free(s->default_env);
     memset(s, 0, sizeof *s);
 }
 
@@ -109,9 +111,21 @@ static bool is_shell(const char *command) {
     return false;
 }
 
-void web_settings_use_shell(struct web_settings *s, const struct oci_config *image) {
+static bool has_variable(const char *const *env, const char *setting) {
+    size_t name = strcspn(setting, "=") + 1; // with the '='
+    for (; env && *env; env++)
+        if (!strncmp(*env, setting, name)) return true;
+    return false;
+}
+
+void web_settings_use_image(struct web_settings *s, const struct oci_config *image) {
     static const char *const any[] = {
         "/bin/sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash; exec sh", NULL};
+    for (const char **d = s->default_env; d && *d; d++)
+        if (!has_variable(s->env, *d) && !has_variable((const char *const *)image->env.v, *d))
+            add_string(&s->env, *d); // without memory: no default
+    s->process.env = s->env;
+    if (!s->shell) return;
     bool own = !image->entrypoint.n && image->cmd.n == 1 && is_shell(image->cmd.v[0]);
     s->process.entrypoint = "";
     s->process.argv = own ? (const char *const *)image->cmd.v : any;

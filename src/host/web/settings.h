@@ -3,6 +3,7 @@
 //   of a VM:      arch=riscv64  memory=BYTES  tag=NAME  cmdline=TEXT  hostname=NAME
 //                 volume=rw:/GUEST/PATH | ro:/GUEST/PATH   (repeated)
 //   of a process: arg=TEXT (repeated; replaces Cmd)  entrypoint=TEXT  env=NAME=VALUE (repeated)
+//                 default_env=NAME=VALUE (repeated; where neither env nor the image has it)
 //                 cwd=DIR  user=USER[:GROUP]  tty=1  cols=N  rows=N  shell=1
 #ifndef BERTH_HOST_WEB_SETTINGS_H
 #define BERTH_HOST_WEB_SETTINGS_H
@@ -25,7 +26,8 @@ struct web_settings {
     u64 memory;
     struct web_volume_option volumes[WEB_MAX_VOLUMES];
     unsigned nvolumes;
-    const char **argv, **env; // owned arrays, NULL-terminated; NULL when not given
+    // Owned arrays, NULL-terminated; NULL when not given.
+    const char **argv, **env, **default_env;
     struct container_process process;
     bool shell; // an interactive shell instead of the image's command
 };
@@ -34,8 +36,8 @@ struct web_settings {
 int web_settings_parse(struct web_settings *s, const char *records, size_t len, struct err *err);
 void web_settings_free(struct web_settings *s);
 
-// For `shell`: the image's own command when that is a shell, else the best one that /bin/sh finds.
-// Points s->process at it; `image` is borrowed as long as `s` lives.
-void web_settings_use_shell(struct web_settings *s, const struct oci_config *image);
+// Settles what depends on the image: default_env, and for `shell` the command: the image's own when
+// that is a shell, else the best one that /bin/sh finds. `image` is borrowed as long as `s` lives.
+void web_settings_use_image(struct web_settings *s, const struct oci_config *image);
 
 #endif

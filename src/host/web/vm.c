@@ -245,7 +245,7 @@ int berth_start(struct web_vm *vm) {
     if (!vm->kernel) return err_set(&vm->err, ERR_INVALID, "no kernel was given");
     struct container_volume volumes[WEB_MAX_VOLUMES];
     if (volumes_create(vm, volumes) < 0) return -1;
-    if (vm->settings.shell) web_settings_use_shell(&vm->settings, vm->image);
+    web_settings_use_image(&vm->settings, vm->image);
     struct container_settings s = {
         .arch = vm->settings.arch,
         .memory = vm->settings.memory,
@@ -300,7 +300,7 @@ int berth_spawn(struct web_vm *vm, const char *options, u32 len) {
     if (!vm->container) return err_set(&vm->err, ERR_INVALID, "the container does not run");
     struct web_settings s;
     int rc = web_settings_parse(&s, options, len, &vm->err);
-    if (rc == 0 && s.shell) web_settings_use_shell(&s, vm->image);
+    if (rc == 0) web_settings_use_image(&s, vm->image);
     if (rc == 0) rc = container_spawn(vm->container, &s.process, &vm->err);
     web_settings_free(&s);
     return rc;

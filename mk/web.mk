@@ -1,0 +1,91 @@
+# The web side: the wasm module, the npm-style package, the demo page, the extension.
+#
+#   build/wasm/berth.debug.wasm   with names and debug information, for profilers
+#   build/wasm/berth.wasm         stripped: what is shipped
+#   build/wasm/package/           worker.js, index.js: the package's bundles
+#   build/web/                    the demo page as static files (image beside it, or ?image=URL)
+#   build/extension/              the unpacked extension;  build/berth.vsix the same, packed
+
+.PHONY: wasm web extension test-web check-web web-types
+
+WASM := $(B)/wasm/berth.wasm
+# Kernel and initramfs as guest.mk leaves them.
+GUEST_KERNEL ?= $(B)/guest/riscv64/Image
+GUEST_INITRD ?= $(B)/guest/riscv64/initramfs.cpio
+
+# A reactor: no main, functions called from JavaScript. The stack is for deep C calls, not for guests.
+WLDFLAGS := --target=wasm32-wasip1 --no-wasm-opt -O2 -mexec-model=reactor -Wl,--gc-sections \
+	-Wl,-z,stack-size=1048576 -Wl,--stack-first
+
+$(B)/wasm/berth.debug.wasm: $(WOBJ)
+	$(WCC) $(WLDFLAGS) $(WOBJ) $(WTHIRD_LIBS) -o $@
+$(WASM): $(B)/wasm/berth.debug.wasm
+	llvm-strip-22 $< -o $@
+wasm: $(WASM) ## build/wasm/berth.wasm, the engine for browsers
+	@ls -l $<
+
+# npm packages, at the versions of the lock files.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+web/node_modules/.stamp: web/package.json web/package-lock.json
+	cd web && $(NPM_CI)
+	@touch $@
+vscode/node_modules/.stamp: vscode/package.json vscode/package-lock.json
+	cd vscode && $(NPM_CI)
+	@touch $@
+
+TSC := web/node_modules/.bin/tsc
+WEB_TS := $(shell find web/src web/scripts -type f) web/tsconfig.base.json
+VSCODE_TS := $(shell find vscode/src vscode/scripts -type f) vscode/tsconfig.json
+DEMO_TS := $(wildcard web/demo/*)
+
+# The compiler checks each folder with the libraries it may use; esbuild only bundles.
+$(B)/wasm/web-types.stamp: web/node_modules/.stamp $(WEB_TS) $(DEMO_TS)
+	for p in src/common src/worker src/page demo; do $(TSC) -p web/$$p; done
+	@mkdir -p $(@D) && touch $@
+$(B)/wasm/vscode-types.stamp: web/node_modules/.stamp vscode/node_modules/.stamp $(WEB_TS) $(VSCODE_TS)
+	$(TSC) -p vscode
+	@mkdir -p $(@D) && touch $@
+web-types: $(B)/wasm/web-types.stamp $(B)/wasm/vscode-types.stamp ## type-check all TypeScript
+
+$(B)/wasm/package/.stamp: $(B)/wasm/web-types.stamp
+	node web/scripts/build.mjs package $(B)/wasm/package
+	@touch $@
+
+# gzip -n: no name, no date, so that the same input gives the same bytes.
+$(B)/wasm/guest/riscv64/Image.gz: $(GUEST_KERNEL)
+	@mkdir -p $(@D)
+	gzip -9nc $< >$@
+$(B)/wasm/guest/riscv64/initramfs.gz: $(GUEST_INITRD)
+	@mkdir -p $(@D)
+	gzip -9nc $< >$@
+GUEST_FILES := $(B)/wasm/guest/riscv64/Image.gz $(B)/wasm/guest/riscv64/initramfs.gz
+
+web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo page as static files
+	@mkdir -p $(B)/web/riscv64
+	node web/scripts/build.mjs demo $(B)/web
+	cp web/demo/index.html $(B)/wasm/package/worker.js $(WASM) $(B)/web/
+	cp $(GUEST_FILES) $(B)/web/riscv64/
+	@ls -l $(B)/web
+
+$(B)/berth.vsix: $(B)/extension/.stamp vscode/scripts/vsix.mjs
+	rm -f $@
+	node vscode/scripts/vsix.mjs $(B)/extension $@
+$(B)/extension/.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.stamp $(GUEST_FILES) \
+		$(wildcard vscode/media/*) vscode/README.md vscode/package.json $(wildcard LICENSE)
+	rm -rf $(B)/extension
+	mkdir -p $(B)/extension/dist/riscv64 $(B)/extension/media
+	node vscode/scripts/build.mjs $(B)/extension/dist/extension.js
+	cp $(B)/wasm/package/worker.js $(WASM) $(B)/extension/dist/
+	cp $(GUEST_FILES) $(B)/extension/dist/riscv64/
+	cp vscode/media/icon.png $(B)/extension/media/
+	cp vscode/README.md $(B)/extension/
+	node -e 'const p = require("./vscode/package.json"); delete p.devDependencies; \
+		console.log(JSON.stringify(p, null, 2))' >$(B)/extension/package.json
+	if [ -e LICENSE ]; then cp LICENSE $(B)/extension/LICENSE.txt; fi
+	@touch $@
+extension: $(B)/extension/.stamp $(B)/berth.vsix ## build/extension/ and build/berth.vsix
+	@ls -l $(B)/berth.vsix $(B)/extension/dist
+
+# The tests import the bundles, not the sources, so that they run what is shipped.
+test-web: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp ## node tests of the worker, loader and wasm
+	node --test test/web/
