@@ -1,6 +1,6 @@
-// Role: `berth machine`: boots any kernel image with a serial console on the terminal, for kernel work and
-// outside test suites. Depends on the machine library and POSIX.
-// Nothing of the product depends on this file; containers go through cli/run.c.
+// Role: `berth machine`: boots any kernel image with a serial console on the terminal, for kernel
+// work and outside test suites. Depends on the machine library and POSIX. Nothing of the product
+// depends on this file; containers go through cli/run.c.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,20 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
-#include "cli/machine.h"
+#include "cli.h"
 #include "host/host.h"
 #include "machine/machine.h"
 #include "p9/fs.h"
+#include "term.h"
 
 enum { MAX_DISKS = 8, MAX_SHARES = 8, INPUT_MAX = 4096 };
-#define RUN_NS 10000000ull // a slice between looks at the terminal
+#define MAX_IMAGE (4ull << 30)
+#define RUN_NS    10000000ull // a slice between looks at the terminal
 
 static const char usage[] =
     "usage: berth machine --kernel FILE [options]\n"
@@ -37,14 +37,11 @@ static const char usage[] =
     "  --icount             guest time from instructions: reproducible, idle time is skipped\n"
     "  --stats              print what was executed to stderr at the end\n"
     "Ctrl-A x on a terminal ends the machine, Ctrl-A Ctrl-A sends Ctrl-A.\n"
-    "Exit status: 0 after power-off, after a reboot request (the machine never restarts) and after\n"
-    "Ctrl-A x; the guest's code (at least 1) when it fails through the test device; 2 for bad\n"
-    "usage; 1 for other errors.\n";
-
-struct file {
-    u8 *data;
-    size_t len;
-};
+    "Exit status: 0 after power-off, after a reboot request (the machine never restarts) and "
+    "after\n"
+    "Ctrl-A x; the guest's code (1 to 255) when it fails through the test device; 2 for bad "
+    "usage;\n"
+    "125 when the machine cannot be made.\n";
 
 struct disk {
     int fd;
@@ -70,46 +67,10 @@ struct session {
     u8 input[INPUT_MAX]; // read from the terminal, not yet accepted by the guest
     size_t input_len;
     bool input_eof, escape, quit, output_gone;
+    int signal_fd, signal; // `signal`: the one that ends us
 };
 
-static volatile sig_atomic_t got_signal, resized;
-static struct termios saved_tty;
-static bool tty_raw;
-
 // Terminal.
-
-static void on_signal(int sig) { got_signal = sig; }
-static void on_winch(int sig) {
-    (void)sig;
-    resized = 1;
-}
-
-static void tty_restore(void) {
-    if (tty_raw) tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_tty);
-    tty_raw = false;
-}
-
-static void tty_setup(void) {
-    struct sigaction sa = {.sa_handler = on_signal};
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGHUP, &sa, NULL);
-    sigaction(SIGINT, &sa, NULL);
-    sa.sa_handler = on_winch;
-    sigaction(SIGWINCH, &sa, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved_tty)) return;
-    struct termios t = saved_tty;
-    cfmakeraw(&t);
-    t.c_oflag |= OPOST; // our own messages end in a bare newline; the guest's \r\n survives
-    tty_raw = tcsetattr(STDIN_FILENO, TCSAFLUSH, &t) == 0;
-}
-
-static void tty_size(unsigned *cols, unsigned *rows) {
-    struct winsize ws;
-    bool ok = ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col && ws.ws_row;
-    *cols = ok ? ws.ws_col : 80;
-    *rows = ok ? ws.ws_row : 24;
-}
 
 static void console_out(void *arg, const u8 *p, size_t n) {
     struct session *s = arg;
@@ -124,13 +85,21 @@ static void console_out(void *arg, const u8 *p, size_t n) {
         } else if (w < 0 && errno != EINTR) {
             s->output_gone = true; // nobody reads any more: end as a filter would
         }
-        if (got_signal) return;
     }
 }
 
-static void log_line(void *arg, enum log_level level, const char *msg) {
-    (void)arg;
-    fprintf(stderr, "berth: %s%s\n", level == LOG_ERROR ? "error: " : "", msg);
+static void resize(struct session *s) {
+    unsigned cols, rows;
+    if (term_size(&cols, &rows)) machine_console_resize(s->m, cols, rows);
+}
+
+static void take_signals(struct session *s) {
+    for (int sig; (sig = signals_next());) {
+        if (sig == SIGWINCH)
+            resize(s);
+        else
+            s->signal = sig;
+    }
 }
 
 // Ctrl-A is the escape key of a terminal, as QEMU's serial console has it.
@@ -140,7 +109,7 @@ static void take_key(struct session *s, u8 c) {
         s->escape = false;
         if (c == 'x') s->quit = true;
         if (c != CTRL_A) return;
-    } else if (c == CTRL_A && tty_raw) {
+    } else if (c == CTRL_A && term_is_raw()) {
         s->escape = true;
         return;
     }
@@ -160,37 +129,37 @@ static void offer_input(struct session *s) {
     s->input_len -= n;
 }
 
-// Sleeps until the guest's next timer, or input that the guest has room for.
+// Sleeps until the guest's next timer, a signal, or input that the guest has room for.
 static void wait_for_events(struct session *s, const struct machine_status *st) {
     u64 ns = 0, now = host_monotonic_ns();
-    const u64 most = 1000000000; // wake up now and then: signals between check and sleep are not lost
+    const u64 hour = 3600000000000ull;
     if (st->state == MACHINE_IDLE && st->wake_ns > now) ns = st->wake_ns - now;
-    if (ns > most) ns = most;
+    if (ns > hour) ns = hour;
     struct timespec ts = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
-    struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
     bool want_input = !s->input_eof && s->input_len < INPUT_MAX / 2;
-    if (ppoll(&pfd, want_input ? 1 : 0, &ts, NULL) > 0) read_input(s);
+    struct pollfd pfd[2] = {{.fd = s->signal_fd, .events = POLLIN},
+                            {.fd = want_input ? STDIN_FILENO : -1, .events = POLLIN}};
+    if (ppoll(pfd, 2, &ts, NULL) <= 0) return;
+    take_signals(s);
+    if (pfd[1].revents) read_input(s);
 }
 
 // Options.
 
-static int parse_size(const char *text, u64 *out) {
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(text, &end, 10);
-    unsigned shift = 0;
-    if (*end == 'K' || *end == 'k') shift = 10, end++;
-    else if (*end == 'M' || *end == 'm') shift = 20, end++;
-    else if (*end == 'G' || *end == 'g') shift = 30, end++;
-    else shift = 20; // as QEMU: a bare number is MiB
-    if (errno || *end || end == text || text[0] == '-' || v > (1ull << 40 >> shift)) return -1;
-    *out = (u64)v << shift;
+// As QEMU has it, a bare number is MiB.
+static int parse_memory(const char *text, u64 *out) {
+    if (cli_parse_size(text, out)) return -1;
+    if (text[strspn(text, "0123456789")] == 0) {
+        if (*out > UINT64_MAX >> 20) return -1;
+        *out <<= 20;
+    }
     return 0;
 }
 
 static int bad_usage(const char *what, const char *value) {
-    fprintf(stderr, "berth machine: %s%s%s\n%s", what, value ? ": " : "", value ? value : "", usage);
-    return 2;
+    cli_error("machine: %s%s%s; see \"berth machine --help\"", what, value ? ": " : "",
+              value ? value : "");
+    return EXIT_USAGE;
 }
 
 // Names an option that takes a value; the rest is the value.
@@ -203,11 +172,20 @@ static const char *const valued[] = {
 
 static int set_valued(struct options *o, enum opt opt, const char *v) {
     switch (opt) {
-    case OPT_KERNEL: o->kernel = v; return 0;
-    case OPT_INITRD: o->initrd = v; return 0;
-    case OPT_APPEND: o->append = v; return 0;
-    case OPT_ARCH: o->arch = v; return 0;
-    case OPT_MEMORY: return parse_size(v, &o->memory) ? bad_usage("bad --memory", v) : 0;
+    case OPT_KERNEL:
+        o->kernel = v;
+        return 0;
+    case OPT_INITRD:
+        o->initrd = v;
+        return 0;
+    case OPT_APPEND:
+        o->append = v;
+        return 0;
+    case OPT_ARCH:
+        o->arch = v;
+        return 0;
+    case OPT_MEMORY:
+        return parse_memory(v, &o->memory) ? bad_usage("bad --memory", v) : 0;
     case OPT_ENGINE:
         if (strcmp(v, "interp") && strcmp(v, "eval")) return bad_usage("unknown --engine", v);
         o->engine = strcmp(v, "eval") == 0 ? ENGINE_EVAL : ENGINE_INTERP;
@@ -225,10 +203,14 @@ static int set_valued(struct options *o, enum opt opt, const char *v) {
 }
 
 static bool set_flag(struct options *o, const char *a) {
-    if (strcmp(a, "--icount") == 0) o->icount = true;
-    else if (strcmp(a, "--stats") == 0) o->stats = true;
-    else if (strcmp(a, "--virtio-console") == 0) o->virtio_console = true;
-    else return false;
+    if (strcmp(a, "--icount") == 0)
+        o->icount = true;
+    else if (strcmp(a, "--stats") == 0)
+        o->stats = true;
+    else if (strcmp(a, "--virtio-console") == 0)
+        o->virtio_console = true;
+    else
+        return false;
     return true;
 }
 
@@ -254,30 +236,15 @@ static int parse_options(int argc, char **argv, struct options *o) {
 // Files behind the devices.
 
 static int fail(const char *what, const char *name) {
-    fprintf(stderr, "berth machine: %s '%s': %s\n", what, name, strerror(errno));
-    return 1;
+    cli_error("machine: %s %s: %s", what, name, strerror(errno));
+    return EXIT_BERTH;
 }
 
-static int read_file(const char *path, struct file *f) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st)) return fail("cannot open", path);
-    if (!S_ISREG(st.st_mode)) {
-        close(fd);
-        fprintf(stderr, "berth machine: '%s' is not a regular file\n", path);
-        return 1;
-    }
-    f->len = (size_t)st.st_size;
-    f->data = malloc(f->len + 1);
-    size_t done = 0;
-    while (f->data && done < f->len) {
-        ssize_t n = read(fd, f->data + done, f->len - done);
-        if (n <= 0) break;
-        done += (size_t)n;
-    }
-    close(fd);
-    if (f->data && done == f->len) return 0;
-    return fail("cannot read", path);
+static int read_file(const char *path, struct buf *out) {
+    struct err err = {0};
+    if (cli_read_file(path, MAX_IMAGE, out, &err) == 0) return 0;
+    cli_error("machine: %s", err.msg);
+    return EXIT_BERTH;
 }
 
 static bool disk_read(void *arg, u64 off, u8 *dst, u32 len) {
@@ -316,8 +283,8 @@ static int open_disk(struct session *s, const char *text) {
     off_t size = fstat(d->fd, &st) == 0 ? lseek(d->fd, 0, SEEK_END) : -1;
     if (size < 512) {
         close(d->fd);
-        fprintf(stderr, "berth machine: '%s' is too small for a disk\n", text);
-        return 1;
+        cli_error("machine: %s is too small for a disk: it must have at least 512 bytes", text);
+        return EXIT_BERTH;
     }
     s->blk[s->ndisks++] = (struct machine_blk){
         .arg = d,
@@ -342,9 +309,9 @@ static int open_share(struct session *s, const char *text) {
     struct err err = {0};
     struct fs *fs = fs_posix_create(dir, ro, &err);
     if (!fs) {
-        fprintf(stderr, "berth machine: --9p %s: %s\n", text, err.msg);
+        cli_error("machine: --9p %s: %s", text, err.msg);
         free(tag);
-        return 1;
+        return EXIT_BERTH;
     }
     s->tags[s->nshares] = tag;
     s->p9[s->nshares++] = (struct machine_9p){tag, fs};
@@ -375,10 +342,10 @@ static void print_stats(struct machine *m, u64 ns) {
 }
 
 static int exit_status(const struct session *s, const struct machine_status *st) {
-    if (got_signal) return 128 + got_signal;
+    if (s->signal) return 128 + s->signal;
     if (s->quit) return 0;
     if (st->state == MACHINE_REBOOT)
-        fprintf(stderr, "berth machine: the guest asked for a reboot; ending instead\n");
+        cli_error("machine: the guest asked for a reboot; ended instead");
     if (st->state == MACHINE_FAILED) return st->exit_code & 0xff ? st->exit_code & 0xff : 1;
     return s->output_gone ? 1 : 0;
 }
@@ -386,27 +353,25 @@ static int exit_status(const struct session *s, const struct machine_status *st)
 static int run(struct session *s, const struct options *o) {
     struct machine_status st = {.state = MACHINE_RUNNING};
     u64 start = host_monotonic_ns();
-    tty_setup();
-    while (!s->quit && !got_signal && !s->output_gone) {
+    s->signal_fd = signals_init();
+    if (isatty(STDIN_FILENO)) {
+        term_init();
+        term_raw();
+    }
+    while (!s->quit && !s->signal && !s->output_gone) {
         st = machine_run(s->m, RUN_NS);
         if (st.state != MACHINE_RUNNING && st.state != MACHINE_IDLE) break;
-        if (resized) {
-            unsigned cols, rows;
-            resized = 0;
-            tty_size(&cols, &rows);
-            machine_console_resize(s->m, cols, rows);
-        }
         wait_for_events(s, &st);
         offer_input(s);
     }
     u64 ns = host_monotonic_ns() - start;
-    tty_restore();
+    term_restore();
     if (o->stats) print_stats(s->m, ns ? ns : 1);
     return exit_status(s, &st);
 }
 
 static struct machine *create(struct session *s, const struct options *o, const struct log *log,
-                              const struct file *kernel, const struct file *initrd) {
+                              const struct buf *kernel, const struct buf *initrd) {
     struct machine_settings ms = {
         .arch = o->arch,
         .memory = o->memory,
@@ -425,18 +390,18 @@ static struct machine *create(struct session *s, const struct options *o, const 
         .arg = s,
         .console = console_out,
     };
-    tty_size(&ms.cols, &ms.rows);
+    if (!term_size(&ms.cols, &ms.rows)) ms.cols = 80, ms.rows = 24;
     struct err err = {0};
     struct machine *m = machine_create(&ms, &err);
-    if (!m) fprintf(stderr, "berth machine: %s\n", err.msg);
+    if (!m) cli_error("machine: %s", err.msg);
     return m;
 }
 
-int cmd_machine(int argc, char **argv) {
+int cli_machine(int argc, char **argv) {
     struct options o = {.arch = "riscv64", .memory = 256u << 20, .append = ""};
-    static const struct log log = {log_line, NULL, LOG_WARN};
-    struct session s = {0};
-    struct file kernel = {0}, initrd = {0};
+    struct log log = cli_log(false);
+    struct session s = {.signal_fd = -1};
+    struct buf kernel = {0}, initrd = {0};
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         fputs(usage, stdout);
         return 0;
@@ -446,15 +411,10 @@ int cmd_machine(int argc, char **argv) {
     for (unsigned i = 0; rc == 0 && i < o.nshares; i++) rc = open_share(&s, o.shares[i]);
     if (rc == 0) rc = read_file(o.kernel, &kernel);
     if (rc == 0 && o.initrd) rc = read_file(o.initrd, &initrd);
-    if (rc == 0) {
-        s.m = create(&s, &o, &log, &kernel, &initrd);
-        free(kernel.data);
-        free(initrd.data);
-        kernel.data = initrd.data = NULL;
-        rc = s.m ? run(&s, &o) : 1;
-    }
-    free(kernel.data);
-    free(initrd.data);
+    if (rc == 0) s.m = create(&s, &o, &log, &kernel, &initrd);
+    buf_free(&kernel);
+    buf_free(&initrd);
+    if (rc == 0) rc = s.m ? run(&s, &o) : EXIT_BERTH;
     machine_destroy(s.m);
     close_all(&s);
     return rc;

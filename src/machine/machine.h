@@ -47,15 +47,15 @@ struct machine_settings {
     unsigned np9;
     const struct machine_blk *blk;
     unsigned nblk;
-    bool virtio_console;  // port 0 = hvc0 (guest console), port 1 "berth.ctl" = the control channel
-    unsigned cols, rows;  // initial size of the console
+    bool virtio_console; // port 0 = hvc0 (guest console), port 1 "berth.ctl" = the control channel
+    unsigned cols, rows; // initial size of the console
     struct cpu_settings cpu;
     const struct log *log;
     void *arg; // of the callbacks
     // Bytes the guest wrote to the UART, the SBI console or virtio console port 0.
     void (*console)(void *arg, const u8 *p, size_t n);
-    // Bytes the guest wrote to the control port. Returns how many it takes now; call machine_ctl_ready
-    // when more fit (back-pressure).
+    // Bytes the guest wrote to the control port. Returns how many it takes now; call
+    // machine_ctl_ready when more fit (back-pressure).
     size_t (*ctl)(void *arg, const u8 *p, size_t n);
 };
 
@@ -65,14 +65,15 @@ void machine_destroy(struct machine *m);
 
 struct machine_status {
     enum machine_state state;
-    u64 wake_ns;       // MACHINE_IDLE: host_monotonic_ns() of the next timer, ~0 for none
-    int exit_code;     // test-exit device or 0
+    u64 wake_ns;   // MACHINE_IDLE: host_monotonic_ns() of the next timer, ~0 for none
+    int exit_code; // test-exit device or 0
 };
 
 // Runs for about `budget_ns` of host time at most.
 struct machine_status machine_run(struct machine *m, u64 budget_ns);
 
-// Input to the console (UART or virtio port 0) and the control port: bytes accepted (the rest later).
+// Input to the console (UART or virtio port 0) and the control port: bytes accepted (the rest
+// later).
 size_t machine_console_input(struct machine *m, const u8 *p, size_t n);
 size_t machine_ctl_input(struct machine *m, const u8 *p, size_t n);
 void machine_ctl_ready(struct machine *m);
