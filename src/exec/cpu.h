@@ -20,31 +20,34 @@ struct cpu_board {
     // Firmware console (SBI DBCN and legacy putchar). getchar: -1 when there is no input.
     void (*console_write)(void *arg, const u8 *p, size_t n);
     int (*console_read)(void *arg);
-    // SBI SRST and the like: the guest wants to stop. 0 = power off, 1 = reboot; failed: guest's word.
+    // SBI SRST and the like: the guest wants to stop. 0 = power off, 1 = reboot; failed: guest's
+    // word.
     void (*shutdown)(void *arg, int type, bool failed);
 };
 
 struct cpu_settings {
     enum exec_engine engine;
     unsigned max_block_insns; // 0: the default; 1 is the torture build's value
-    unsigned tlb_bits;        // log2 of entries a TLB; 0: the default; 2 is the torture build's value
-    bool icount_time;         // guest time = instructions retired, for reproducible runs
+    unsigned tlb_bits; // log2 of entries a TLB; 0: the default; 2 is the torture build's value
+    bool icount_time;  // guest time = instructions retired, for reproducible runs
     const struct log *log;
 };
 
 enum cpu_stop {
-    CPU_STOP_BUDGET,   // the instruction budget is used up
-    CPU_STOP_IDLE,     // waiting for an interrupt (WFI)
-    CPU_STOP_REQUEST,  // cpu_request_stop was called (shutdown, a device wants the event loop)
-    CPU_STOP_HALTED,   // stopped for good (SBI HSM stop, or a fault that cannot be delivered)
+    CPU_STOP_BUDGET,  // the instruction budget is used up
+    CPU_STOP_IDLE,    // waiting for an interrupt (WFI)
+    CPU_STOP_REQUEST, // cpu_request_stop was called (shutdown, a device wants the event loop)
+    CPU_STOP_HALTED,  // stopped for good (SBI HSM stop, or a fault that cannot be delivered)
 };
 
 // `bus` and `log` are borrowed. One CPU a VM for now; hart id 0.
-struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus, const struct cpu_board *board,
-                       const struct cpu_settings *settings, struct err *err);
+struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
+                       const struct cpu_board *board, const struct cpu_settings *settings,
+                       struct err *err);
 void cpu_destroy(struct cpu *c);
 
-// Architectural reset, then pc and the two boot arguments (riscv64: S mode, a0 = hart id, a1 = dtb).
+// Architectural reset, then pc and the two boot arguments (riscv64: S mode, a0 = hart id, a1 =
+// dtb).
 void cpu_boot(struct cpu *c, gva pc, u64 arg0, u64 arg1);
 
 // Runs about `max_insns` guest instructions. Returns early as enum cpu_stop says. When idle, the

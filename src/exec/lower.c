@@ -1,9 +1,10 @@
-// IR to uops: one forward walk that gives every value a cell (its own state cell where it is about to
-// be set, else a temporary), and fuses what fits one uop: immediates, sign extension of 32-bit results,
-// compare and branch. Depends on ir/ and guest/guest.h for the layout of the temporaries.
+// IR to uops: one forward walk that gives every value a cell (its own state cell where it is about
+// to be set, else a temporary), and fuses what fits one uop: immediates, sign extension of 32-bit
+// results, compare and branch. Depends on ir/ and guest/guest.h for the layout of the temporaries.
 //
-// Invariants: a cell is overwritten only after every value still needed from it was moved away; a set
-// never moves across an operation that may fault or a mark, so the state is exact at each of them.
+// Invariants: a cell is overwritten only after every value still needed from it was moved away; a
+// set never moves across an operation that may fault or a mark, so the state is exact at each of
+// them.
 #include <assert.h>
 #include <string.h>
 
@@ -18,15 +19,15 @@ struct lower {
     struct uop *out;
     unsigned n, cap;
     bool failed, in_page;
-    u32 at;                          // operation being lowered
-    u16 loc[IR_BLOCK_CAP];           // cell of a value
-    u16 last_use[IR_BLOCK_CAP];      // index of the last operation that reads it, 0 = none
-    u8 uses[IR_BLOCK_CAP];           // saturating
-    bool clean[IR_BLOCK_CAP];        // an i32 value whose cell's upper half is zero
-    bool done[IR_BLOCK_CAP];         // already lowered together with an earlier operation
-    u16 tmp_until[GUEST_TEMPS];      // last use of what is in it
+    u32 at;                     // operation being lowered
+    u16 loc[IR_BLOCK_CAP];      // cell of a value
+    u16 last_use[IR_BLOCK_CAP]; // index of the last operation that reads it, 0 = none
+    u8 uses[IR_BLOCK_CAP];      // saturating
+    bool clean[IR_BLOCK_CAP];   // an i32 value whose cell's upper half is zero
+    bool done[IR_BLOCK_CAP];    // already lowered together with an earlier operation
+    u16 tmp_until[GUEST_TEMPS]; // last use of what is in it
     u16 vtmp_until[GUEST_VTEMPS];
-    u16 head[CELLS];                 // values living in a state cell (by cell / 8), chained by next[]
+    u16 head[CELLS]; // values living in a state cell (by cell / 8), chained by next[]
     u16 next[IR_BLOCK_CAP];
     u32 meta;
     u32 insns;
@@ -49,13 +50,9 @@ static void put_meta(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, i
     u->meta = l->meta;
 }
 
-static u16 tmp_cell(unsigned i) {
-    return (u16)(offsetof(struct guest_state, tmp) + 8 * i);
-}
+static u16 tmp_cell(unsigned i) { return (u16)(offsetof(struct guest_state, tmp) + 8 * i); }
 
-static u16 vtmp_cell(unsigned i) {
-    return (u16)(offsetof(struct guest_state, vtmp) + 16 * i);
-}
+static u16 vtmp_cell(unsigned i) { return (u16)(offsetof(struct guest_state, vtmp) + 16 * i); }
 
 // A temporary whose content is not read by operation `from` or later. For the result of the current
 // operation `from` is the one after it (operands are read first); for anything made before the
@@ -133,7 +130,8 @@ static void vacate_one(struct lower *l, u16 cell, ir_ref except, u32 at) {
 static void vacate(struct lower *l, u16 cell, ir_ref except, u32 at, bool vec) {
     assert(cell / 8 + 1 < CELLS && "a state cell beyond what the lowering tracks");
     vacate_one(l, cell, except, at);
-    if (vec) vacate_one(l, (u16)(cell + 8), except, at);
+    if (vec)
+        vacate_one(l, (u16)(cell + 8), except, at);
     else if (cell % 16 == 8 && ir_type_of(l->b, l->head[cell / 8 - 1]) == IR_V128)
         vacate_one(l, (u16)(cell - 8), except, at);
 }
@@ -162,9 +160,11 @@ static void count_uses(struct lower *l) {
         case IR_BITSF64:
         case IR_F32BITS:
         case IR_BITSF32:
-            if (l->last_use[i] > l->last_use[b->ops[i].a]) l->last_use[b->ops[i].a] = l->last_use[i];
+            if (l->last_use[i] > l->last_use[b->ops[i].a])
+                l->last_use[b->ops[i].a] = l->last_use[i];
             break;
-        default: break;
+        default:
+            break;
         }
     }
 }
@@ -177,7 +177,8 @@ static u16 operand(struct lower *l, ir_ref r) {
     u64 v;
     if (ir_is_const(l->b, r, &v) && v == 0) return offsetof(struct guest_state, zero);
     u16 t = take_tmp(l, l->last_use[r]);
-    if (o->op == IR_PCREL) put(l, UOP_MOVPC, t, 0, 0, o->imm);
+    if (o->op == IR_PCREL)
+        put(l, UOP_MOVPC, t, 0, 0, o->imm);
     else {
         assert((o->op == IR_CONST64 || o->op == IR_CONST32) && "a value without a cell");
         put(l, UOP_MOVI, t, 0, 0, o->imm);
@@ -192,13 +193,16 @@ static bool renames(enum ir_op op) {
     case IR_F64BITS:
     case IR_BITSF64:
     case IR_F32BITS:
-    case IR_BITSF32: return true;
-    default: return false;
+    case IR_BITSF32:
+        return true;
+    default:
+        return false;
     }
 }
 
-// Where the result of `value` (operation index `i`) should go: the state cell it is set into next, if
-// nothing stands between, else a temporary. `cleaned`: its upper half is zero, so zext32 renames it.
+// Where the result of `value` (operation index `i`) should go: the state cell it is set into next,
+// if nothing stands between, else a temporary. `cleaned`: its upper half is zero, so zext32 renames
+// it.
 static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
     const struct ir_block *b = l->b;
     ir_ref alias = value;
@@ -216,7 +220,8 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
         if (o->op == IR_SET && (o->a == value || o->a == alias)) {
             vacate(l, (u16)o->imm, 0, i, false);
             l->done[j] = true;
-            // The set's value is homed when the walk reaches the renaming operations, all at this cell.
+            // The set's value is homed when the walk reaches the renaming operations, all at this
+            // cell.
             return (u16)o->imm;
         }
         break;
@@ -273,8 +278,10 @@ static void put_goto(struct lower *l, i64 rel, u32 count) {
     put(l, near ? UOP_LINK : UOP_FAR, (u16)count, 0, 0, (u64)rel);
 }
 
-static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b, const struct ir_insn *br) {
-    // The two ways follow as uops of their own; once linked, the branch goes to their targets directly.
+static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
+                       const struct ir_insn *br) {
+    // The two ways follow as uops of their own; once linked, the branch goes to their targets
+    // directly.
     put(l, code, (u16)l->insns, a, b, 0);
     put_goto(l, (i64)br->imm, 0);
     put_goto(l, (i64)(i32)br->aux, 0);
@@ -305,7 +312,8 @@ static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt
         return;
     }
     u16 a = operand(l, o->a);
-    u16 d = rt == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, rt == IR_I32);
+    u16 d =
+        rt == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, rt == IR_I32);
     put(l, code, d, a, 0, 0);
     home(l, (ir_ref)i, d);
     l->clean[i] = rt == IR_I32;
@@ -343,9 +351,12 @@ static void lower_set(struct lower *l, u32 i) {
     bool pc = l->loc[o->a] == NOWHERE && l->b->ops[o->a].op == IR_PCREL;
     u16 from = imm || pc ? 0 : operand(l, o->a);
     vacate(l, cell, 0, i, vec);
-    if (imm) put(l, UOP_MOVI, cell, 0, 0, v);
-    else if (pc) put(l, UOP_MOVPC, cell, 0, 0, l->b->ops[o->a].imm);
-    else put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
+    if (imm)
+        put(l, UOP_MOVI, cell, 0, 0, v);
+    else if (pc)
+        put(l, UOP_MOVPC, cell, 0, 0, l->b->ops[o->a].imm);
+    else
+        put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
     // A constant lives on in the cell it was put into.
     if ((imm || pc) && l->last_use[o->a] > i) home(l, o->a, cell);
 }
@@ -374,11 +385,16 @@ static void lower_misc(struct lower *l, u32 i) {
     switch (o->op) {
     case IR_CONST32:
     case IR_CONST64:
-    case IR_PCREL: break; // made where they are used
+    case IR_PCREL:
+        break; // made where they are used
     case IR_GET:
-    case IR_GETV: home(l, (ir_ref)i, (u16)o->imm); break;
+    case IR_GETV:
+        home(l, (ir_ref)i, (u16)o->imm);
+        break;
     case IR_SET:
-    case IR_SETV: lower_set(l, i); break;
+    case IR_SETV:
+        lower_set(l, i);
+        break;
     case IR_INSN:
         l->meta = (u32)o->imm % GUEST_PAGE_SIZE | l->insns << UOP_META_SHIFT;
         l->insns++;
@@ -388,39 +404,78 @@ static void lower_misc(struct lower *l, u32 i) {
         put_meta(l, UOP_TRAPIF, 0, a, b, (i32)o->imm);
         break;
     }
-    case IR_CALL: lower_call(l, i); break;
-    case IR_LDV: lower_load(l, i, UOP_LDV, true); break;
-    case IR_STV: lower_store(l, i, UOP_STV); break;
-    case IR_LDW8: lower_load(l, i, UOP_LDW8, false); break;
-    case IR_LDW16: lower_load(l, i, UOP_LDW16, false); break;
-    case IR_LDW32: lower_load(l, i, UOP_LDW32, false); break;
-    case IR_LDW64: lower_load(l, i, UOP_LDW64, false); break;
-    case IR_JUMP: put_goto(l, (i64)o->imm, l->insns); break;
-    case IR_BRANCH: put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o); break;
-    case IR_JUMPIND: put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), 0, o->imm); break;
-    case IR_LEAVE: put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0); break;
-    default: assert(0 && "an operation the lowering does not know");
+    case IR_CALL:
+        lower_call(l, i);
+        break;
+    case IR_LDV:
+        lower_load(l, i, UOP_LDV, true);
+        break;
+    case IR_STV:
+        lower_store(l, i, UOP_STV);
+        break;
+    case IR_LDW8:
+        lower_load(l, i, UOP_LDW8, false);
+        break;
+    case IR_LDW16:
+        lower_load(l, i, UOP_LDW16, false);
+        break;
+    case IR_LDW32:
+        lower_load(l, i, UOP_LDW32, false);
+        break;
+    case IR_LDW64:
+        lower_load(l, i, UOP_LDW64, false);
+        break;
+    case IR_JUMP:
+        put_goto(l, (i64)o->imm, l->insns);
+        break;
+    case IR_BRANCH:
+        put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o);
+        break;
+    case IR_JUMPIND:
+        put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), 0, o->imm);
+        break;
+    case IR_LEAVE:
+        put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0);
+        break;
+    default:
+        assert(0 && "an operation the lowering does not know");
     }
 }
 
 static void lower_op(struct lower *l, u32 i) {
     switch (l->b->ops[i].op) {
 #define IR_BIN(n, t, ty, e)                                                                        \
-    case IR_##n: lower_bin(l, i, UOP_##n, IR_##ty); break;
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
 #define IR_CMP(n, t, ty, e)                                                                        \
-    case IR_##n: lower_cmp(l, i, UOP_##n, IR_##ty); break;
+    case IR_##n:                                                                                   \
+        lower_cmp(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
 #define IR_UN(n, t, r, ty, e)                                                                      \
-    case IR_##n: lower_un(l, i, UOP_##n, IR_##r); break;
+    case IR_##n:                                                                                   \
+        lower_un(l, i, UOP_##n, IR_##r);                                                           \
+        break;
 #define IR_SHV(n, t, e)                                                                            \
-    case IR_##n: lower_bin(l, i, UOP_##n, IR_V128); break;
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
+        break;
 #define IR_SEL(n, t, ty)                                                                           \
-    case IR_##n: lower_sel(l, i, UOP_##n, IR_##ty); break;
+    case IR_##n:                                                                                   \
+        lower_sel(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
 #define IR_LOAD(n, t, ty, by, e)                                                                   \
-    case IR_##n: lower_load(l, i, UOP_##n, false); break;
+    case IR_##n:                                                                                   \
+        lower_load(l, i, UOP_##n, false);                                                          \
+        break;
 #define IR_STORE(n, t, ty, by)                                                                     \
-    case IR_##n: lower_store(l, i, UOP_##n); break;
+    case IR_##n:                                                                                   \
+        lower_store(l, i, UOP_##n);                                                                \
+        break;
 #include "ir/ops.def"
-    default: lower_misc(l, i); break;
+    default:
+        lower_misc(l, i);
+        break;
     }
 }
 

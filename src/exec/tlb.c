@@ -6,8 +6,8 @@
 
 #include "mem/bus.h"
 
-// The low 15 bits are left-shifted into bits 48..62 of an address, where a canonical one only repeats
-// its sign, so equal tags mean equal address, context generation and mode.
+// The low 15 bits are left-shifted into bits 48..62 of an address, where a canonical one only
+// repeats its sign, so equal tags mean equal address, context generation and mode.
 static void renew_jumps(struct tlb *t, struct tlb_context *c) {
     if (++t->next_jumps == JUMP_GENERATIONS) {
         t->jumps_wrapped = true;

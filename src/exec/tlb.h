@@ -1,5 +1,6 @@
-// Cached translations: several contexts, one for each recently used address space and privilege (the
-// guest's tlb_key), so that switching between them forgets nothing. Direct-mapped, one table an access.
+// Cached translations: several contexts, one for each recently used address space and privilege
+// (the guest's tlb_key), so that switching between them forgets nothing. Direct-mapped, one table
+// an access.
 #ifndef BERTH_EXEC_TLB_H
 #define BERTH_EXEC_TLB_H
 
@@ -14,14 +15,15 @@ struct tlb_entry {
 };
 
 #define TLB_NONE (~(u64)0)
-// Set in a write entry's tag when the page holds decoded code: never an inline hit, but spares the walk.
+// Set in a write entry's tag when the page holds decoded code: never an inline hit, but spares the
+// walk.
 #define TLB_SLOW ((u64)1 << 63)
 
 struct tlb_context {
     struct tlb_entry r[TLB_MAX], w[TLB_MAX], x[TLB_MAX];
     u64 key;
-    u64 used;   // recency
-    u64 jumps;  // what jump-cache tags of this context are mixed with; renewed by every flush
+    u64 used;  // recency
+    u64 jumps; // what jump-cache tags of this context are mixed with; renewed by every flush
     bool valid;
 };
 
@@ -41,7 +43,8 @@ void tlb_flush_all(struct tlb *t);
 // Contexts whose key equals `key` under `mask`: everything, or one page.
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask);
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask);
-// The page at host address `page` now holds code (or no longer): its write entries become slow (fast).
+// The page at host address `page` now holds code (or no longer): its write entries become slow
+// (fast).
 void tlb_set_slow(struct tlb *t, const u8 *page, bool slow);
 // Every jump cached so far, in any context, is forgotten.
 void tlb_forget_jumps(struct tlb *t);

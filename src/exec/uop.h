@@ -1,5 +1,6 @@
-// The interpreter's pre-decoded operation: what IR is lowered to and the run loop executes. Operands
-// are byte offsets of cells in the guest state; an i32 or f32 value lives in a cell's low half.
+// The interpreter's pre-decoded operation: what IR is lowered to and the run loop executes.
+// Operands are byte offsets of cells in the guest state; an i32 or f32 value lives in a cell's low
+// half.
 #ifndef BERTH_EXEC_UOP_H
 #define BERTH_EXEC_UOP_H
 
@@ -13,7 +14,8 @@ struct uop {
         u64 imm;
         struct {
             i32 disp; // memory: displacement. call: third operand's cell. trapif: the cause
-            u32 meta; // what may fault: page offset of its instruction | instructions done before << 12
+            u32 meta; // what may fault: page offset of its instruction | instructions done before
+                      // << 12
         };
         struct {
             u32 target, other; // exits inside a page: index in the arena (branch: taken, not taken)
@@ -37,29 +39,28 @@ enum uop_code {
     UOP_LDW16,
     UOP_LDW32,
     UOP_LDW64,
-    UOP_MOV,      // d <- a
-    UOP_MOVI,     // d <- imm
-    UOP_MOVPC,    // d <- page + imm
-    UOP_MOVV,     // vector d <- a
+    UOP_MOV,   // d <- a
+    UOP_MOVI,  // d <- imm
+    UOP_MOVPC, // d <- page + imm
+    UOP_MOVV,  // vector d <- a
     UOP_TRAPIF,
-    UOP_CALL,     // helper; the next uop holds its number (a) and immediate
-    UOP_CALL_PC,  // as CALL, with pc and count made current and exceptions checked
-    UOP_BRNZ,     // a != 0
-    UOP_JUMP,     // to an arena index
-    UOP_LINK,     // to pcrel imm in this page, not looked up yet; becomes JUMP
-    UOP_FAR,      // to pcrel imm, through the jump cache
-    UOP_JUMPIND,  // to address a, through the jump cache
+    UOP_CALL,    // helper; the next uop holds its number (a) and immediate
+    UOP_CALL_PC, // as CALL, with pc and count made current and exceptions checked
+    UOP_BRNZ,    // a != 0
+    UOP_JUMP,    // to an arena index
+    UOP_LINK,    // to pcrel imm in this page, not looked up yet; becomes JUMP
+    UOP_FAR,     // to pcrel imm, through the jump cache
+    UOP_JUMPIND, // to address a, through the jump cache
     UOP_LEAVE,
-    UOP_STRADDLE, // the instruction at pcrel imm continues on the next page
-    UOP_STALE,    // the block was invalidated: look its address up again
+    UOP_STALE, // the block was invalidated: look its address up again
     UOP_COUNT
 };
 
 enum { UOP_META_SHIFT = 12, UOP_MAX_PER_OP = 4 };
 
 // Lowers a verified block to at most `cap` uops; returns how many, 0 when it does not fit (too many
-// live values or uops: the caller tries a shorter block). `in_page`: exits to targets in the same page
-// may become links.
+// live values or uops: the caller tries a shorter block). `in_page`: exits to targets in the same
+// page may become links.
 
 unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, bool in_page);
 

@@ -1,0 +1,291 @@
+// The code cache: blocks decoded once a physical page and mode, found by physical address, linked
+// within their page, forgotten byte-exactly when their bytes are written. Depends on lower.c and
+// the guest's lift.
+//
+// Invariants: uops of a forgotten block stay readable until the whole arena is reused (which
+// happens only between blocks), so a running block may invalidate itself; links go only between
+// blocks of one physical page, and a block that is forgotten starts with UOP_STALE, so links need
+// no undoing.
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "exec/engine.h"
+
+enum { ARENA_FIRST = 16 }; // index 0 means none
+
+bool code_init(struct cpu *c, struct err *err) {
+    c->npages = bus_ram_size(c->bus) >> GUEST_PAGE_SHIFT;
+    c->arena = malloc(ARENA_UOPS * sizeof *c->arena);
+    c->hash = calloc((size_t)1 << HASH_BITS, sizeof *c->hash);
+    c->pages = calloc((size_t)c->npages, sizeof *c->pages);
+    c->jumps = malloc(((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+    if (!c->arena || !c->hash || !c->pages || !c->jumps) {
+        err_set(err, ERR_NOMEM, "out of memory for the code cache");
+        return false;
+    }
+    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+    c->arena_used = ARENA_FIRST;
+    return true;
+}
+
+static void free_pages(struct cpu *c) {
+    for (u64 i = 0; c->pages && i < c->npages; i++) {
+        free(c->pages[i]);
+        c->pages[i] = NULL;
+    }
+}
+
+void code_free(struct cpu *c) {
+    free_pages(c);
+    free(c->arena);
+    free(c->hash);
+    free(c->pages);
+    free(c->jumps);
+}
+
+// Everything goes. Write entries marked slow stay so: they only miss.
+static void flush_all(struct cpu *c) {
+    free_pages(c);
+    memset(c->hash, 0, ((size_t)1 << HASH_BITS) * sizeof *c->hash);
+    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+    c->arena_used = ARENA_FIRST;
+    c->arena_generation++;
+    c->stats.code_invalidations++;
+}
+
+static u32 hash_of(u32 ppn, u16 start, u32 mode) {
+    u64 k = ((u64)ppn << 12 | start) * 4 + mode;
+    return (u32)(k * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS));
+}
+
+static u32 loose_hash(const u8 bytes[8], u16 start, u32 mode) {
+    u64 k;
+    memcpy(&k, bytes, 8);
+    return hash_of((u32)(k ^ k >> 32) * 2654435761u, start, mode);
+}
+
+static bool page_has_code(const struct code_page *p, u32 off, u32 len) {
+    for (u32 i = off; i < off + len; i++)
+        if (p->bytes[i / 64] >> (i % 64) & 1) return true;
+    return false;
+}
+
+static void mark_bytes(struct code_page *p, u32 off, u32 len) {
+    for (u32 i = off; i < off + len; i++) p->bytes[i / 64] |= (u64)1 << (i % 64);
+}
+
+static void unhash(struct cpu *c, struct block *k, u32 index) {
+    u32 *at = &c->hash[hash_of(k->ppn, k->start, k->mode)];
+    while (*at && *at != index) at = &block_of(c, *at)->hash_next;
+    assert(*at && "a block of a page is in the hash");
+    *at = k->hash_next;
+}
+
+// Forgets every block of a page.
+static void forget_page(struct cpu *c, u64 ppn) {
+    struct code_page *p = c->pages[ppn];
+    for (u32 i = p->blocks; i;) {
+        struct block *k = block_of(c, i);
+        unhash(c, k, i);
+        c->arena[i].code = UOP_STALE;
+        i = k->page_next;
+    }
+    free(p);
+    c->pages[ppn] = NULL;
+    tlb_set_slow(&c->tlb, bus_ram_ptr(c->bus, bus_ram_base(c->bus) + (ppn << GUEST_PAGE_SHIFT), 1),
+                 false);
+    tlb_forget_jumps(&c->tlb);
+    c->attention = true;
+    c->stats.code_invalidations++;
+}
+
+void code_written(struct cpu *c, gpa pa, u64 len) {
+    u64 off = pa - bus_ram_base(c->bus);
+    while (len) {
+        u64 ppn = off >> GUEST_PAGE_SHIFT;
+        u32 at = (u32)(off % GUEST_PAGE_SIZE);
+        u64 n = GUEST_PAGE_SIZE - at < len ? GUEST_PAGE_SIZE - at : len;
+        if (c->pages[ppn] && page_has_code(c->pages[ppn], at, (u32)n)) forget_page(c, ppn);
+        off += n;
+        len -= n;
+    }
+}
+
+// Host address of the code at `pc`; NULL: raised.
+static u8 *fetch(struct cpu *c, gva pc, gva fault_pc) {
+    bool fault;
+    u64 cause = 0;
+    gpa pa;
+    u8 *page = mem_page(c, pc, ACCESS_EXEC, &pa, &fault, &cause);
+    if (page) return page + pc % GUEST_PAGE_SIZE;
+    if (!fault) cause = c->arch->bus_fault(ACCESS_EXEC);
+    c->s->pc = fault_pc;
+    guest_raise(c->s, cause, pc);
+    return NULL;
+}
+
+static bool own_page(struct cpu *c, u32 ppn) {
+    if (c->pages[ppn]) return true;
+    c->pages[ppn] = calloc(1, sizeof *c->pages[ppn]);
+    if (!c->pages[ppn]) return false;
+    tlb_set_slow(&c->tlb,
+                 bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)ppn << GUEST_PAGE_SHIFT), 1),
+                 true);
+    return true;
+}
+
+// Watches `len` code bytes at host address p.
+static void watch(struct cpu *c, const u8 *p, u32 len) {
+    u64 off = (u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+    u32 ppn = (u32)(off >> GUEST_PAGE_SHIFT);
+    if (own_page(c, ppn)) mark_bytes(c->pages[ppn], (u32)(off % GUEST_PAGE_SIZE), len);
+}
+
+// Lifts one instruction that crosses from this page into the next.
+static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail, u8 bytes[8]) {
+    u8 both[32];
+    assert(c->arch->max_insn <= 15 && avail < 16);
+    memcpy(both, code, avail);
+    const u8 *more = fetch(c, pc + avail, pc);
+    if (!more) return 0;
+    memcpy(both + avail, more, 16);
+    ir_begin(&c->ir, (i32)(pc % GUEST_PAGE_SIZE), c->helper_effects, c->arch->nhelpers);
+    u32 mode = c->arch->code_mode(c->s);
+    i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
+    unsigned n = c->arch->lift(&c->ir, both, avail + 16, rel, mode);
+    assert(n && "an instruction longer than max_insn");
+    if (!c->ir.ended) ir_jump(&c->ir, rel + (i32)n);
+    watch(c, code, avail);
+    watch(c, more, n > avail ? n - avail : 1);
+    memset(bytes, 0, 8);
+    memcpy(bytes, both, n < 8 ? n : 8);
+    return 1;
+}
+
+int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]) {
+    u8 *code = fetch(c, pc, pc);
+    if (!code) return 0;
+    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
+    *ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+    struct ir_block *b = &c->ir;
+    u32 mode = c->arch->code_mode(c->s);
+    i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
+    ir_begin(b, rel, c->helper_effects, c->arch->nhelpers);
+    while (!b->ended) {
+        unsigned avail = GUEST_PAGE_SIZE - (unsigned)rel;
+        if (!avail || b->ninsns >= max_insns || b->n > IR_BLOCK_CAP - IR_BLOCK_ROOM) {
+            ir_jump(b, rel);
+            break;
+        }
+        unsigned n = c->arch->lift(b, code, avail < 16 ? avail : 16, rel, mode);
+        if (n == LIFT_SHORT) {
+            if (b->ninsns == 0) {
+                *ppn = PPN_LOOSE;
+                return lift_straddler(c, pc, code, avail, bytes);
+            }
+            ir_jump(b, rel);
+            break;
+        }
+        code += n;
+        rel += (i32)n;
+    }
+    return 1;
+}
+
+static u32 block_bytes(const struct ir_block *b) {
+    u32 end = 0;
+    for (u32 i = 1; i < b->n; i++)
+        if (b->ops[i].op == IR_INSN) end = (u32)b->ops[i].imm + b->ops[i].aux;
+    return end - (u32)b->start;
+}
+
+// Room for a block; may throw everything away.
+static void make_room(struct cpu *c) {
+    if (c->arena_used + HDR_UOPS + BLOCK_UOPS > ARENA_UOPS) flush_all(c);
+}
+
+// Lifts and lowers the block at pc and files it.
+static u32 decode(struct cpu *c, gva pc) {
+    make_room(c);
+    u32 ppn;
+    u8 bytes[8] = {0};
+    unsigned max = c->set.max_block_insns, n = 0;
+    u32 index = c->arena_used + HDR_UOPS;
+    while (!n) {
+        if (!code_lift(c, pc, max, &ppn, bytes)) return 0;
+        n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn != PPN_LOOSE);
+        assert((n || max > 1) && "one instruction does not fit a block");
+        if (!n) max = max > 8 ? max / 4 : 1;
+    }
+    u32 mode = c->arch->code_mode(c->s);
+    u16 start = (u16)(pc % GUEST_PAGE_SIZE);
+    struct block *k = block_of(c, index);
+    *k = (struct block){.ppn = ppn, .start = start, .mode = (u8)mode, .insns = c->ir.ninsns};
+    u32 *head;
+    if (ppn == PPN_LOOSE) {
+        memcpy(k->code, bytes, 8);
+        head = &c->hash[loose_hash(bytes, start, mode)];
+    } else {
+        if (!own_page(c, ppn)) return 0;
+        k->bytes = block_bytes(&c->ir);
+        mark_bytes(c->pages[ppn], start, k->bytes);
+        k->page_next = c->pages[ppn]->blocks;
+        c->pages[ppn]->blocks = index;
+        head = &c->hash[hash_of(ppn, start, mode)];
+    }
+    k->hash_next = *head;
+    *head = index;
+    c->arena_used = index + n;
+    c->stats.blocks_decoded++;
+    c->stats.uops += n;
+    return index;
+}
+
+static u32 find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
+    for (u32 i = c->hash[hash_of(ppn, start, mode)]; i; i = block_of(c, i)->hash_next) {
+        const struct block *k = block_of(c, i);
+        if (k->ppn == ppn && k->start == start && k->mode == mode) return i;
+    }
+    return 0;
+}
+
+u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
+    u32 i = find(c, ppn, start, c->arch->code_mode(c->s));
+    return i ? i : code_at(c, pc);
+}
+
+// An instruction that crosses pages is found by its bytes: it belongs to no page, only its bytes
+// are watched in both, so that a change forgets the jumps to it.
+static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
+    u8 bytes[8] = {0};
+    u32 mode = c->arch->code_mode(c->s);
+    if (lift_straddler(c, pc, code, avail, bytes) == 0) return 0;
+    u16 start = (u16)(pc % GUEST_PAGE_SIZE);
+    for (u32 i = c->hash[loose_hash(bytes, start, mode)]; i; i = block_of(c, i)->hash_next) {
+        const struct block *k = block_of(c, i);
+        if (k->ppn == PPN_LOOSE && k->start == start && k->mode == mode &&
+            memcmp(k->code, bytes, 8) == 0)
+            return i;
+    }
+    return decode(c, pc);
+}
+
+u32 code_at(struct cpu *c, gva pc) {
+    u8 *code = fetch(c, pc, pc);
+    if (!code) return 0;
+    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
+    u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+    u16 start = (u16)(pc % GUEST_PAGE_SIZE);
+    u32 i = find(c, ppn, start, c->arch->code_mode(c->s));
+    if (i) return i;
+    unsigned avail = GUEST_PAGE_SIZE - start;
+    if (avail < c->arch->max_insn) {
+        // Only here can the first instruction cross; ask the lifter by the bytes there are.
+        ir_begin(&c->ir, start, c->helper_effects, c->arch->nhelpers);
+        if (c->arch->lift(&c->ir, code, avail, start, c->arch->code_mode(c->s)) == LIFT_SHORT)
+            return loose_at(c, pc, code, avail);
+    }
+    return decode(c, pc);
+}

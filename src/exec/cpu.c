@@ -1,0 +1,167 @@
+// A CPU: creation, the run loop around an engine, interrupts and idling. Depends on everything in
+// exec/. One thread owns a CPU; callbacks of the board come only from cpu_run.
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "exec/engine.h"
+#include "ir/eval.h"
+
+enum { SLICE_INSNS = 65536 }; // between looks at timers
+
+static void ram_written(void *arg, gpa pa, u64 len) { code_written(arg, pa, len); }
+
+struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
+                       const struct cpu_board *board, const struct cpu_settings *settings,
+                       struct err *err) {
+    struct cpu *c = calloc(1, sizeof *c);
+    void *state = c ? aligned_alloc(64, (arch->state_size + 63) & ~(size_t)63) : NULL;
+    if (!state) {
+        free(c);
+        err_set(err, ERR_NOMEM, "out of memory");
+        return NULL;
+    }
+    memset(state, 0, arch->state_size);
+    c->arch = arch;
+    c->bus = bus;
+    c->board = *board;
+    c->set = *settings;
+    if (!c->set.max_block_insns) c->set.max_block_insns = DEFAULT_BLOCK_INSNS;
+    c->s = state;
+    c->s->cpu = c;
+    c->s->bus = bus;
+    c->s->board = &c->board;
+    c->s->log = c->set.log;
+    assert(arch->nhelpers <= ARRAY_LEN(c->helper_effects));
+    for (unsigned i = 0; i < arch->nhelpers; i++) c->helper_effects[i] = arch->helpers[i].effects;
+    tlb_init(&c->tlb, c->set.tlb_bits);
+    if (!code_init(c, err)) {
+        cpu_destroy(c);
+        return NULL;
+    }
+    bus_set_watcher(bus, ram_written, c);
+    arch->reset(c->s);
+    return c;
+}
+
+void cpu_destroy(struct cpu *c) {
+    if (!c) return;
+    bus_set_watcher(c->bus, NULL, NULL);
+    code_free(c);
+    free(c->s);
+    free(c);
+}
+
+void cpu_boot(struct cpu *c, gva pc, u64 arg0, u64 arg1) {
+    c->arch->reset(c->s);
+    c->arch->boot(c->s, pc, arg0, arg1);
+    tlb_flush_all(&c->tlb);
+}
+
+// ---- the evaluator as an engine
+
+static bool eval_load(void *arg, u64 va, unsigned size, bool for_write, u64 *val) {
+    return mem_load(arg, va, size, for_write, val);
+}
+
+static bool eval_store(void *arg, u64 va, unsigned size, u64 val) {
+    return mem_store(arg, va, size, val);
+}
+
+static bool eval_call(void *arg, unsigned helper, u64 a, u64 b, u64 x, u64 imm, u64 *result) {
+    struct cpu *c = arg;
+    *result = c->arch->helpers[helper].fn(c->s, a, b, x, imm);
+    return !c->s->exc;
+}
+
+static void eval_trap(void *arg, u64 cause, u64 tval) {
+    struct cpu *c = arg;
+    guest_raise(c->s, cause, tval);
+}
+
+static void eval_at(void *arg, u64 pc, u32 done) {
+    struct cpu *c = arg;
+    c->s->pc = pc;
+    c->s->insn_index = done;
+}
+
+u64 eval_run(struct cpu *c, u32 budget) {
+    struct guest_state *s = c->s;
+    struct ir_env env = {c, (u8 *)s, 0, eval_load, eval_store, eval_call, eval_trap, eval_at};
+    u64 start = s->icount;
+    do {
+        u32 ppn;
+        u8 bytes[8];
+        gva pc = s->pc;
+        tlb_switch(&c->tlb, c->arch->tlb_key(s));
+        if (code_lift(c, pc, c->set.max_block_insns, &ppn, bytes)) {
+            env.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
+            struct ir_exit x = ir_eval(&c->ir, &env);
+            s->icount += x.insns;
+            if (x.kind == IR_EXIT_JUMP) s->pc = x.pc;
+            if (x.kind == IR_EXIT_LEAVE && !c->attention && c->arch->take_interrupt(s))
+                c->stats.traps++;
+        }
+        s->exc = false;
+        s->insn_index = 0;
+    } while (s->icount - start <= budget && !c->attention && !s->stop);
+    return s->icount - start;
+}
+
+// ---- the run loop
+
+enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
+    struct guest_state *s = c->s;
+    u64 done = 0;
+    while (done < max_insns) {
+        if (s->halted) return CPU_STOP_HALTED;
+        bool pending = c->arch->interrupt_pending(s);
+        if (s->idle) {
+            if (!pending) {
+                s->stop = false;
+                return CPU_STOP_IDLE;
+            }
+            s->idle = false;
+        }
+        if (pending && c->arch->take_interrupt(s)) c->stats.traps++;
+        c->attention = false;
+        s->stop = false;
+        u64 left = max_insns - done;
+        u32 slice = left < SLICE_INSNS ? (u32)left : SLICE_INSNS;
+        u64 n = c->set.engine == ENGINE_EVAL ? eval_run(c, slice) : interp_run(c, slice);
+        done += n;
+        c->stats.insns += n;
+        if (c->stop_requested) {
+            c->stop_requested = false;
+            return CPU_STOP_REQUEST;
+        }
+    }
+    return CPU_STOP_BUDGET;
+}
+
+void cpu_set_irq(struct cpu *c, unsigned line, bool level) {
+    c->arch->set_irq(c->s, line, level);
+    c->attention = true;
+}
+
+u64 cpu_next_timer(struct cpu *c) { return c->arch->next_timer(c->s); }
+
+bool cpu_has_work(struct cpu *c) {
+    if (c->s->halted) return false;
+    return !c->s->idle || c->arch->interrupt_pending(c->s);
+}
+
+void cpu_request_stop(struct cpu *c) {
+    c->stop_requested = true;
+    c->attention = true;
+    c->s->stop = true;
+}
+
+u64 cpu_icount(const struct cpu *c) { return guest_icount(c->s); }
+
+void cpu_get_stats(const struct cpu *c, struct cpu_stats *out) { *out = c->stats; }
+
+size_t cpu_describe(struct cpu *c, char *buf, size_t cap) {
+    return c->arch->describe(c->s, buf, cap);
+}

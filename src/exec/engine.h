@@ -1,0 +1,102 @@
+// Inside of a CPU: shared by the files of exec/, nobody else.
+#ifndef BERTH_EXEC_ENGINE_H
+#define BERTH_EXEC_ENGINE_H
+
+#include "exec/cpu.h"
+#include "exec/tlb.h"
+#include "exec/uop.h"
+#include "guest/guest.h"
+
+enum {
+    DEFAULT_BLOCK_INSNS = 64,
+    BLOCK_UOPS = 1536,    // most uops a block is lowered to
+    ARENA_UOPS = 1 << 21, // 32 MiB
+    HASH_BITS = 16,       // chains of blocks by physical address
+    JUMPS_BITS = 12,      // entries of the jump cache
+    HDR_UOPS = 2,         // a block's header occupies that many uops before its first
+};
+
+// Stands before a block's uops in the arena.
+struct block {
+    u32 hash_next; // arena indices of headers, 0 = none
+    u32 page_next;
+    u32 ppn;   // physical page relative to RAM; LOOSE: of none
+    u16 start; // offset in the page
+    u8 mode;
+    u8 straddles; // ends with an instruction that continues on the next page
+    u32 insns;
+    u32 bytes;  // guest bytes it was made from, all in the page (LOOSE: from `code`)
+    u8 code[8]; // LOOSE: the bytes of the one instruction
+};
+_Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fits its uops");
+
+#define PPN_LOOSE 0xffffffffu
+
+// A physical page that holds decoded code.
+struct code_page {
+    u32 blocks;           // arena index of the first header
+    u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction
+};
+
+struct jump_entry {
+    u64 tag;   // va ^ context and mode (tlb.h)
+    u32 index; // arena index of the first uop
+};
+
+struct cpu {
+    const struct guest_arch *arch;
+    struct guest_state *s;
+    struct bus *bus;
+    struct cpu_board board;
+    struct cpu_settings set;
+    u8 helper_effects[256];
+
+    struct tlb tlb;
+    bool attention; // an interrupt line, a stop or an invalidation: leave the loop at the next exit
+    bool stop_requested;
+
+    // Code cache.
+    struct uop *arena;
+    u32 arena_used;
+    u32 arena_generation; // changes when everything was thrown away
+    u32 *hash;
+    struct code_page **pages; // by physical page of RAM
+    u64 npages;
+    struct jump_entry *jumps;
+    struct ir_block ir; // scratch
+
+    struct cpu_stats stats;
+};
+
+// ---- memory.c
+// Host address of the page of `va` for `access` through the TLB, filling it. NULL: MMIO (*pa is
+// set, *fault false) or a fault (*fault true, *cause set; nothing raised).
+u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fault, u64 *cause);
+// The access as a guest makes it, any alignment. False: an exception was raised.
+bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val);
+bool mem_store(struct cpu *c, gva va, unsigned size, u64 val);
+
+// ---- code.c
+bool code_init(struct cpu *c, struct err *err);
+void code_free(struct cpu *c);
+// Lifts the block at `pc`: 1, or 0 when an exception was raised. *ppn: its page, PPN_LOOSE for an
+// instruction that crosses into the next page, whose bytes are then in `bytes`.
+int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]);
+// Arena index of the block at `pc` in the current context, decoding when new; 0: an exception was
+// raised.
+u32 code_at(struct cpu *c, gva pc);
+// The same for a block known to lie in physical page `ppn`.
+u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc);
+// RAM was written (by a device or through a slow entry): forgets blocks made from these bytes.
+void code_written(struct cpu *c, gpa pa, u64 len);
+static inline struct block *block_of(struct cpu *c, u32 index) {
+    return (struct block *)(void *)&c->arena[index - HDR_UOPS];
+}
+
+// ---- interp.c, cpu.c
+// Runs from state.pc until the budget is used, attention or leave-worthy events; returns
+// instructions.
+u64 interp_run(struct cpu *c, u32 budget);
+u64 eval_run(struct cpu *c, u32 budget);
+
+#endif

@@ -1,0 +1,153 @@
+// Guest memory beyond the inline hit: filling the TLB, page crossings, MMIO, stores to pages with
+// code; and the services built on it that helpers use. Depends on the bus and the guest's
+// translate.
+#include <string.h>
+
+#include "base/compiler.h"
+#include "exec/engine.h"
+
+static struct tlb_entry *entry(struct cpu *c, gva va, enum guest_access access) {
+    u32 at = (u32)(va >> GUEST_PAGE_SHIFT) & c->tlb.mask;
+    struct tlb_context *x = c->tlb.cur;
+    return access == ACCESS_READ ? &x->r[at] : access == ACCESS_WRITE ? &x->w[at] : &x->x[at];
+}
+
+static void fill(struct cpu *c, gva va, enum guest_access access, u8 *page, gpa pa,
+                 const struct guest_translation *t) {
+    u64 vpn = va >> GUEST_PAGE_SHIFT;
+    uintptr_t addend = (uintptr_t)page - (uintptr_t)(va & ~(u64)(GUEST_PAGE_SIZE - 1));
+    struct tlb_entry e = {vpn, addend};
+    bool code = c->pages[(pa - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT] != NULL;
+    *entry(c, va, access) = e;
+    if (access == ACCESS_WRITE && code) entry(c, va, access)->tag = vpn | TLB_SLOW;
+    // A page that was written is likely read next; the walk has told whether it may be.
+    if (access == ACCESS_WRITE && t->read) *entry(c, va, ACCESS_READ) = e;
+}
+
+u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fault, u64 *cause) {
+    u64 vpn = va >> GUEST_PAGE_SHIFT;
+    struct tlb_entry *e = entry(c, va, access);
+    *fault = false;
+    if (e->tag == vpn || e->tag == (vpn | TLB_SLOW))
+        return (u8 *)(e->addend + (uintptr_t)(va & ~(u64)(GUEST_PAGE_SIZE - 1)));
+    c->stats.tlb_misses++;
+    struct guest_translation t;
+    if (!c->arch->translate(c->s, va, access, &t, cause)) {
+        *fault = true;
+        return NULL;
+    }
+    *pa = t.pa;
+    gpa base = t.pa & ~(u64)(GUEST_PAGE_SIZE - 1);
+    u8 *page = bus_ram_ptr(c->bus, base, GUEST_PAGE_SIZE);
+    if (page) {
+        bool ok = access == ACCESS_READ ? t.read : access == ACCESS_WRITE ? t.write : t.exec;
+        if (ok) fill(c, va, access, page, base, &t);
+    }
+    return page;
+}
+
+static bool raise(struct cpu *c, u64 cause, gva va) {
+    guest_raise(c->s, cause, va);
+    return false;
+}
+
+// Part of an access, within one page.
+struct part {
+    u8 *host; // NULL: MMIO at pa
+    gpa pa;
+    unsigned len;
+};
+
+static bool probe(struct cpu *c, gva va, unsigned len, enum guest_access access, struct part *p) {
+    bool fault;
+    u64 cause = 0;
+    u8 *page = mem_page(c, va, access, &p->pa, &fault, &cause);
+    if (fault) return raise(c, cause, va);
+    p->host = page ? page + va % GUEST_PAGE_SIZE : NULL;
+    p->len = len;
+    return true;
+}
+
+static bool load_part(struct cpu *c, gva va, const struct part *p, u64 *val) {
+    *val = 0;
+    if (p->host) {
+        memcpy(val, p->host, p->len);
+        return true;
+    }
+    if (bus_mmio_read(c->bus, p->pa, p->len, val)) return true;
+    return raise(c, c->arch->bus_fault(ACCESS_READ), va);
+}
+
+static bool store_part(struct cpu *c, gva va, const struct part *p, u64 val) {
+    if (p->host) {
+        memcpy(p->host, &val, p->len);
+        gpa pa =
+            bus_ram_base(c->bus) + (u64)(p->host - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+        if (c->pages[(pa - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT]) code_written(c, pa, p->len);
+        return true;
+    }
+    if (bus_mmio_write(c->bus, p->pa, p->len, val)) return true;
+    return raise(c, c->arch->bus_fault(ACCESS_WRITE), va);
+}
+
+static unsigned first_part(gva va, unsigned size) {
+    unsigned room = GUEST_PAGE_SIZE - (unsigned)(va % GUEST_PAGE_SIZE);
+    return room < size ? room : size;
+}
+
+NOINLINE bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val) {
+    enum guest_access access = for_write ? ACCESS_WRITE : ACCESS_READ;
+    unsigned n = first_part(va, size);
+    struct part lo, hi;
+    u64 low, high = 0;
+    if (!probe(c, va, n, access, &lo)) return false;
+    if (n < size && !probe(c, va + n, size - n, access, &hi)) return false;
+    if (!load_part(c, va, &lo, &low)) return false;
+    if (n < size && !load_part(c, va + n, &hi, &high)) return false;
+    *val = n < size ? low | high << (8 * n) : low;
+    return true;
+}
+
+NOINLINE bool mem_store(struct cpu *c, gva va, unsigned size, u64 val) {
+    unsigned n = first_part(va, size);
+    struct part lo, hi;
+    if (!probe(c, va, n, ACCESS_WRITE, &lo)) return false;
+    if (n < size && !probe(c, va + n, size - n, ACCESS_WRITE, &hi)) return false;
+    if (!store_part(c, va, &lo, val)) return false;
+    return n == size || store_part(c, va + n, &hi, val >> (8 * n));
+}
+
+bool guest_load(struct guest_state *s, gva va, unsigned size, u64 *val) {
+    return mem_load(s->cpu, va, size, false, val);
+}
+
+bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val) {
+    return mem_load(s->cpu, va, size, true, val);
+}
+
+bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val) {
+    return mem_store(s->cpu, va, size, val);
+}
+
+void guest_raise(struct guest_state *s, u64 cause, u64 tval) {
+    s->cpu->stats.traps++;
+    s->cpu->arch->raise(s, cause, tval);
+    s->exc = true;
+}
+
+void guest_tlb_flush(struct guest_state *s) { tlb_flush_all(&s->cpu->tlb); }
+
+void guest_tlb_flush_page(struct guest_state *s, gva va, u64 key, u64 mask) {
+    tlb_flush_page(&s->cpu->tlb, va, key, mask);
+}
+
+void guest_tlb_flush_key(struct guest_state *s, u64 key, u64 mask) {
+    tlb_flush_key(&s->cpu->tlb, key, mask);
+}
+
+void guest_code_barrier(struct guest_state *s) {
+    // Stores to decoded bytes are noticed when they happen, so there is nothing to forget.
+    (void)s;
+}
+
+u64 guest_icount(const struct guest_state *s) { return s->icount + s->insn_index; }
