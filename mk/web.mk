@@ -86,6 +86,11 @@ $(B)/extension/.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.s
 extension: $(B)/extension/.stamp $(B)/berth.vsix ## build/extension/ and build/berth.vsix
 	@ls -l $(B)/berth.vsix $(B)/extension/dist
 
-# The tests import the bundles, not the sources, so that they run what is shipped.
-test-web: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp ## node tests of the worker, loader and wasm
-	node --test test/web/
+# Node tests; those with a guest use the image that `make images` builds.
+$(B)/wasm/test/.stamp: $(B)/wasm/package/.stamp test/web/support/internals.ts
+	node web/scripts/build.mjs tests $(B)/wasm/test
+	@touch $@
+WEB_TESTS := $(sort $(wildcard test/web/*.test.mjs))
+test-web: $(WASM) $(B)/wasm/test/.stamp $(GUEST_FILES) $(B)/images/riscv64/scratch-test/index.json \
+		$(B)/extension/.stamp $(B)/berth.vsix ## node tests of the worker, the loader, the wasm and the .vsix
+	node --test $(WEB_TESTS)

@@ -1,6 +1,7 @@
 // Bundles the package and the demo page.
 //   node build.mjs package OUTDIR    worker.js (classic script) and index.js (module)
 //   node build.mjs demo OUTDIR       main.js and main.css of the demo page
+//   node build.mjs tests OUTDIR      internals.mjs: the modules that the tests look into
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
@@ -37,7 +38,15 @@ if (what === 'package') {
     format: 'esm',
     outfile: path.resolve(out, 'main.js'),
   });
+} else if (what === 'tests') {
+  await build({
+    ...common,
+    minify: false,
+    entryPoints: [from('../test/web/support/internals.ts')],
+    format: 'esm',
+    outfile: path.resolve(out, 'internals.mjs'),
+  });
 } else {
-  console.error('usage: node build.mjs package|demo OUTDIR');
+  console.error('usage: node build.mjs package|demo|tests OUTDIR');
   process.exit(2);
 }
