@@ -1,0 +1,130 @@
+#!/bin/bash
+# build.sh ARCH NAME: makes build/images/ARCH/NAME, an ordinary OCI image layout (tag latest).
+#   debian-gcc    Debian with gcc, make, less, vi: the demo; from Debian packages (needs the mirror)
+#   scratch-test  one static binary and nothing else: probe.c, which tests drive
+# Kept in $CACHE/images/<key>, the key covering this script (and probe.c); a new key means a new download.
+# Runs as root, or as a user with a range in /etc/subuid (and the package uidmap).
+set -euo pipefail
+
+usage='usage: build.sh ARCH debian-gcc|scratch-test'
+arch=${1:?$usage} name=${2:?$usage}
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cache=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/images
+dest=$top/build/images/$arch/$name
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# Times in the images; also stands for the day of the build.
+export SOURCE_DATE_EPOCH=1767225600 LC_ALL=C
+
+die() { echo "guest/image/build.sh: $*" >&2; exit 1; }
+need() { command -v "$1" >/dev/null || die "no $1: apt-get install $2"; }
+
+case $arch in
+riscv64)
+    suite=trixie gcc=riscv64-linux-gnu-gcc qemu=qemu-riscv64-static
+    # As the ELF header says: class, byte order, machine 243; the mask leaves the OS ABI open.
+    magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00'
+    mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' ;;
+*) die "no images for '$arch'; there is: riscv64" ;;
+esac
+
+# Runs a script of ours with uids 0-65535 in a private user and mount namespace where programs of
+# $arch run through qemu: the machine's own binfmt_misc is neither needed nor changed (Linux 6.7).
+in_namespace() {
+    local dir pid child
+    if [ "$(id -u)" != 0 ]; then
+        need newuidmap uidmap
+        unshare --map-root-user --map-auto --mount --kill-child --fork "$BASH" "$@"
+        return
+    fi
+    dir=$(mktemp -d)
+    mkfifo "$dir/pid" "$dir/go"
+    unshare --user --mount --kill-child --fork "$BASH" -c \
+        'echo $PPID >"$0/pid"; read -r _ <"$0/go"; exec "$BASH" "$@"' "$dir" "$@" &
+    child=$!
+    read -r pid <"$dir/pid"
+    echo '0 0 65536' >"/proc/$pid/uid_map"
+    echo '0 0 65536' >"/proc/$pid/gid_map"
+    echo >"$dir/go"
+    rm -rf "$dir"
+    wait $child
+}
+
+# The part of debian_tar inside the namespace. Only the suite itself, which changes with point
+# releases: the same packages for a long time, and no mirror caught between two of its updates.
+bootstrap() {
+    if [ "$(uname -m)" != "$arch" ]; then
+        mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+        echo ":berth-$arch:M::$magic:$mask:/usr/bin/$qemu:OCF" >/proc/sys/fs/binfmt_misc/register
+    fi
+    local exclude keep=()
+    for exclude in /usr/share/man /usr/share/info /usr/share/lintian /usr/share/locale \
+        /usr/share/doc/*; do
+        keep+=(--dpkgopt="path-exclude=$exclude/*")
+    done
+    # Licences stay; C.UTF-8 is part of libc-bin and not below /usr/share.
+    keep+=(--dpkgopt='path-include=/usr/share/doc/*/copyright')
+    mmdebstrap --variant=minbase --architectures="$arch" --mode=root --skip=check/qemu \
+        --include=ca-certificates,gcc,less,libc6-dev,make,procps,vim-tiny \
+        --aptopt='APT::Install-Recommends "false"' "${keep[@]}" \
+        --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' \
+        "$suite" "$1" \
+        "deb [signed-by=$keyring] $mirror $suite main"
+}
+
+debian_tar() {
+    need mmdebstrap mmdebstrap
+    need $qemu qemu-user-static
+    in_namespace "$here/build.sh" "$arch" --bootstrap "$1"
+}
+
+probe_tar() {
+    need $gcc gcc-riscv64-linux-gnu
+    mkdir "$work/root"
+    $gcc -std=gnu11 -Os -Wall -Wextra -Werror -static -s -Wl,--build-id=none \
+        -o "$work/root/probe" "$here/probe.c"
+    tar --create --file "$1" --directory "$work/root" --owner=0 --group=0 --numeric-owner \
+        --mtime="@$SOURCE_DATE_EPOCH" --sort=name probe
+}
+
+# Wraps one layer into a layout. $1 layer tar, $2 layout, the rest: options of umoci config.
+layout() {
+    local tar=$1 dir=$2
+    shift 2
+    umoci init --layout "$dir"
+    umoci new --image "$dir:latest"
+    umoci raw add-layer --image "$dir:latest" "$tar"
+    umoci config --image "$dir:latest" --architecture "$arch" --os linux --no-history \
+        --config.env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+    umoci gc --layout "$dir"
+}
+
+if [ "$name" = --bootstrap ]; then
+    bootstrap "$3"
+    exit
+fi
+
+inputs=("$here/build.sh")
+[ "$name" != scratch-test ] || inputs+=("$here/probe.c")
+key=$(cat "${inputs[@]}" | sha256sum | cut -c1-16)
+out=$cache/$arch-$name-$key
+if [ ! -f "$out/index.json" ]; then
+    need umoci umoci
+    mkdir -p "$cache"
+    work=$(mktemp -d "$cache/work-XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    case $name in
+    debian-gcc)
+        debian_tar "$work/layer.tar"
+        layout "$work/layer.tar" "$work/oci" --config.cmd bash --config.env LANG=C.UTF-8 \
+            --config.workingdir /root ;;
+    scratch-test)
+        probe_tar "$work/layer.tar"
+        layout "$work/layer.tar" "$work/oci" --config.entrypoint /probe --config.cmd show ;;
+    *) die "no image '$name'; $usage" ;;
+    esac
+    rm -rf "$out" && mv "$work/oci" "$out"
+fi
+rm -rf "$dest" && mkdir -p "$(dirname "$dest")"
+cp -a "$out" "$dest"

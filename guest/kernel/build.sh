@@ -1,0 +1,85 @@
+#!/bin/bash
+# Builds the guest kernel: build.sh ARCH [CONFIG-ONLY]. Installs build/guest/ARCH/Image (and the
+# kernel's gen_init_cpio, which makes our initramfs) from $CACHE/kernel/<key>, building it there when
+# the key is new: the key covers fragments, source package, compiler and this script.
+# The source is Debian's linux-source package; nothing is downloaded. Takes 7-25 minutes with 2 jobs.
+# With a second argument it stops after the configuration, to try out a fragment.
+set -euo pipefail
+
+arch=${1:?usage: build.sh ARCH [config]}
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+cache=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/kernel
+series=6.12
+tarball=/usr/src/linux-source-$series.tar.xz
+jobs=${KERNEL_JOBS:-2}
+
+die() { echo "guest/kernel/build.sh: $*" >&2; exit 1; }
+
+case $arch in
+riscv64) karch=riscv cross=riscv64-linux-gnu- target=Image image=arch/riscv/boot/Image ;;
+*) die "no kernel for '$arch'; there is: riscv64" ;;
+esac
+fragments=("$here/common.config" "$here/$arch.config" "$here/oci.config")
+
+[ -r "$tarball" ] || die "$tarball is missing: apt-get install linux-source-$series (bookworm-backports)"
+command -v ${cross}gcc >/dev/null || die "no ${cross}gcc: apt-get install gcc-riscv64-linux-gnu"
+version=$(dpkg-query -W -f '${Version}' linux-source-$series)
+
+key=$({ echo "$arch $version"; ${cross}gcc --version | head -1; ${cross}ld --version | head -1
+        cat "${fragments[@]}" "$here/build.sh"; } | sha256sum | cut -c1-16)
+out=$cache/$arch-$key
+
+# A line of a fragment that is not in the final configuration means a wrong name or a missing
+# dependency; `# CONFIG_X is not set` also holds when X cannot exist.
+check_config() {
+    local config=$1 line name bad=0
+    while IFS= read -r line; do
+        case $line in
+        CONFIG_*=*) grep -qxF -- "$line" "$config" || { echo "  did not stick: $line" >&2; bad=1; } ;;
+        '# CONFIG_'*' is not set')
+            name=${line#\# }; name=${name% is not set}
+            ! grep -q "^$name=" "$config" || { echo "  is set: $name" >&2; bad=1; } ;;
+        esac
+    done < <(cat "${fragments[@]}")
+    [ $bad = 0 ] || die "the lines above are not in the final configuration $config"
+}
+
+build() {
+    local src=$cache/src-$version obj=$cache/obj-$arch-$key
+    mkdir -p "$cache"
+    if [ ! -d "$src" ]; then
+        echo "unpacking $tarball"
+        rm -rf "$src.new" && mkdir "$src.new"
+        tar xf "$tarball" -C "$src.new" --strip-components=1
+        mv "$src.new" "$src"
+    fi
+    # The same bytes wherever and whenever it is built.
+    export KBUILD_BUILD_USER=berth KBUILD_BUILD_HOST=berth KBUILD_BUILD_VERSION=1
+    export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' SOURCE_DATE_EPOCH=1767225600
+    export LC_ALL=C ARCH=$karch CROSS_COMPILE=$cross
+    mkdir -p "$obj"
+    local make=(make -s -C "$src" O="$obj")
+    "${make[@]}" tinyconfig
+    (cd "$src" && scripts/kconfig/merge_config.sh -m -O "$obj" "$obj/.config" "${fragments[@]}") \
+        >"$obj/merge.log"
+    "${make[@]}" olddefconfig
+    check_config "$obj/.config"
+    [ "${1:-}" = "" ] || { echo "$obj/.config"; exit 0; }
+    echo "building the $arch kernel in $obj ($jobs jobs); log: $obj/build.log"
+    nice "${make[@]}" -j"$jobs" $target >"$obj/build.log" 2>&1 ||
+        { tail -30 "$obj/build.log" >&2; die "the kernel did not build; log: $obj/build.log"; }
+    rm -rf "$out.new" && mkdir "$out.new"
+    cp "$obj/$image" "$obj/.config" "$obj/System.map" "$obj/usr/gen_init_cpio" "$out.new/"
+    mv "$out.new" "$out"
+    # Two gigabytes that only a change of the fragments would need again.
+    [ "${KEEP_KERNEL_OBJ:-}" != "" ] || rm -rf "$obj"
+}
+
+[ -f "$out/$(basename $image)" ] && [ "${2:-}" = "" ] || build "${2:-}"
+dest=$top/build/guest/$arch
+mkdir -p "$dest"
+for f in "$(basename $image)" System.map gen_init_cpio; do
+    cmp -s "$out/$f" "$dest/$f" || cp "$out/$f" "$dest/$f"
+done
+cp "$out/.config" "$dest/kernel.config"
