@@ -109,7 +109,7 @@ static struct sbi_ret sbi_hsm(struct rv64_state *s, u64 fn) {
         return hart ? (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0} : done; // started
     case 3:
         if ((u32)hart != 0) return not_supported; // default retentive suspend only
-        s->g.idle = true;
+        s->g.idle = s->g.stop = true;
         return done;
     default:
         return not_supported;

@@ -108,7 +108,7 @@ u64 rv64_help_wfi(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     if (rv64_of(g)->priv == PRIV_U)
         guest_raise(g, EXC_ILLEGAL, imm);
     else
-        g->idle = true;
+        g->idle = g->stop = true; // the run loop decides whether to wait
     return 0;
 }
 
