@@ -11,7 +11,6 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "berth/ctl.h"
 #include "host/host.h"
 #include "machine/internal.h"
 #include "p9/server.h"
@@ -147,7 +146,7 @@ static int attach(struct machine *m, struct virtio_device *dev, struct err *err)
 
 static int attach_console(struct machine *m, const struct machine_settings *s, struct err *err) {
     struct virtio_console_settings cs = {
-        .channel_name = CTL_PORT_NAME,
+        .channel_name = "berth.ctl", // CTL_PORT_NAME of the layer above
         .cols = clamp16(s->cols),
         .rows = clamp16(s->rows),
         .arg = m,
