@@ -1,5 +1,6 @@
-// The unpacked image: a compact read-only inode tree whose file contents lie in a blob store. Built by
-// oci/layer.c while layers stream by; then served by p9/fs_image.c and read by the host (/etc/passwd).
+// The unpacked image: a compact read-only inode tree whose file contents lie in a blob store. Built
+// by oci/layer.c while layers stream by; then served by p9/fs_image.c and read by the host
+// (/etc/passwd).
 #ifndef BERTH_OCI_IMGTREE_H
 #define BERTH_OCI_IMGTREE_H
 
@@ -57,7 +58,8 @@ bool imgtree_xattr_get(const struct imgtree *t, u32 ino, const char *name, struc
 // Walks `path` inside the image as chroot would, following symlinks (the last one if `follow`).
 // Returns the inode number, or 0 when it does not exist or loops.
 u32 imgtree_resolve(const struct imgtree *t, const char *path, bool follow);
-// Appends the contents of the regular file at `path` (symlinks followed) to `out`; at most `max` bytes.
+// Appends the contents of the regular file at `path` (symlinks followed) to `out`; at most `max`
+// bytes.
 int imgtree_read_file(const struct imgtree *t, const char *path, u64 max, struct buf *out,
                       struct err *err);
 
@@ -68,14 +70,20 @@ struct imgtree_usage {
 };
 void imgtree_usage(const struct imgtree *t, struct imgtree_usage *u);
 
-// The tree as bytes (file contents stay in the store, named by offset), and back. Loading validates:
-// damaged bytes give an error, never a malformed tree. `store_size`: bytes the store holds.
+// The tree as bytes (file contents stay in the store, named by offset), and back. Inodes are
+// numbered anew in the order of a walk, so saving what was loaded gives the same bytes. Loading
+// validates: damaged bytes give an error, never a malformed tree. `store_size`: bytes the store
+// holds.
 int imgtree_save(const struct imgtree *t, struct buf *out, struct err *err);
 struct imgtree *imgtree_load(const void *p, size_t n, const struct blob_store *store,
                              u64 store_size, struct err *err);
 
-// Building. `layer` numbers from 1 upwards stamp names, so that a whiteout spares what its own layer
-// brought. Errors: out of memory and exceeded 32-bit tables only, unless said otherwise.
+// Replaces *t by the tree that saving and loading it gives: numbers in walk order, tables without
+// holes. *t stays as it was on error.
+int imgtree_compact(struct imgtree **t, struct err *err);
+
+// Building. `layer` numbers from 1 upwards stamp names, so that a whiteout spares what its own
+// layer brought. Errors: out of memory and exceeded 32-bit tables only, unless said otherwise.
 struct imgtree_meta {
     u32 mode; // permission bits; the type comes from the call
     u32 uid, gid;

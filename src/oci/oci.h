@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/types.h"
 
-// Where file contents are kept while they are not in memory: append-only bytes. Provided by the host
-// (posix: an unlinked temporary file; web: an OPFS file or chunks held by JavaScript).
+// Where file contents are kept while they are not in memory: append-only bytes. Provided by the
+// host (posix: an unlinked temporary file; web: an OPFS file or chunks held by JavaScript).
 struct blob_store {
     void *arg;
     bool (*append)(void *arg, const u8 *p, size_t n, u64 *off); // `off` of the first byte
@@ -25,7 +25,7 @@ struct oci_strings {
 struct oci_config {
     char *architecture, *os, *variant; // as in the image; "amd64", "riscv64"
     struct oci_strings entrypoint, cmd, env, shell;
-    char *user, *working_dir, *stop_signal; // "" when absent
+    char *user, *working_dir, *stop_signal;            // "" when absent
     struct oci_strings exposed_ports, volumes, labels; // keys; labels as "key=value"
 };
 
@@ -40,7 +40,8 @@ struct oci_request {
 
 struct oci_pull_settings {
     const char *arch; // wanted architecture, "riscv64"; picks the manifest of a nested index
-    const char *tag;  // org.opencontainers.image.ref.name to pick, NULL: the only or the "latest" one
+    const char
+        *tag; // org.opencontainers.image.ref.name to pick, NULL: the only or the "latest" one
     struct blob_store store;
     u64 max_unpacked; // bound against tar bombs, bytes; 0: 64 GiB
     u64 max_files;    // 0: 4,000,000
@@ -54,12 +55,13 @@ void oci_pull_destroy(struct oci_pull *p);
 
 // 1: `req` says what to fetch next (valid until the next call). 0: finished. <0: `err`.
 int oci_pull_next(struct oci_pull *p, struct oci_request *req, struct err *err);
-// Bytes of the requested blob in order; then oci_pull_end, which checks size and digest. Both <0 on error.
+// Bytes of the requested blob in order; then oci_pull_end, which checks size and digest. Both <0 on
+// error.
 int oci_pull_feed(struct oci_pull *p, const u8 *data, size_t n, struct err *err);
 int oci_pull_end(struct oci_pull *p, struct err *err);
 
-// What the manifest says, known as soon as oci_pull_next asks for the first layer (or returned 0); a
-// host that keeps unpacked trees looks the manifest's digest up then. Valid as long as the pull.
+// What the manifest says, known as soon as oci_pull_next asks for the first layer (or returned 0);
+// a host that keeps unpacked trees looks the manifest's digest up then. Valid as long as the pull.
 struct oci_layer_info {
     const char *digest, *diff_id, *media_type;
     u64 size;

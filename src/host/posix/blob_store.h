@@ -1,4 +1,5 @@
-// Where a posix host keeps unpacked file contents: an unlinked temporary file, or a file of the cache.
+// Where a posix host keeps unpacked file contents: an unlinked temporary file, or a file of the
+// cache.
 #ifndef BERTH_HOST_POSIX_BLOB_STORE_H
 #define BERTH_HOST_POSIX_BLOB_STORE_H
 

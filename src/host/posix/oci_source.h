@@ -1,5 +1,6 @@
-// Loads an image from local files: `oci:DIR[:tag]` (an OCI image layout) and `oci-archive:FILE[:tag]`
-// (a tar of one, as `skopeo copy` and `docker save` since v25 write it, gzip or zstd over it allowed).
+// Loads an image from local files: `oci:DIR[:tag]` (an OCI image layout) and
+// `oci-archive:FILE[:tag]` (a tar of one, as `skopeo copy` and `docker save` since v25 write it,
+// gzip or zstd over it allowed).
 #ifndef BERTH_HOST_POSIX_OCI_SOURCE_H
 #define BERTH_HOST_POSIX_OCI_SOURCE_H
 
