@@ -56,7 +56,7 @@ $(B)/wasm/%.o: %.c | $(B)/third-party/wasm.mk
 $(B)/libberth.a: $(NOBJ)
 	rm -f $@ && ar rcs $@ $^
 $(B)/berth: $(CLIOBJ) $(B)/libberth.a
-	$(CC) -Wl,--gc-sections $(CLIOBJ) $(B)/libberth.a $(THIRD_LIBS) -o $@
+	$(CC) -Wl,--gc-sections $(CLIOBJ) $(B)/libberth.a $(THIRD_LIBS) -lm -o $@
 
 -include mk/*.mk
 -include $(shell find $(B)/native $(B)/wasm $(B)/asan -name '*.d' 2>/dev/null)

@@ -35,7 +35,8 @@ static bool store_op(struct eval *e, const struct ir_insn *o) {
     // Both halves must be writable before either is written.
     u64 old;
     v128 v = e->val[o->b].v;
-    return e->env->load(e->env->arg, va + 8, 8, true, &old) &&
+    return e->env->load(e->env->arg, va, 8, true, &old) &&
+           e->env->load(e->env->arg, va + 8, 8, true, &old) &&
            e->env->store(e->env->arg, va, 8, v[0]) && e->env->store(e->env->arg, va + 8, 8, v[1]);
 }
 
