@@ -67,10 +67,10 @@ web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo pag
 	cp $(GUEST_FILES) $(B)/web/riscv64/
 	@ls -l $(B)/web
 
-$(B)/berth.vsix: $(B)/extension/.stamp vscode/scripts/vsix.mjs
+$(B)/berth.vsix: $(B)/wasm/extension.stamp vscode/scripts/vsix.mjs
 	rm -f $@
 	node vscode/scripts/vsix.mjs $(B)/extension $@
-$(B)/extension/.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.stamp $(GUEST_FILES) \
+$(B)/wasm/extension.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.stamp $(GUEST_FILES) \
 		$(wildcard vscode/media/*) vscode/README.md vscode/package.json $(wildcard LICENSE)
 	rm -rf $(B)/extension
 	mkdir -p $(B)/extension/dist/riscv64 $(B)/extension/media
@@ -79,11 +79,10 @@ $(B)/extension/.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.s
 	cp $(GUEST_FILES) $(B)/extension/dist/riscv64/
 	cp vscode/media/icon.png $(B)/extension/media/
 	cp vscode/README.md $(B)/extension/
-	node -e 'const p = require("./vscode/package.json"); delete p.devDependencies; \
-		console.log(JSON.stringify(p, null, 2))' >$(B)/extension/package.json
+	jq 'del(.devDependencies)' vscode/package.json >$(B)/extension/package.json
 	if [ -e LICENSE ]; then cp LICENSE $(B)/extension/LICENSE.txt; fi
 	@touch $@
-extension: $(B)/extension/.stamp $(B)/berth.vsix ## build/extension/ and build/berth.vsix
+extension: $(B)/wasm/extension.stamp $(B)/berth.vsix ## build/extension/ and build/berth.vsix
 	@ls -l $(B)/berth.vsix $(B)/extension/dist
 
 # Node tests; those with a guest use the image that `make images` builds.
@@ -92,5 +91,5 @@ $(B)/wasm/test/.stamp: $(B)/wasm/package/.stamp test/web/support/internals.ts
 	@touch $@
 WEB_TESTS := $(sort $(wildcard test/web/*.test.mjs))
 test-web: $(WASM) $(B)/wasm/test/.stamp $(GUEST_FILES) $(B)/images/riscv64/scratch-test/index.json \
-		$(B)/extension/.stamp $(B)/berth.vsix ## node tests of the worker, the loader, the wasm and the .vsix
+		$(B)/wasm/extension.stamp $(B)/berth.vsix ## node tests of the worker, the loader, the wasm and the .vsix
 	node --test $(WEB_TESTS)

@@ -1,4 +1,6 @@
 // Paths of what was built, and a Worker of Node dressed as a browser's.
+import fs from 'node:fs';
+import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -27,4 +29,28 @@ export function nodeWorker(source) {
   worker.on('message', (data) => like.onmessage?.({ data }));
   worker.on('error', (error) => like.onerror?.(error));
   return like;
+}
+
+/** Serves a folder over http on loopback. */
+export async function serveFolder(folder) {
+  const requests = [];
+  const server = http.createServer((req, res) => {
+    const file = path.join(folder, path.normalize(decodeURIComponent(new URL(req.url, 'http://x').pathname)));
+    requests.push(req.url);
+    const stream = fs.createReadStream(file);
+    stream.on('error', () => {
+      res.statusCode = 404;
+      res.end();
+    });
+    stream.pipe(res);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    requests,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
