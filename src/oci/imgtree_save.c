@@ -17,7 +17,7 @@
 
 #include "oci/imgtree_impl.h"
 
-static const char MAGIC[8] = "berthtr1";
+static const char MAGIC[] = {'b', 'e', 'r', 't', 'h', 't', 'r', '1'}; // no NUL
 
 static void put_inode(const struct imgtree *t, const struct inode *i, struct buf *out) {
     buf_put_le32(out, i->mode);
