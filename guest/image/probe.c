@@ -92,6 +92,8 @@ static int err(char **a) {
     return 0;
 }
 
+static int close_fd(char **a) { return close(atoi(a[0])) < 0 ? failed(a[0]) : 0; }
+
 // Says "ready", waits for a signal, a window change included, and names it.
 static int await(char **a) {
     (void)a;
@@ -262,13 +264,13 @@ static const struct {
     int nargs; // -1: all that follow
     int (*run)(char **a);
 } commands[] = {
-    {"show", 0, show},      {"args", -1, args},     {"env", 1, env},       {"size", 0, size},
-    {"cat", 0, cat},        {"out", 1, out},        {"err", 1, err},       {"await", 0, await},
-    {"child", -1, child},   {"sleep", 1, nap},      {"raw", 0, raw},       {"ls", 1, list},
-    {"read", 1, show_file}, {"write", 2, put_file}, {"append", 2, append}, {"stat", 1, file_stat},
-    {"mv", 2, move},        {"mkdir", 1, make_dir}, {"rm", 1, drop},       {"ln", 2, make_link},
-    {"chmod", 2, mode},     {"map", 1, map},        {"follow", 2, follow}, {"time", 0, now},
-    {"exit", 1, leave},     {"haunt", 0, haunt},    {"hog", 0, hog},
+    {"show", 0, show},      {"args", -1, args},     {"env", 1, env},        {"size", 0, size},
+    {"cat", 0, cat},        {"out", 1, out},        {"err", 1, err},        {"close", 1, close_fd},
+    {"await", 0, await},    {"child", -1, child},   {"sleep", 1, nap},      {"raw", 0, raw},
+    {"ls", 1, list},        {"read", 1, show_file}, {"write", 2, put_file}, {"append", 2, append},
+    {"stat", 1, file_stat}, {"mv", 2, move},        {"mkdir", 1, make_dir}, {"rm", 1, drop},
+    {"ln", 2, make_link},   {"chmod", 2, mode},     {"map", 1, map},        {"follow", 2, follow},
+    {"time", 0, now},       {"exit", 1, leave},     {"haunt", 0, haunt},    {"hog", 0, hog},
 };
 
 static int run(char ***at) {
