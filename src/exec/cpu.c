@@ -105,7 +105,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
         }
         s->exc = false;
         s->insn_index = 0;
-    } while (s->icount - start <= budget && !c->attention && !s->stop);
+    } while (s->icount - start < budget && !c->attention && !s->stop);
     return s->icount - start;
 }
 

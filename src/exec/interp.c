@@ -142,7 +142,7 @@ jump : { // to the guest address pc
     page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
     u = &arena[block];
 }
-    if (unlikely(budget < 0)) {
+    if (unlikely(budget <= 0)) {
         s->pc = pc;
         goto out;
     }
@@ -335,7 +335,7 @@ jump : { // to the guest address pc
             budget -= u->d;
             block = u->target;
             u = &arena[block];
-            if (unlikely(budget < 0)) {
+            if (unlikely(budget <= 0)) {
                 s->pc = page + block_of(c, block)->start;
                 goto out;
             }
@@ -365,7 +365,7 @@ jump : { // to the guest address pc
         block = resolve(c, u, block, pc);
         if (unlikely(!block)) goto excepted;
         u = &arena[block];
-        if (unlikely(budget < 0)) {
+        if (unlikely(budget <= 0)) {
             s->pc = pc;
             goto out;
         }
@@ -373,7 +373,7 @@ jump : { // to the guest address pc
 #undef NEXT
 
 left: // an instruction that may have changed anything is complete
-    if (c->attention || budget < 0 || s->stop) goto out;
+    if (c->attention || budget <= 0 || s->stop) goto out;
     if (c->arch->take_interrupt(s)) c->stats.traps++;
     goto relook;
 
@@ -382,7 +382,7 @@ faulted: // inside a block: the instructions before this one are done
 excepted: // an exception was raised: state.pc is the handler's
     s->exc = false;
     s->insn_index = 0;
-    if (c->attention || budget < 0 || s->stop) goto out;
+    if (c->attention || budget <= 0 || s->stop) goto out;
     goto relook;
 
 out : {
