@@ -32,7 +32,7 @@ enum ctl_event {
     PORT_NAME = 7,
 };
 
-enum { CTL_HEADER = 8, CTL_PAYLOAD_MAX = 64, CTL_LIST = 16, CTL_PER_REQUEST = 3 };
+enum { CTL_HEADER = 8, CTL_PAYLOAD_MAX = 64, CTL_LIST = 16, CTL_PER_REQUEST = 2 };
 
 struct ctl_msg {
     u8 len;
@@ -65,10 +65,9 @@ static bool multiport(const struct virtio_console *c) { return c->dev.features &
 
 // Control messages, 5.3.6.2.
 
-static void ctl_queue(struct virtio_console *c, u32 port, enum ctl_event event, u16 value,
-                      const void *payload, size_t n) {
-    assert(c->list_len < CTL_LIST && n <= CTL_PAYLOAD_MAX && "the caller checked for room");
-    struct ctl_msg *m = &c->list[(c->list_head + c->list_len++) % CTL_LIST];
+static void ctl_make(struct ctl_msg *m, u32 port, enum ctl_event event, u16 value,
+                     const void *payload, size_t n) {
+    assert(n <= CTL_PAYLOAD_MAX);
     put_le32(m->data, port);
     put_le16(m->data + 4, (u16)event);
     put_le16(m->data + 6, value);
@@ -76,29 +75,47 @@ static void ctl_queue(struct virtio_console *c, u32 port, enum ctl_event event, 
     m->len = (u8)(CTL_HEADER + n);
 }
 
-static void ctl_queue_size(struct virtio_console *c) {
-    if (!c->resize_pending || !c->port0_ready || c->list_len == CTL_LIST) return;
+static void ctl_queue(struct virtio_console *c, u32 port, enum ctl_event event, u16 value,
+                      const void *payload, size_t n) {
+    assert(c->list_len < CTL_LIST && "the caller checked for room");
+    struct ctl_msg *m = &c->list[(c->list_head + c->list_len++) % CTL_LIST];
+    ctl_make(m, port, event, value, payload, n);
+}
+
+// The next message for the guest. A size is made only when it can be sent, so that the last one
+// counts.
+static bool ctl_next(struct virtio_console *c, struct ctl_msg *m) {
+    if (c->list_len) {
+        *m = c->list[c->list_head];
+        c->list_head = (c->list_head + 1) % CTL_LIST;
+        c->list_len--;
+        return true;
+    }
+    if (!c->resize_pending || !c->port0_ready) return false;
+    c->resize_pending = false;
     u8 size[4]; // columns first, as the specification has it (Linux since 6.12.33 agrees)
     put_le16(size, c->s.cols);
     put_le16(size + 2, c->s.rows);
-    ctl_queue(c, 0, RESIZE, 0, size, sizeof size);
-    c->resize_pending = false;
+    ctl_make(m, 0, RESIZE, 0, size, sizeof size);
+    return true;
 }
 
 static void ctl_send(struct virtio_console *c) {
     bool sent = false;
-    for (;;) {
-        ctl_queue_size(c);
-        if (!c->list_len || !virtio_pop(&c->dev, CTL_RX, &c->scratch)) break;
-        struct ctl_msg *m = &c->list[c->list_head];
-        u32 n = virtq_write(&c->dev.queue[CTL_RX], &c->scratch, 0, m->data, m->len);
+    while ((c->list_len || (c->resize_pending && c->port0_ready)) &&
+           virtio_pop(&c->dev, CTL_RX, &c->scratch)) {
+        struct ctl_msg m;
+        bool have = ctl_next(c, &m);
+        assert(have && "there was a message to send");
+        (void)have;
+        u32 n = virtq_write(&c->dev.queue[CTL_RX], &c->scratch, 0, m.data, m.len);
         virtq_push(&c->dev.queue[CTL_RX], c->scratch.head, n);
-        c->list_head = (c->list_head + 1) % CTL_LIST;
-        c->list_len--;
         sent = true;
     }
     if (sent) virtio_flush(&c->dev, CTL_RX);
 }
+
+_Static_assert(VIRTIO_CONSOLE_PORTS <= CTL_PER_REQUEST, "DEVICE_READY adds every port");
 
 static void port_ready(struct virtio_console *c, u32 id) {
     if (id == 0) {
@@ -126,8 +143,7 @@ static void ctl_handle(struct virtio_console *c, const u8 *msg) {
 
 static void ctl_receive(struct virtio_console *c) {
     bool done = false;
-    // Each request makes at most CTL_PER_REQUEST messages, plus one for the size.
-    while (c->list_len + CTL_PER_REQUEST < CTL_LIST && virtio_pop(&c->dev, CTL_TX, &c->scratch)) {
+    while (c->list_len + CTL_PER_REQUEST <= CTL_LIST && virtio_pop(&c->dev, CTL_TX, &c->scratch)) {
         u8 msg[CTL_HEADER];
         u32 n = virtq_read(&c->dev.queue[CTL_TX], &c->scratch, 0, msg, sizeof msg);
         virtq_push(&c->dev.queue[CTL_TX], c->scratch.head, 0);
@@ -182,6 +198,7 @@ size_t virtio_console_input(struct virtio_device *d, unsigned port, const u8 *p,
     unsigned q = rx_queue(port);
     if (multiport(c) ? !c->port[port].guest_open : port != 0) return 0;
     size_t done = 0;
+    virtio_enter(d);
     while (done < n && virtio_pop(d, q, &c->scratch)) {
         u32 part = n - done > UINT32_MAX ? UINT32_MAX : (u32)(n - done);
         u32 written = virtq_write(&d->queue[q], &c->scratch, 0, p + done, part);
@@ -195,6 +212,7 @@ size_t virtio_console_input(struct virtio_device *d, unsigned port, const u8 *p,
 void virtio_console_ready(struct virtio_device *d, unsigned port) {
     struct virtio_console *c = CONTAINER_OF(d, struct virtio_console, dev);
     assert(port < VIRTIO_CONSOLE_PORTS);
+    virtio_enter(d);
     if (virtio_live(d)) send(c, port);
 }
 
@@ -211,6 +229,7 @@ void virtio_console_resize(struct virtio_device *d, u16 cols, u16 rows) {
     store_size(c);
     virtio_config_changed(d);
     c->resize_pending = true;
+    virtio_enter(d);
     if (multiport(c)) ctl_send(c);
 }
 

@@ -27,8 +27,14 @@ static void interrupt(struct virtio_device *d, u32 cause) {
     if (d->interrupt) d->interrupt(d->interrupt_arg, cause);
 }
 
+// An honest driver cannot have more than a queue's size waiting, and adds nothing meanwhile.
+void virtio_enter(struct virtio_device *d) {
+    for (unsigned i = 0; i < d->nqueues; i++) d->budget[i] = d->queue[i].size;
+}
+
 bool virtio_pop(struct virtio_device *d, unsigned queue, struct virtq_chain *c) {
-    if (!virtio_live(d)) return false;
+    if (!virtio_live(d) || d->budget[queue] == 0) return false;
+    d->budget[queue]--;
     switch (virtq_pop(&d->queue[queue], c)) {
     case VIRTQ_OK:
         return true;
@@ -104,7 +110,9 @@ void virtio_queue_ready(struct virtio_device *d, unsigned queue, bool ready) {
 }
 
 void virtio_notify(struct virtio_device *d, unsigned queue) {
-    if (queue < d->nqueues && virtio_live(d) && d->queue[queue].ready) d->ops->notify(d, queue);
+    if (queue >= d->nqueues || !virtio_live(d) || !d->queue[queue].ready) return;
+    virtio_enter(d);
+    d->ops->notify(d, queue);
 }
 
 u64 virtio_config_read(const struct virtio_device *d, u64 off, unsigned size) {

@@ -55,6 +55,7 @@ struct virtio_device {
     u32 config_generation;
     unsigned nqueues;
     struct virtq queue[VIRTIO_MAX_QUEUES];
+    u16 budget[VIRTIO_MAX_QUEUES]; // buffers still to be taken before control must go back
     struct bus *bus;
     const struct log *log;
     void (*interrupt)(void *arg, u32 causes); // set by the transport
@@ -67,6 +68,10 @@ void virtio_init(struct virtio_device *d, const struct virtio_ops *ops, u32 id, 
 static inline bool virtio_live(const struct virtio_device *d) {
     return (d->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
 }
+// Every entry from outside other than through the transport starts with this: it bounds what is
+// done before returning. A guest can lay its rings over each other, or over the buffers it has the
+// device write to, so that each buffer served makes another one available.
+void virtio_enter(struct virtio_device *d);
 // Takes a buffer; false when there is none or the driver misbehaved (then the device has failed).
 bool virtio_pop(struct virtio_device *d, unsigned queue, struct virtq_chain *c);
 // Interrupts the driver if it wants to know about what was pushed.

@@ -216,6 +216,7 @@ static void test_broken(void **state) {
         assert_int_equal(virtq_pop(f.q, &f.c), VIRTQ_BROKEN);
         // The device wrapper turns that into a needed reset, and says so by a configuration
         // interrupt.
+        virtio_enter(&f.dev.dev);
         assert_false(virtio_pop(&f.dev.dev, 0, &f.c));
         assert_int_equal(vg_reg(&f.g, VR_STATUS) & VIRTIO_NEEDS_RESET, VIRTIO_NEEDS_RESET);
         assert_int_equal(vg_reg(&f.g, VR_INT), VIRTIO_INT_CONFIG);
@@ -274,6 +275,7 @@ static void test_bad_setup(void **state) {
 static void push_one(struct fixture *f) {
     struct vg_seg seg = {VG_RAM_BASE, 1, false};
     vg_add(&f->g, 0, &seg, 1);
+    virtio_enter(&f->dev.dev);
     assert_true(virtio_pop(&f->dev.dev, 0, &f->c));
     virtq_push(f->q, f->c.head, 0);
 }
@@ -323,11 +325,40 @@ static void test_event_idx(void **state) {
     vg_free(&f.g);
 }
 
+// The used ring's index lies on the available ring's: every buffer returned makes one available.
+static void test_overlapping_rings(void **state) {
+    (void)state;
+    struct fixture f;
+    begin(&f, 0);
+    struct vg_queue *q = &f.g.q[0];
+    assert_true(vg_start(&f.g, 0));
+    vg_queue(&f.g, 0, SIZE);
+    vg_set(&f.g, VR_QUEUE_READY, 0);
+    vg_set(&f.g, VR_DEVICE, (u32)q->avail);
+    vg_set(&f.g, VR_QUEUE_READY, 1);
+    vg_go(&f.g);
+    vg_desc(&f.g, 0, 0, VG_RAM_BASE, 1, 0, 0);
+    vg_store16(&f.g, q->avail + 2, 1);
+    unsigned served = 0;
+    virtio_enter(&f.dev.dev);
+    while (served < 1000 && virtio_pop(&f.dev.dev, 0, &f.c)) {
+        virtq_push(f.q, f.c.head, 0);
+        vg_store16(&f.g, q->avail + 2, (u16)(f.q->next_avail + 1)); // as a device's write could
+        served++;
+    }
+    assert_in_range(served, 1, SIZE);
+    vg_free(&f.g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chain),     cmocka_unit_test(test_wraps),
-        cmocka_unit_test(test_indirect),  cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_bad_setup), cmocka_unit_test(test_interrupt_flag),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_wraps),
+        cmocka_unit_test(test_indirect),
+        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_bad_setup),
+        cmocka_unit_test(test_interrupt_flag),
+        cmocka_unit_test(test_overlapping_rings),
         cmocka_unit_test(test_event_idx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
