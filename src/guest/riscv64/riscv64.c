@@ -27,8 +27,8 @@ static void boot(struct guest_state *g, gva pc, u64 arg0, u64 arg1) {
     g->pc = pc;
     s->x[10] = arg0;
     s->x[11] = arg1;
-    // As firmware leaves it: user mode gets the counters when the kernel says so.
-    s->scounteren = 0;
+
+    s->scounteren = 7; // as OpenSBI leaves it: cycle, time and instret are readable from user mode
 }
 
 static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
