@@ -32,7 +32,12 @@ enum ctl_event {
     PORT_NAME = 7,
 };
 
-enum { CTL_HEADER = 8, CTL_PAYLOAD_MAX = 64, CTL_LIST = 16, CTL_PER_REQUEST = 2 };
+enum {
+    CTL_HEADER = 8,
+    CTL_PAYLOAD_MAX = 64,
+    CTL_LIST = 16,
+    CTL_PER_REQUEST = VIRTIO_CONSOLE_PORTS
+};
 
 struct ctl_msg {
     u8 len;
@@ -114,8 +119,6 @@ static void ctl_send(struct virtio_console *c) {
     }
     if (sent) virtio_flush(&c->dev, CTL_RX);
 }
-
-_Static_assert(VIRTIO_CONSOLE_PORTS <= CTL_PER_REQUEST, "DEVICE_READY adds every port");
 
 static void port_ready(struct virtio_console *c, u32 id) {
     if (id == 0) {
