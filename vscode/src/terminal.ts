@@ -105,6 +105,9 @@ export class ContainerTerminal implements vscode.Pseudoterminal {
 
   private async machineStopped(machine: Machine): Promise<void> {
     const stopped = await machine.container.stopped;
+    if (stopped.reason === 'failed') throw new Error(`The container broke down: ${stopped.message}`);
+    // What could not start can mostly be put right in the settings.
+    if (stopped.reason === 'error') throw new SettingsError('container.', stopped.message);
     if (stopped.message !== '') throw new Error(stopped.message);
     this.write(dim('\r\n[the container has stopped]\r\n'));
     this.finish(0);
@@ -136,15 +139,16 @@ export class ContainerTerminal implements vscode.Pseudoterminal {
     this.write(`${CLEAR_LINE}${red(message.replace(/\r?\n/g, '\r\n'))}\r\n`);
     this.write(dim('Press any key to close this terminal.\r\n'));
     this.state = 'waitingForKey';
-    const setting = error instanceof SettingsError ? error.setting : 'container.';
+    const setting = error instanceof SettingsError ? error.setting : undefined;
     // Once for a machine, not once for each of its terminals.
     if (this.session === undefined || this.ownsMachine) void this.notify(message, setting);
   }
 
-  private async notify(message: string, setting: string): Promise<void> {
+  private async notify(message: string, setting: string | undefined): Promise<void> {
     const openSettings = 'Open Settings';
     const showLog = 'Show Log';
-    const choice = await vscode.window.showErrorMessage(message, openSettings, showLog);
+    const buttons = setting === undefined ? [showLog] : [openSettings, showLog];
+    const choice = await vscode.window.showErrorMessage(message, ...buttons);
     if (choice === openSettings)
       await vscode.commands.executeCommand('workbench.action.openSettings', setting);
     if (choice === showLog) this.log.show();
