@@ -129,24 +129,20 @@ static const char *split(const char *path, size_t *parent) {
 }
 
 // `name` ends ".wh.NAME" or is the opaque mark; `dir` its directory.
-static int whiteout(struct layer *l, u32 dir, const char *base, const char *entry,
-                    struct err *err) {
+static void whiteout(struct layer *l, u32 dir, const char *base) {
     if (!strcmp(base, ".wh..wh..opq")) {
         imgtree_prune(l->t, dir, l->number);
-        return 0;
+        return;
     }
-    if (!strncmp(base, ".wh..wh.", 8)) return 0; // bookkeeping of AUFS
+    if (!strncmp(base, ".wh..wh.", 8)) return; // bookkeeping of AUFS
     const char *name = base + 4;
     size_t n = strlen(name);
-    if (n == 0 || !strcmp(name, ".") || !strcmp(name, ".."))
-        return name_error(err, entry, ERR_CORRUPT, "is a whiteout of nothing");
     u32 ino = imgtree_lookup(l->t, dir, name, n);
-    if (!ino) return 0;
+    if (!ino) return;
     if (inode_is(imgtree_inode(l->t, ino), T_DIR)) imgtree_prune(l->t, ino, l->number);
     bool kept = imgtree_layer_of(l->t, dir, name, n) == l->number ||
                 (inode_is(imgtree_inode(l->t, ino), T_DIR) && imgtree_inode(l->t, ino)->first);
     if (!kept) imgtree_remove(l->t, dir, name, n);
-    return 0;
 }
 
 static int set_xattrs(struct layer *l, u32 ino, const struct tar_entry *e, struct err *err) {
@@ -204,11 +200,9 @@ static int hard_link(struct layer *l, u32 dir, const char *base, const struct ta
         imgtree_inode(l->t, ino)->nlink--;
         if (r < 0) return r;
     }
-    // Writers leave xattrs out of link entries: what the first name brought stays.
-    struct imgtree_meta m = meta_of(e);
-    if (inode_is(imgtree_inode(l->t, ino), T_LNK)) m.mode = 0777;
-    imgtree_set_meta(l->t, ino, &m);
-    return e->nxattrs ? set_xattrs(l, ino, e, err) : 0;
+    // The entry's own metadata is that of the file's first name, or nothing worth having: GNU tar
+    // and umoci pass it over too.
+    return 0;
 }
 
 static int new_file(struct layer *l, u32 dir, const char *base, const struct tar_entry *e,
@@ -253,9 +247,14 @@ static int on_entry(void *arg, const struct tar_entry *e, struct err *err) {
     const char *base = split(l->path, &plen);
     bool is_whiteout = !strncmp(base, ".wh.", 4);
     if (!strncmp(l->path, ".wh..wh.", 8) && strcmp(l->path, ".wh..wh..opq") != 0) return 0; // AUFS
+    if (is_whiteout && (!base[4] || !strcmp(base + 4, ".") || !strcmp(base + 4, "..")))
+        return name_error(err, e->path, ERR_CORRUPT, "is a whiteout of nothing");
     u32 dir;
     if (walk(l, l->path, plen, !is_whiteout, &dir, err) < 0) return -1;
-    if (is_whiteout) return dir ? whiteout(l, dir, base, e->path, err) : 0;
+    if (is_whiteout) {
+        if (dir) whiteout(l, dir, base);
+        return 0;
+    }
     return e->type == TAR_HARDLINK ? hard_link(l, dir, base, e, err)
                                    : new_file(l, dir, base, e, err);
 }
