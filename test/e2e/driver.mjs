@@ -219,12 +219,18 @@ export class Session {
     }
 
     async focusTerminal() {
-        await this.terminal().locator('textarea.xterm-helper-textarea').focus();
+        const input = this.terminal().locator('textarea.xterm-helper-textarea');
+        // A palette that is closing may still take the focus back.
+        await until('the terminal to have the focus', async () => {
+            await input.focus();
+            return input.evaluate((e) => e === document.activeElement);
+        });
     }
 
+    // Key by key, as a person does; what no key has (emoji) comes as from an input method.
     async type(text) {
         await this.focusTerminal();
-        await this.page.keyboard.insertText(text);
+        await this.page.keyboard.type(text);
     }
 
     async press(key) {
