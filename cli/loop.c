@@ -40,8 +40,9 @@ struct loop {
     bool tty, verbose, ready, raw_wanted;
     int signal_fd;
     unsigned impatience;
-    int forced;   // exit status, not the container's: nobody waits for that any more
-    bool at_once; // nor for its orderly end
+    int forced;      // exit status, not the container's: nobody waits for that any more
+    bool at_once;    // nor for its orderly end
+    char early[512]; // what init said before it was up
     bool exited;
     unsigned status;
     struct loop_times times;
@@ -126,8 +127,12 @@ static void on_exited(void *arg, unsigned session, unsigned status) {
 }
 
 static void on_message(void *arg, unsigned session, const char *text) {
-    (void)arg, (void)session;
-    cli_error("%s", text);
+    struct loop *l = arg;
+    // Why init gives up is said again, in a sentence, by container_failure.
+    if (session == 0 && !container_ready(l->c))
+        snprintf(l->early, sizeof l->early, "%s", text);
+    else
+        cli_error("%s", text);
 }
 
 static void on_console(void *arg, const u8 *p, size_t n) {
@@ -224,6 +229,7 @@ static void check_ready(struct loop *l, u64 start) {
 static int loop_end(struct loop *l, struct err *err) {
     term_restore();
     if (!l->at_once) sinks_drain(l);
+    if (l->early[0] && !strstr(container_failure(l->c), l->early)) cli_error("%s", l->early);
     if (l->forced) return l->forced;
     if (l->exited) return (int)l->status;
     if (container_failure(l->c)[0]) {

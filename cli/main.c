@@ -6,10 +6,6 @@
 
 #define VERSION "0.1.0"
 
-// Subcommands whose source is not in the tree yet are left out.
-#pragma weak cli_machine
-#pragma weak cli_inspect
-
 static const struct command {
     const char *name;
     int (*main)(int argc, char **argv);
@@ -26,7 +22,7 @@ static void usage(FILE *f) {
           "Commands:\n",
           f);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (commands[i].main) fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
     fputs("\nOptions:\n"
           "  --help     this text; \"berth COMMAND --help\" for a command's own\n"
           "  --version  print the version\n",
@@ -51,8 +47,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (commands[i].main && strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].main(argc - 1, argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].main(argc - 1, argv + 1);
     cli_error("unknown command \"%s\"; see \"berth --help\"", argv[1]);
     return EXIT_USAGE;
 }

@@ -3,10 +3,12 @@
 // guest does. Depends on container/, the posix host (image files, host directories) and the
 // terminal.
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "container/container.h"
@@ -17,9 +19,6 @@
 #include "options.h"
 #include "term.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #define GUEST_ARCH     "riscv64" // the one guest there is
 #define MAX_GUEST_FILE (UINT64_C(1) << 28)
 
@@ -27,6 +26,7 @@
 struct run {
     struct run_options opt;
     struct log log;
+    char kernel_path[PATH_MAX];
     struct buf kernel, initrd;
     struct blob_store store;
     bool store_open;
@@ -66,15 +66,15 @@ static int load_image(struct run *r, struct err *err) {
 
 // ---- parts
 
-static int load_guest_file(const char *given, const char *name, struct buf *out, struct err *err) {
-    char path[PATH_MAX];
-    if (!given) {
-        int rc = cli_guest_file(GUEST_ARCH, name, path, sizeof path, err);
-        if (rc < 0) return rc;
-        given = path;
-    }
-    int rc = cli_read_file(given, MAX_GUEST_FILE, out, err);
-    if (rc == 0 && out->len == 0) rc = err_set(err, ERR_CORRUPT, "%s is empty", given);
+static int load_guest_file(const char *given, const char *name, char path[PATH_MAX],
+                           struct buf *out, struct err *err) {
+    int rc = 0;
+    if (given)
+        snprintf(path, PATH_MAX, "%s", given);
+    else
+        rc = cli_guest_file(GUEST_ARCH, name, path, PATH_MAX, err);
+    if (rc == 0) rc = cli_read_file(path, MAX_GUEST_FILE, out, err);
+    if (rc == 0 && out->len == 0) rc = err_set(err, ERR_CORRUPT, "%s is empty", path);
     return rc;
 }
 
@@ -101,8 +101,9 @@ static bool wants_tty(const struct run_options *o) {
 }
 
 static int prepare(struct run *r, struct err *err) {
-    int rc = load_guest_file(r->opt.kernel, "Image", &r->kernel, err);
-    if (rc == 0) rc = load_guest_file(r->opt.initrd, "initramfs.cpio", &r->initrd, err);
+    char initrd[PATH_MAX];
+    int rc = load_guest_file(r->opt.kernel, "Image", r->kernel_path, &r->kernel, err);
+    if (rc == 0) rc = load_guest_file(r->opt.initrd, "initramfs.cpio", initrd, &r->initrd, err);
     if (rc == 0) rc = open_volumes(r, err);
     if (rc == 0) rc = load_image(r, err);
     return rc;
@@ -147,7 +148,12 @@ static struct container *create(struct run *r, struct loop *loop, struct err *er
     loop_settings(loop, &s, o->verbose);
     struct container *c = container_create(&s, err);
     buf_free(&cmdline);
-    if (!c) return NULL;
+    if (!c) {
+        // Only the kernel can be malformed; the machine does not know its file's name.
+        if (err->code == ERR_CORRUPT || strstr(err->msg, "kernel image"))
+            err_prefix(err, "%s", r->kernel_path);
+        return NULL;
+    }
     // Both are in guest memory now.
     buf_free(&r->kernel);
     buf_free(&r->initrd);
