@@ -4,11 +4,11 @@
 #   test/fuzz/fuzz_*.c      libFuzzer targets; seeds in test/fuzz/corpus/<name>/, words in <name>.dict
 #   test/diff/*.sh          differential tests; test/diff/diff_*.c are built first (build/test/bin/diff_*)
 #   test/check/*.sh         any other quick, offline check that needs only the native build
-#   test/wasm/*.mjs         node:test files for the wasm build (make test)
+#   test/web/*.test.mjs     node:test files for the wasm build, the worker and the loader (make test)
 #   test/e2e/*.test.mjs     node:test files in Chromium (make test)
 #
-# Another fragment may add to CHECK_SCRIPTS and TEST_SCRIPTS (executables without arguments) and to
-# TEST_NEEDS (make targets that TEST_SCRIPTS, wasm and e2e tests need built).
+# Another fragment may add to CHECK_SCRIPTS and TEST_SCRIPTS (executables without arguments), and give
+# check-build and test-build more prerequisites: what those need to be built.
 # Sources in a folder test/<kind>/support/ are linked into every program of that kind.
 
 TEST_BIN := $(B)/test/bin
@@ -20,18 +20,20 @@ FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 DIFF := $(patsubst test/diff/%.c,%,$(wildcard test/diff/diff_*.c))
 DIFF_SH := $(wildcard test/diff/*.sh)
 CHECK_SCRIPTS += $(wildcard test/check/*.sh)
-WASM_TESTS := $(wildcard test/wasm/*.mjs)
 E2E_TESTS := $(wildcard test/e2e/*.test.mjs)
 
 TEST_CFLAGS = $(COMMON) -fno-strict-aliasing -D_GNU_SOURCE -MMD -MP -I. $(THIRD_CFLAGS)
+# A unit test may put its own function in the place of another module's.
+TEST_LIBS = $(THIRD_LIBS) -lm
+FAKES := -Wl,--allow-multiple-definition
 support = $(wildcard test/$(1)/support/*.c)
 
 $(TEST_BIN)/test_%: test/unit/test_%.c $(call support,unit) $(B)/libberth.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -Itest/unit -Wl,--gc-sections $(filter %.c,$^) $(B)/libberth.a -lcmocka $(THIRD_LIBS) -o $@
+	$(CC) $(TEST_CFLAGS) -Itest/unit -Wl,--gc-sections $(FAKES) $(filter %.c,$^) $(B)/libberth.a -lcmocka $(TEST_LIBS) -o $@
 $(TEST_BIN)/diff_%: test/diff/diff_%.c $(call support,diff) $(B)/libberth.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -Itest/diff -Wl,--gc-sections $(filter %.c,$^) $(B)/libberth.a $(THIRD_LIBS) -o $@
+	$(CC) $(TEST_CFLAGS) -Itest/diff -Wl,--gc-sections $(filter %.c,$^) $(B)/libberth.a $(TEST_LIBS) -o $@
 
 # The library once more with sanitizers, for the fuzz targets and the sanitizer run of the unit tests.
 # Frame pointers for readable reports; -O1 keeps the build and the runs short.
@@ -47,10 +49,10 @@ $(B)/asan/libberth.a: $(AOBJ)
 $(B)/asan/bin/fuzz_%: test/fuzz/fuzz_%.c $(call support,fuzz) $(B)/asan/libberth.a
 	@mkdir -p $(@D)
 	$(ACC) $(AFLAGS) -I. -Itest/fuzz -fsanitize=fuzzer -Wno-missing-prototypes $(filter %.c,$^) \
-		$(B)/asan/libberth.a $(THIRD_LIBS) -o $@
+		$(B)/asan/libberth.a $(TEST_LIBS) -o $@
 $(B)/asan/bin/test_%: test/unit/test_%.c $(call support,unit) $(B)/asan/libberth.a
 	@mkdir -p $(@D)
-	$(ACC) $(AFLAGS) -I. -Itest/unit $(filter %.c,$^) $(B)/asan/libberth.a -lcmocka $(THIRD_LIBS) -o $@
+	$(ACC) $(AFLAGS) -I. -Itest/unit $(FAKES) $(filter %.c,$^) $(B)/asan/libberth.a -lcmocka $(TEST_LIBS) -o $@
 
 -include $(wildcard $(TEST_BIN)/*.d $(B)/asan/bin/*.d)
 
@@ -68,7 +70,7 @@ name_of = $(subst /,-,$(basename $(1)))
 CHECK_PROGRAMS := $(UNIT:%=$(TEST_BIN)/%) $(DIFF:%=$(TEST_BIN)/%) $(FUZZ:%=$(B)/asan/bin/%)
 
 check_list = \
-	$(call line,check-layers,60,par,tools/check-layers.sh) \
+	$(call line,check-layers,60,par,tools/check-layers.py) \
 	$(call line,check-headers,120,par,tools/check-headers.sh) \
 	$(call line,check-words,60,par,tools/check-words.sh) \
 	$(foreach t,$(UNIT),$(call line,unit/$(t),60,par,$(TEST_BIN)/$(t))) \
@@ -78,7 +80,7 @@ check_list = \
 	$(foreach t,$(FUZZ),$(call line,fuzz/$(t),60,par,$(call fuzz_command,$(t))))
 test_list = $(check_list) \
 	$(foreach t,$(UNIT),$(call line,asan/$(t),300,par,$(B)/asan/bin/$(t))) \
-	$(foreach t,$(WASM_TESTS),$(call line,wasm/$(notdir $(basename $(t))),300,ser,node --test --test-reporter=tap $(t))) \
+	$(foreach t,$(WEB_TESTS),$(call line,web/$(notdir $(basename $(basename $(t)))),300,ser,node --test --test-reporter=tap $(t))) \
 	$(foreach t,$(sort $(TEST_SCRIPTS)),$(call line,test/$(call name_of,$(t)),600,ser,$(t))) \
 	$(foreach t,$(E2E_TESTS),$(call line,e2e/$(notdir $(basename $(basename $(t)))),900,ser,node --test --test-reporter=tap $(t)))
 
@@ -100,7 +102,7 @@ test: export TEST_LIST = $(build_line)$(test_list)
 check: ## unit, differential, fuzz smoke, layers, headers: offline, under a minute
 	$(call run_tests,check-build)
 
-test-build: check-build $(UNIT:%=$(B)/asan/bin/%) $(TEST_NEEDS)
+test-build: check-build $(UNIT:%=$(B)/asan/bin/%) wasm web extension guest images vscode-bed $(B)/wasm/test/.stamp $(TEST_NEEDS)
 test: ## check + sanitizers + wasm + end-to-end in Chromium
 	$(call run_tests,test-build)
 
