@@ -198,6 +198,7 @@ u32 imgtree_resolve(const struct imgtree *t, const char *path, bool follow) {
         const char *target = imgtree_readlink(t, ino, &tlen);
         bool last = rest[pos] == '\0';
         if (!target || (last && !follow)) {
+            if (!last && !inode_is(imgtree_inode(t, ino), T_DIR)) return 0;
             at = ino;
             continue;
         }

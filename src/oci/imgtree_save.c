@@ -19,6 +19,19 @@
 
 static const char MAGIC[] = {'b', 'e', 'r', 't', 'h', 't', 'r', '1'}; // no NUL
 
+static void put_contents(const struct imgtree *t, const struct inode *i, struct buf *out) {
+    struct extent whole = {0, i->stored, i->data};
+    const struct extent *x = i->extents ? &t->extents[i->extent] : &whole;
+    u32 n = i->extents ? i->extents : i->stored > 0;
+    buf_put_le64(out, i->size);
+    buf_put_le32(out, n);
+    for (u32 k = 0; k < n; k++) {
+        buf_put_le64(out, x[k].off);
+        buf_put_le64(out, x[k].len);
+        buf_put_le64(out, x[k].data);
+    }
+}
+
 static void put_inode(const struct imgtree *t, const struct inode *i, struct buf *out) {
     buf_put_le32(out, i->mode);
     buf_put_le32(out, i->uid);
@@ -28,19 +41,8 @@ static void put_inode(const struct imgtree *t, const struct inode *i, struct buf
     u32 nx = i->xattrs ? get_le32(t->pool.data + i->xattrs) : 0;
     buf_put_le32(out, nx);
     if (nx) buf_put(out, t->pool.data + i->xattrs + XATTR_HEADER, nx);
-    struct extent whole = {0, i->stored, i->data};
-    const struct extent *x = i->extents ? &t->extents[i->extent] : &whole;
-    u32 n = i->extents ? i->extents : i->stored > 0;
     switch (i->mode & T_MASK) {
-    case T_REG:
-        buf_put_le64(out, i->size);
-        buf_put_le32(out, n);
-        for (u32 k = 0; k < n; k++) {
-            buf_put_le64(out, x[k].off);
-            buf_put_le64(out, x[k].len);
-            buf_put_le64(out, x[k].data);
-        }
-        break;
+    case T_REG: put_contents(t, i, out); break;
     case T_LNK:
         buf_put_le32(out, i->target_len);
         buf_put(out, t->pool.data + i->target, i->target_len);
