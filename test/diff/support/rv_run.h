@@ -2,8 +2,8 @@
 #ifndef BERTH_TEST_DIFF_RV_RUN_H
 #define BERTH_TEST_DIFF_RV_RUN_H
 
-#include "support/rv_image.h"
 #include "exec/cpu.h"
+#include "support/rv_image.h"
 
 // Both fill `out` (image.results_len bytes). False with a message on stderr when the program did
 // not get to its end.
