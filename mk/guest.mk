@@ -2,7 +2,7 @@
 GUEST_ARCHS := riscv64
 GUEST_CC_riscv64 := riscv64-linux-gnu-gcc
 GUEST_INIT_SRC := $(wildcard guest/init/*.c)
-GUEST_KERNEL_SRC := $(wildcard guest/kernel/*)
+GUEST_KERNEL_SRC := $(wildcard guest/kernel/* guest/kernel/patches/*)
 GUEST_CFLAGS := -std=gnu11 -Os $(WARN) -Iinclude -static -ffunction-sections -fdata-sections \
 	-Wl,--gc-sections -Wl,--build-id=none -s
 IMAGES := debian-gcc scratch-test
@@ -24,11 +24,13 @@ $(B)/guest/$1/init: $(GUEST_INIT_SRC) guest/init/init.h include/berth/ctl.h
 $(B)/guest/$1/initramfs.cpio: $(B)/guest/$1/init guest/init/initramfs.sh | $(B)/guest/$1/Image
 	guest/init/initramfs.sh $(B)/guest/$1/gen_init_cpio $(B)/guest/$1/init $$@
 $(foreach i,$(IMAGES),$(B)/images/$1/$i/index.json): $(B)/images/$1/%/index.json: guest/image/build.sh $(wildcard guest/image/*)
-	guest/image/build.sh $1 $$*
+	@mkdir -p $(CACHE)/images
+	flock $(CACHE)/images/lock guest/image/build.sh $1 $$*
 	touch $$@
 endef
 $(foreach a,$(GUEST_ARCHS),$(eval $(call GUEST_RULES,$a)))
 
 images: $(foreach a,$(GUEST_ARCHS),$(foreach i,$(IMAGES),$(B)/images/$a/$i/index.json)) ## demo and test images
 test-guest: guest $(B)/images/riscv64/scratch-test/index.json ## init's protocol, under qemu-system-riscv64
-	python3 test/guest/ctl_test.py $(B)/guest/riscv64 $(B)/images/riscv64/scratch-test
+	test/guest/ctl_test.py
+TEST_SCRIPTS += test/guest/ctl_test.py

@@ -208,6 +208,119 @@ static int map(char **a) {
     return close(fd) < 0;
 }
 
+// Random operations on one file, each result compared with a copy in memory: `fsx FILE SEED COUNT`.
+// Mixes read, write, append, truncate, shared mappings and reopening, as file system exercisers do.
+#define FSX_MAX (192 * 1024)
+static struct {
+    char *path, *model;
+    int fd, step;
+    size_t size;
+    unsigned long long rng;
+} fsx;
+
+static unsigned fsx_random(unsigned below) {
+    fsx.rng = fsx.rng * 6364136223846793005ull + 1442695040888963407ull;
+    return (unsigned)(fsx.rng >> 33) % below;
+}
+
+static int fsx_differs(const char *what, const char *got, size_t off, size_t n) {
+    size_t i = 0;
+    while (i < n && got[i] == fsx.model[off + i]) i++;
+    if (i == n) return 0;
+    fprintf(stderr, "fsx: step %d: %s of %zu at %zu differs at %zu: %02x, want %02x, size %zu\n",
+            fsx.step, what, n, off, off + i, (unsigned char)got[i],
+            (unsigned char)fsx.model[off + i], fsx.size);
+    return 1;
+}
+
+static int fsx_read(size_t off, size_t n) {
+    static char buf[FSX_MAX];
+    size_t want = off >= fsx.size ? 0 : n < fsx.size - off ? n : fsx.size - off, got = 0;
+    ssize_t r;
+    while (got < n && (r = pread(fsx.fd, buf + got, n - got, (off_t)(off + got))) > 0)
+        got += (size_t)r;
+    if (got != want) {
+        fprintf(stderr, "fsx: step %d: read of %zu at %zu gave %zu, want %zu, size %zu\n", fsx.step,
+                n, off, got, want, fsx.size);
+        return 1;
+    }
+    return fsx_differs("read", buf, off, got);
+}
+
+static int fsx_write(size_t off, size_t n, int append) {
+    static char buf[FSX_MAX];
+    for (size_t i = 0; i < n; i++) buf[i] = (char)(1 + fsx_random(255));
+    if (append) {
+        int fd = open(fsx.path, O_WRONLY | O_APPEND);
+        off = fsx.size;
+        if (fd < 0 || write(fd, buf, n) != (ssize_t)n || close(fd) < 0) return failed("fsx append");
+    } else if (pwrite(fsx.fd, buf, n, (off_t)off) != (ssize_t)n) {
+        return failed("fsx write");
+    }
+    memcpy(fsx.model + off, buf, n); // a hole in front is zero in the model
+    if (off + n > fsx.size) fsx.size = off + n;
+    return 0;
+}
+
+static int fsx_truncate(size_t size) {
+    if (ftruncate(fsx.fd, (off_t)size) < 0) return failed("fsx truncate");
+    if (size < fsx.size) memset(fsx.model + size, 0, fsx.size - size);
+    fsx.size = size;
+    return 0;
+}
+
+static int fsx_map(size_t off, size_t n, int modify) {
+    size_t from = off & ~(size_t)4095;
+    if (off >= fsx.size) return 0;
+    if (n > fsx.size - off) n = fsx.size - off;
+    char *m = mmap(NULL, off - from + n, PROT_READ | PROT_WRITE, MAP_SHARED, fsx.fd, (off_t)from);
+    if (m == MAP_FAILED) return failed("fsx mmap");
+    int bad = fsx_differs("mapping", m + (off - from), off, n);
+    for (size_t i = 0; modify && !bad && i < n; i++)
+        m[off - from + i] = fsx.model[off + i] = (char)(1 + fsx_random(255));
+    munmap(m, off - from + n);
+    return bad;
+}
+
+static int fsx_step(void) {
+    size_t off = fsx_random(FSX_MAX - 32768), n = 1 + fsx_random(fsx_random(4) ? 300 : 32768);
+    switch (fsx_random(12)) {
+    case 0:
+        return fsx_truncate(fsx_random(FSX_MAX - 32768));
+    case 1:
+        return fsx.size + n > FSX_MAX ? 0 : fsx_write(0, n, 1);
+    case 2:
+        close(fsx.fd);
+        fsx.fd = open(fsx.path, O_RDWR);
+        return fsx.fd < 0 ? failed("fsx open") : 0;
+    case 3:
+        return fsync(fsx.fd) < 0 ? failed("fsx fsync") : 0;
+    case 4:
+    case 5:
+        return fsx_map(off, n, 1);
+    case 6:
+        return fsx_map(off, n, 0);
+    case 7:
+    case 8:
+        return fsx_write(off, n, 0);
+    default:
+        return fsx_read(off, n);
+    }
+}
+
+static int run_fsx(char **a) {
+    fsx.path = a[0];
+    fsx.rng = strtoull(a[1], NULL, 10);
+    fsx.model = calloc(1, FSX_MAX);
+    fsx.fd = open(a[0], O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (fsx.fd < 0 || !fsx.model) return failed(a[0]);
+    for (fsx.step = 0; fsx.step < atoi(a[2]); fsx.step++)
+        if (fsx_step()) return 1;
+    int bad = fsx_read(0, FSX_MAX);
+    if (!bad) printf("fsx ok, %zu bytes\n", fsx.size);
+    return close(fsx.fd) < 0 || bad;
+}
+
 // Follows a file for up to 5 s until it holds the text; as tail -f does, with the file kept open.
 static int follow(char **a) {
     char buf[65536];
@@ -228,6 +341,28 @@ static int follow(char **a) {
     }
     printf("NOT seen: %s\n", buf);
     return 1;
+}
+
+// The same through mappings of a file that is kept open and whose end has been read before.
+static int follow_map(char **a) {
+    struct stat st;
+    int fd = open(a[0], O_RDONLY);
+    for (int i = 0; fd >= 0 && i < 100; i++) {
+        if (fstat(fd, &st) < 0) break;
+        size_t n = (size_t)st.st_size;
+        char *m = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+        if (m == MAP_FAILED) break;
+        char *seen = memmem(m, n, a[1], strlen(a[1]));
+        munmap(m, n);
+        if (seen) {
+            printf("seen\n");
+            return 0;
+        }
+        if (i == 0) printf("following\n");
+        fflush(stdout);
+        usleep(50000);
+    }
+    return failed(a[0]);
 }
 
 static int now(char **a) {
@@ -264,13 +399,21 @@ static const struct {
     int nargs; // -1: all that follow
     int (*run)(char **a);
 } commands[] = {
-    {"show", 0, show},      {"args", -1, args},     {"env", 1, env},        {"size", 0, size},
-    {"cat", 0, cat},        {"out", 1, out},        {"err", 1, err},        {"close", 1, close_fd},
-    {"await", 0, await},    {"child", -1, child},   {"sleep", 1, nap},      {"raw", 0, raw},
-    {"ls", 1, list},        {"read", 1, show_file}, {"write", 2, put_file}, {"append", 2, append},
-    {"stat", 1, file_stat}, {"mv", 2, move},        {"mkdir", 1, make_dir}, {"rm", 1, drop},
-    {"ln", 2, make_link},   {"chmod", 2, mode},     {"map", 1, map},        {"follow", 2, follow},
-    {"time", 0, now},       {"exit", 1, leave},     {"haunt", 0, haunt},    {"hog", 0, hog},
+    {"show", 0, show},      {"args", -1, args},
+    {"env", 1, env},        {"size", 0, size},
+    {"cat", 0, cat},        {"out", 1, out},
+    {"err", 1, err},        {"close", 1, close_fd},
+    {"await", 0, await},    {"child", -1, child},
+    {"sleep", 1, nap},      {"raw", 0, raw},
+    {"ls", 1, list},        {"read", 1, show_file},
+    {"write", 2, put_file}, {"append", 2, append},
+    {"stat", 1, file_stat}, {"mv", 2, move},
+    {"mkdir", 1, make_dir}, {"rm", 1, drop},
+    {"ln", 2, make_link},   {"chmod", 2, mode},
+    {"map", 1, map},        {"fsx", 3, run_fsx},
+    {"follow", 2, follow},  {"follow-map", 2, follow_map},
+    {"time", 0, now},       {"exit", 1, leave},
+    {"haunt", 0, haunt},    {"hog", 0, hog},
 };
 
 static int run(char ***at) {

@@ -27,7 +27,7 @@ command -v ${cross}gcc >/dev/null || die "no ${cross}gcc: apt-get install gcc-ri
 version=$(dpkg-query -W -f '${Version}' linux-source-$series)
 
 key=$({ echo "$arch $version"; ${cross}gcc --version | head -1; ${cross}ld --version | head -1
-        cat "${fragments[@]}" "$here/build.sh"; } | sha256sum | cut -c1-16)
+        cat "${fragments[@]}" "$here"/patches/* "$here/build.sh"; } | sha256sum | cut -c1-16)
 out=$cache/$arch-$key
 
 # A line of a fragment that is not in the final configuration means a wrong name or a missing
@@ -46,12 +46,15 @@ check_config() {
 }
 
 build() {
-    local src=$cache/src-$version obj=$cache/obj-$arch-$key
-    mkdir -p "$cache"
+    local src obj=$cache/obj-$arch-$key patch
+    src=$cache/src-$version-$(cat "$here"/patches/* | sha256sum | cut -c1-8)
     if [ ! -d "$src" ]; then
         echo "unpacking $tarball"
         rm -rf "$src.new" && mkdir "$src.new"
         tar xf "$tarball" -C "$src.new" --strip-components=1
+        for patch in "$here"/patches/*.patch; do
+            patch -s -d "$src.new" -p1 <"$patch" || die "$patch does not apply to $version"
+        done
         mv "$src.new" "$src"
     fi
     # The same bytes wherever and whenever it is built.
@@ -72,10 +75,12 @@ build() {
     rm -rf "$out.new" && mkdir "$out.new"
     cp "$obj/$image" "$obj/.config" "$obj/System.map" "$obj/usr/gen_init_cpio" "$out.new/"
     mv "$out.new" "$out"
-    # Two gigabytes that only a change of the fragments would need again.
-    [ "${KEEP_KERNEL_OBJ:-}" != "" ] || rm -rf "$obj"
+    # Three gigabytes that only a change of the configuration would need again.
+    [ "${KEEP_KERNEL_OBJ:-}" != "" ] || rm -rf "$obj" "$src"
 }
 
+mkdir -p "$cache"
+exec 9>"$cache/lock" && flock 9 # a second make waits for the first one's build
 [ -f "$out/$(basename $image)" ] && [ "${2:-}" = "" ] || build "${2:-}"
 dest=$top/build/guest/$arch
 mkdir -p "$dest"

@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """Tests of guest/init over the control channel, under qemu-system-riscv64.
 
-usage: ctl_test.py BUILD/guest/ARCH BUILD/images/ARCH/scratch-test [NAME...]
+usage: ctl_test.py [TEST...]      after `make guest images`; runs all tests or those named
 
 The image is unpacked from its layer into a directory that QEMU serves over 9p; some tests add files
 to it (passwd, scripts), others run it bare. Prints one line a failed test and a sum at the end.
@@ -20,8 +21,9 @@ import traceback
 import guestvm
 from guestvm import Guest
 
-BUILD, IMAGE = sys.argv[1], sys.argv[2]
-ONLY = sys.argv[3:]
+TOP = os.environ.get("BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
+BUILD, IMAGE = TOP + "/guest/riscv64", TOP + "/images/riscv64/scratch-test"
+ONLY = sys.argv[1:]
 tests = []
 
 
@@ -73,8 +75,7 @@ class Case:
         return self.tmp + "/vol" + guest.replace("/", "_")
 
     def __enter__(self):
-        if not os.environ.get("NO_READY"):
-            self.guest.wait_ready()
+        self.guest.wait_ready()
         return self.guest
 
     def __exit__(self, *exc):
@@ -506,6 +507,31 @@ def volume_round_trip():
 
 
 @test
+def random_file_operations():
+    with Case(volumes=[("/workspace", "rw")]) as g:
+        g.spawn(1, ["/probe", "cat"])
+        for i, path in enumerate(["/workspace/f", "/tmpfile"] * 4):
+            s = g.run(10 + i, ["/probe", "fsx", path, str(i + 1), "2000"])
+            eq((text(s.err), s.status), ("", 0))
+        g.send(guestvm.SHUTDOWN)
+        g.wait_off()
+
+
+@test
+def a_mapping_sees_the_file_grow():
+    with Case(volumes=[("/workspace", "rw")]) as g:
+        vol = [a for a in g.qemu.args if "id=fs1" in a][0].split("path=")[1].split(",")[0]
+        with open(vol + "/f", "w") as f:
+            f.write("x" * 4096)
+        s = g.spawn(1, ["/probe", "follow-map", "/workspace/f", "marker"])
+        g.wait_out(1, b"following\n")
+        with open(vol + "/f", "a") as f:
+            f.write("the marker")
+        eq((g.wait_exit(1).status, text(s.err)), (0, ""))
+        g.wait_off()
+
+
+@test
 def shutdown():
     with Case() as g:
         s = g.spawn(1, ["/probe", "await"])
@@ -589,7 +615,7 @@ def main():
             failed += 1
             where = traceback.extract_tb(e.__traceback__)[1]
             print("FAIL %s line %d: %s" % (t.__name__, where.lineno, e), flush=True)
-    print("test-guest: %d passed, %d failed" % (passed, failed))
+    print("%d passed, %d failed" % (passed, failed))
     return failed != 0
 
 
