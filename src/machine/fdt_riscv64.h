@@ -8,12 +8,11 @@
 // As QEMU's virt board, so that kernels and test suites made for it run here.
 #define RV_RAM_BASE      0x80000000ull
 #define RV_FINISHER_BASE 0x00100000ull
-#define RV_RTC_BASE      0x00101000ull
 #define RV_PLIC_BASE     0x0c000000ull
 #define RV_UART_BASE     0x10000000ull
 #define RV_VIRTIO_BASE   0x10001000ull
 #define RV_VIRTIO_STEP   0x1000u
-enum { RV_UART_IRQ = 10, RV_RTC_IRQ = 11, RV_VIRTIO_IRQ = 16 };
+enum { RV_UART_IRQ = 10, RV_VIRTIO_IRQ = 16 };
 enum { RV_TIMEBASE_HZ = 10000000 };
 enum { RV_LINE_SEIP = 9 }; // cpu_set_irq's line for supervisor external interrupts
 

@@ -26,6 +26,8 @@ enum {
 };
 
 // Slices: long enough to be worth entering, short enough to notice a wrong guess of the speed.
+// An engine compiled to wasm also tiers up only when its functions return now and then.
+#define SLICE_NS           2000000ull
 #define MIN_SLICE_INSNS    2000ull
 #define MAX_SLICE_INSNS    50000000ull
 #define FIRST_INSNS_PER_MS 20000ull
@@ -274,38 +276,57 @@ static void measure(struct machine *m, u64 insns, u64 ns) {
     m->insns_per_ms = (m->insns_per_ms + now) / 2 + 1;
 }
 
-// Runs one slice; false when the CPU has nothing to do before `*timer` (guest time).
-static bool run_slice(struct machine *m, u64 ns, u64 *timer) {
-    u64 t0 = host_monotonic_ns(), i0 = cpu_icount(m->cpu);
-    enum cpu_stop stop = cpu_run(m->cpu, slice_insns(m, ns));
-    measure(m, cpu_icount(m->cpu) - i0, host_monotonic_ns() - t0);
-    if (stop == CPU_STOP_HALTED && m->end.state == MACHINE_RUNNING) {
-        char regs[256];
-        size_t n = cpu_describe(m->cpu, regs, sizeof regs - 1);
-        regs[n < sizeof regs ? n : sizeof regs - 1] = 0;
-        log_write(m->log, LOG_ERROR, "the virtual CPU stopped for good: %s", regs);
-        machine_end(m, MACHINE_FAILED, 1);
-    }
-    if (stop != CPU_STOP_IDLE || cpu_has_work(m->cpu)) return true;
+enum after_slice { GO_ON, SLEEP, LEAVE };
+
+// What to do when the CPU waits for an interrupt: `*timer` gets the guest time of the next one.
+static enum after_slice idle(struct machine *m, u64 *timer) {
+    if (cpu_has_work(m->cpu)) return GO_ON;
     *timer = cpu_next_timer(m->cpu);
     u64 now = machine_time(m);
-    if (*timer <= now) return true;
-    if (!m->icount_time || *timer == ~0ull) return false;
+    if (*timer <= now) return GO_ON;
+    if (!m->icount_time || *timer == ~0ull) return SLEEP;
     m->skipped_ns += *timer - now;
-    return true;
+    return GO_ON;
+}
+
+static void report_halt(struct machine *m) {
+    char regs[512];
+    size_t n = cpu_describe(m->cpu, regs, sizeof regs - 1);
+    regs[n < sizeof regs ? n : sizeof regs - 1] = 0;
+    log_write(m->log, LOG_ERROR, "the virtual CPU stopped for good: %s", regs);
+    machine_end(m, MACHINE_FAILED, 1);
+}
+
+static enum after_slice run_slice(struct machine *m, u64 ns, u64 *timer) {
+    u64 t0 = host_monotonic_ns(), i0 = cpu_icount(m->cpu);
+    enum cpu_stop stop = cpu_run(m->cpu, slice_insns(m, ns < SLICE_NS ? ns : SLICE_NS));
+    measure(m, cpu_icount(m->cpu) - i0, host_monotonic_ns() - t0);
+    if (m->end.state != MACHINE_RUNNING) return LEAVE;
+    switch (stop) {
+    case CPU_STOP_BUDGET:
+        return GO_ON;
+    case CPU_STOP_IDLE:
+        return idle(m, timer);
+    case CPU_STOP_REQUEST:
+        return LEAVE;
+    case CPU_STOP_HALTED:
+        break;
+    }
+    report_halt(m);
+    return LEAVE;
 }
 
 struct machine_status machine_run(struct machine *m, u64 budget_ns) {
     struct machine_status st = {.state = MACHINE_RUNNING, .wake_ns = 0};
-    u64 start = host_monotonic_ns(), used = 0;
-    while (m->end.state == MACHINE_RUNNING && used < budget_ns) {
-        u64 timer = ~0ull;
-        if (!run_slice(m, budget_ns - used, &timer)) {
-            st.state = MACHINE_IDLE;
-            st.wake_ns = timer > ~0ull - m->origin_ns ? ~0ull : m->origin_ns + timer;
-            break;
-        }
+    u64 start = host_monotonic_ns(), used = 0, timer = ~0ull;
+    enum after_slice after = GO_ON;
+    while (m->end.state == MACHINE_RUNNING && used < budget_ns && after == GO_ON) {
+        after = run_slice(m, budget_ns - used, &timer);
         used = host_monotonic_ns() - start;
+    }
+    if (after == SLEEP) {
+        st.state = MACHINE_IDLE;
+        st.wake_ns = timer > ~0ull - m->origin_ns ? ~0ull : m->origin_ns + timer;
     }
     flush_console(m);
     return m->end.state == MACHINE_RUNNING ? st : m->end;
