@@ -19,7 +19,19 @@ static void enter_s(struct rv64_state *s, u64 cause, u64 tval) {
     if (cause & CAUSE_INTERRUPT && s->stvec & 1) s->g.pc += 4 * (cause & 63);
 }
 
-void rv64_raise(struct guest_state *g, u64 cause, u64 tval) { enter_s(rv64_of(g), cause, tval); }
+// When the handler's own first instruction raises, nothing can ever make progress again: the hart
+// stops instead of trapping for ever without retiring an instruction.
+void rv64_raise(struct guest_state *g, u64 cause, u64 tval) {
+    struct rv64_state *s = rv64_of(g);
+    if (s->priv == PRIV_S && g->pc == (s->stvec & ~(u64)3)) {
+        log_write(g->log, LOG_ERROR,
+                  "the guest stopped: its trap handler at 0x%llx raises exception %llu itself "
+                  "(address 0x%llx)",
+                  (unsigned long long)g->pc, (unsigned long long)cause, (unsigned long long)tval);
+        g->halted = g->stop = true;
+    }
+    enter_s(s, cause, tval);
+}
 
 // ---- interrupts
 
