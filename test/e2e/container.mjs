@@ -27,8 +27,7 @@ export async function waitForPrompt(s, timeout = BOOT_TIMEOUT) {
 
 // Runs the command of the extension and waits until the terminal has reached a prompt.
 export async function startContainer(s) {
-    const t0 = Date.now();
-    await s.command('Run Container On Browser');
+    const t0 = await s.command('Run Container On Browser');
     await s.terminal().waitFor({ timeout: 10_000 });
     const opened = Date.now() - t0;
     const lines = await waitForPrompt(s);
@@ -54,8 +53,8 @@ export async function gridRows(s) {
     return s.terminal().locator('.xterm-rows > div').count();
 }
 
-export async function waitForWorkers(s, count, timeout = 20_000) {
-    await until(`the number of workers to be ${count} again (it is ${s.workerCount()})`, () => s.workerCount() === count, timeout);
+export async function waitForNoWorker(s, timeout = 20_000) {
+    await until('the worker of the container to be gone', () => s.workerCount() === 0, timeout);
 }
 
 export async function waitForNoTerminal(s, timeout = 20_000) {

@@ -102,10 +102,10 @@ export class Session {
 
     // --- the workbench ---
 
-    // Runs a command from the palette by its full title.
+    // Runs a command from the palette by its full title; returns when it was chosen.
     async command(title) {
         const input = this.page.locator('.quick-input-widget input.input');
-        await until(`"${title}" in the command palette`, async () => {
+        return until(`"${title}" in the command palette`, async () => {
             await this.page.keyboard.press('F1');
             await input.waitFor({ state: 'visible', timeout: 5_000 });
             await input.fill('>' + title);
@@ -116,8 +116,9 @@ export class Session {
                 await this.page.keyboard.press('Escape');
                 throw e;
             }
+            const now = Date.now();
             await row.click();
-            return true;
+            return now;
         });
     }
 
@@ -183,8 +184,10 @@ export class Session {
         return host.evaluate(([m, a]) => globalThis.demofs[m](...a), [method, args]);
     }
 
+    // Workers that extensions have started: those of the extension host's origin, without itself. (The
+    // workbench has others, of its own origin.)
     workerCount() {
-        return this.page.workers().length;
+        return this.page.workers().filter((w) => w.url().startsWith('blob:http://v--')).length - 1;
     }
 
     // --- the terminal ---

@@ -1,16 +1,15 @@
 // The same with cross-origin isolation, which some sites turn on: a short session.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ok, startContainer, waitForNoTerminal, waitForWorkers } from './container.mjs';
+import { ok, startContainer, waitForNoTerminal, waitForNoWorker } from './container.mjs';
 import { Session, until } from './driver.mjs';
 
 describe('with ?vscode-coi=on', () => {
     let s;
-    let idleWorkers;
     before(async () => {
         s = await Session.open('isolation', { coi: true });
         await s.extensionHost();
-        idleWorkers = s.workerCount();
+        assert.equal(s.workerCount(), 0);
     });
     after(() => s?.close());
 
@@ -33,6 +32,6 @@ describe('with ?vscode-coi=on', () => {
     test('closing the terminal frees the worker', async () => {
         await s.command('Terminal: Kill the Active Terminal Instance');
         await waitForNoTerminal(s);
-        await waitForWorkers(s, idleWorkers);
+        await waitForNoWorker(s);
     });
 });

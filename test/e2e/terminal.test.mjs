@@ -2,16 +2,15 @@
 // isolation, as most sites are. The tests follow one another in one window.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { gridRows, ok, startContainer, startFromProfile, terminalCount, waitForNoTerminal, waitForPrompt, waitForWorkers } from './container.mjs';
+import { gridRows, ok, startContainer, startFromProfile, terminalCount, waitForNoTerminal, waitForPrompt, waitForNoWorker } from './container.mjs';
 import { Session, sleep, until } from './driver.mjs';
 
 describe('a container in a terminal', () => {
     let s;
-    let idleWorkers; // workers with no container running
     before(async () => {
         s = await Session.open('terminal');
         await s.extensionHost();
-        idleWorkers = s.workerCount();
+        assert.equal(s.workerCount(), 0);
     });
     after(() => s?.close());
 
@@ -23,7 +22,7 @@ describe('a container in a terminal', () => {
         assert.ok(progress.length >= 2, `progress was not shown, only:\n${lines.join('\n')}`);
         assert.ok(progress.some((l) => /\d MB/.test(l)), `no bytes were shown:\n${progress.join('\n')}`);
         assert.equal(await s.page.evaluate(() => typeof SharedArrayBuffer), 'undefined');
-        assert.equal(s.workerCount(), idleWorkers + 1);
+        assert.equal(s.workerCount(), 1);
         await s.shot('prompt');
     });
 
@@ -207,7 +206,7 @@ describe('a container in a terminal', () => {
         await ok(s, 'echo shared > /tmp/shared');
         await startFromProfile(s);
         assert.equal(await ok(s, 'cat /tmp/shared'), 'shared');
-        assert.equal(s.workerCount(), idleWorkers + 1);
+        assert.equal(s.workerCount(), 1);
         await s.type('exit 0');
         await s.press('Enter');
         await until('one terminal to be left', async () => (await terminalCount(s)) === 1);
@@ -224,7 +223,7 @@ describe('a container in a terminal', () => {
     });
 
     test('the worker is freed after exit', async () => {
-        await waitForWorkers(s, idleWorkers);
+        await waitForNoWorker(s);
         await s.dismissNotifications();
     });
 
@@ -236,10 +235,10 @@ describe('a container in a terminal', () => {
     });
 
     test('closing the terminal stops the machine and frees its worker', async () => {
-        assert.equal(s.workerCount(), idleWorkers + 1);
+        assert.equal(s.workerCount(), 1);
         await s.command('Terminal: Kill the Active Terminal Instance');
         await waitForNoTerminal(s);
-        await waitForWorkers(s, idleWorkers);
+        await waitForNoWorker(s);
     });
 
     test('no request left the machine', () => {
