@@ -62,9 +62,10 @@ static void sink_drop(struct loop *l, struct sink *s) {
     s->gone = true;
     if (s->fd != STDOUT_FILENO) return;
     // A process writing to this pipe itself would die of SIGPIPE. The container's main process,
-    // being number 1 of its namespace, ignores signals it has no handler for: so it all ends.
+    // being number 1 of its namespace, cannot be killed by a signal it has no handler for, but for
+    // this one.
     l->forced = 128 + SIGPIPE;
-    container_shutdown(l->c);
+    container_signal(l->c, SESSION, SIGKILL);
 }
 
 static void sink_write(struct loop *l, struct sink *s) {

@@ -124,7 +124,7 @@ static int session_start(struct container *c, const struct process_spec *spec, s
 
 // ---- what the guest sends
 
-static PRINTF_LIKE(2, 3) void fail(struct container *c, const char *fmt, ...) {
+static PRINTF_LIKE(2, 3) void give_up(struct container *c, const char *fmt, ...) {
     if (c->broken) return;
     c->broken = true;
     va_list ap;
@@ -219,7 +219,7 @@ static size_t on_ctl(void *arg, const u8 *p, size_t n) {
     struct container *c = arg;
     struct err err = {0};
     if (!c->broken && ctl_reader_feed(&c->in, p, n, on_frame, c, &err) < 0)
-        fail(c, "the guest broke the control protocol: %s", err.msg);
+        give_up(c, "the guest broke the control protocol: %s", err.msg);
     if (c->broken) cpu_request_stop(machine_cpu(c->machine));
     return n;
 }
@@ -255,13 +255,14 @@ static int build_initrd(struct buf *out, const struct container_settings *s, con
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < s->nvolumes; i++) {
         const struct container_volume *v = &s->volumes[i];
-        char *path = process_clean_path(v->guest);
-        if (!path || path[1] == 0)
-            rc = err_set(
-                err, ERR_INVALID,
-                "volume destination \"%s\" is invalid: it needs to be an absolute path other "
-                "than /",
-                v->guest);
+        char *path = v->guest[0] == '/' ? process_clean_path(v->guest) : NULL;
+        if (v->guest[0] != '/' || (path && path[1] == 0))
+            rc = err_set(err, ERR_INVALID,
+                         "volume destination \"%s\" is invalid: it needs to be an absolute path "
+                         "other than /",
+                         v->guest);
+        else if (!path)
+            rc = err_set(err, ERR_NOMEM, "out of memory for the volumes");
         else
             buf_printf(&conf, "mount=9p:vol%u:%s:%s%c", i, v->readonly ? "ro" : "rw", path, 0);
         free(path);
@@ -433,7 +434,7 @@ static bool flush(struct container *c) {
     if (!c->ready || c->broken) return false;
     collect(c);
     if (c->out.oom) {
-        fail(c, "out of memory for the control channel");
+        give_up(c, "out of memory for the control channel");
         return false;
     }
     if (c->out.len == 0) return false;
