@@ -435,10 +435,15 @@ bool session_main_over(u32 *status) {
     return true;
 }
 
+// As the kernel does when a terminal hangs up: its session's leader and what runs in the
+// foreground.
 void session_close_ttys(void) {
-    for (unsigned i = 0; i < SESSION_MAX; i++)
-        if (sessions[i] && sessions[i]->tty && !sessions[i]->exited)
-            session_signal(sessions[i], SIGHUP);
+    for (unsigned i = 0; i < SESSION_MAX; i++) {
+        struct session *s = sessions[i];
+        if (!s || !s->tty || s->exited) continue;
+        kill(s->pid, SIGHUP);
+        session_signal(s, SIGHUP);
+    }
 }
 
 void session_report_killed(void) {
