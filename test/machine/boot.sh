@@ -85,6 +85,11 @@ rc=0
 boot "$work/panic" --append "console=ttyS0 panic=-1 end=panic" </dev/null || rc=$?
 t "panic: the machine ends" grep -q 'Attempted to kill init' "$work/panic"
 rc=0
+timeout 60 "$B/berth" machine --kernel "$B/test/machine/exit" --memory 2M </dev/null >"$work/exit" 2>&1 || rc=$?
+t "bare program: its exit code" test $rc -eq 42
+t "bare program: its output and nothing else" test "$(cat "$work/exit")" = "bare metal"
+t "terminal" python3 test/machine/terminal.py "$B/berth" "$kernel"
+rc=0
 "$B/berth" machine --kernel "$work/initrd" </dev/null >"$work/bad" 2>&1 || rc=$?
 t "not a kernel: exit status 125" test $rc -eq 125
 t "not a kernel: says so" grep -q 'not a riscv64 kernel image' "$work/bad"
