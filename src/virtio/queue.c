@@ -82,7 +82,7 @@ static bool add_segment(struct virtq *q, struct virtq_chain *c, const struct des
     if (n == VIRTQ_MAX_SEGS) return false;
     if (!bus_ram_ptr(q->bus, d->addr, d->len)) return false;
     u32 *total = d->flags & DESC_WRITE ? &c->in_len : &c->out_len;
-    if (d->len > UINT32_MAX - *total) return false;
+    if (d->len > VIRTQ_MAX_BYTES - *total) return false;
     *total += d->len;
     if (d->flags & DESC_WRITE)
         c->nin++;

@@ -6,6 +6,9 @@
 
 #define VIRTQ_MAX_SIZE 256
 #define VIRTQ_MAX_SEGS 256 // descriptors in one chain, indirect ones included
+// Bytes in one chain, each way. No driver comes near; segments may overlap, so without this a small
+// guest could keep the host copying for minutes.
+#define VIRTQ_MAX_BYTES (16u << 20)
 
 struct virtq_seg {
     gpa addr;

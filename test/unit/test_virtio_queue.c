@@ -180,7 +180,7 @@ static void bad_indirect_next_out(struct vg *g) {
     vg_avail(g, 0, 0);
 }
 static void bad_total(struct vg *g) {
-    // Lengths that sum up to more than 32 bits, all of them inside RAM.
+    // Lengths that sum up to more than 32 bits, all of them inside RAM; much less is too much.
     enum { N = 256 };
     gpa t = vg_alloc(g, 16 * N);
     for (u16 i = 0; i < N; i++) {
