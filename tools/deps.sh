@@ -41,6 +41,7 @@ xz-utils                             unpacking sources
 zstd                                 zstd layers of test images
 mmdebstrap                           the demo image's root tree
 qemu-user-static                     running the demo image's package scripts
+uidmap                               making the demo image without being root
 umoci                                making OCI image layouts
 skopeo                               copying images between layouts and tars
 attr                                 image tests: extended attributes
