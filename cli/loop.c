@@ -156,13 +156,19 @@ static void stdin_read(struct loop *l) {
     if (n <= 0) l->in_eof = true; // an error (EIO of an orphaned terminal) is an end too
 }
 
-static void stdin_offer(struct loop *l) {
-    if (l->in_pos < l->in_len)
-        l->in_pos += container_stdin(l->c, SESSION, l->in + l->in_pos, l->in_len - l->in_pos);
+// True when the container took something and has to run to pass it on.
+static bool stdin_offer(struct loop *l) {
+    bool took = false;
+    if (l->in_pos < l->in_len) {
+        size_t n = container_stdin(l->c, SESSION, l->in + l->in_pos, l->in_len - l->in_pos);
+        l->in_pos += n;
+        took = n > 0;
+    }
     if (l->in_eof && l->in_pos == l->in_len && !l->eof_sent) {
         container_stdin_eof(l->c, SESSION);
-        l->eof_sent = true;
+        l->eof_sent = took = true;
     }
+    return took;
 }
 
 // ---- signals
@@ -260,7 +266,8 @@ int loop_run(struct loop *l, struct container *c, struct err *err) {
         l->times.run_ns += host_monotonic_ns() - before;
         if (st.state != MACHINE_RUNNING && st.state != MACHINE_IDLE) break;
         check_ready(l, start);
-        if (l->ready) stdin_offer(l);
+        // There is more room than before the guest ran; it must not be slept on.
+        if (l->ready && stdin_offer(l)) st.state = MACHINE_RUNNING;
         wait_for_events(l, &st);
         if (l->ready) stdin_offer(l);
         if (l->at_once) break;

@@ -162,6 +162,19 @@ def megabyte_round_trip():
 
 
 @test
+def much_input_then_silence():
+    """Input beyond the window goes on when the guest gives credit, not when more is typed."""
+    p = subprocess.Popen([BERTH, "run", DEBIAN, "sh", "-c", "head -c 300000 | wc -c"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p.stdin.write(bytes(300000))
+    p.stdin.flush()
+    check(select.select([p.stdout], [], [], TIMEOUT)[0], "no answer while stdin is open")
+    equal(p.stdout.read(), b"300000\n")
+    p.stdin.close()
+    equal(p.wait(timeout=TIMEOUT), 0)
+
+
+@test
 def megabytes_on_both_outputs():
     script = "head -c 1500000 /dev/zero | tr '\\0' a & head -c 1500000 /dev/zero | tr '\\0' b >&2; wait"
     status, out, err = sh(script)
