@@ -28,6 +28,12 @@ static void write_stvec(struct rv64_state *s, u64 v) {
     s->stvec = (v & ~(u64)3) | mode;
 }
 
+// What became enabled may be due already.
+static void write_sie(struct rv64_state *s, u64 v) {
+    s->sie = v & SIP_ALL;
+    (void)rv64_interrupt_pending(&s->g);
+}
+
 // A write that selects a mode which does not exist has no effect at all.
 static void write_satp(struct rv64_state *s, u64 v) {
     unsigned mode = SATP_MODE(v);

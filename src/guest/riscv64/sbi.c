@@ -32,8 +32,6 @@ static struct sbi_ret check_harts(u64 mask, u64 base, bool *self) {
     return valid ? done : (struct sbi_ret){SBI_ERR_INVALID_PARAM, 0};
 }
 
-static void set_timer(struct rv64_state *s, u64 when) { s->stimecmp = when; }
-
 static void fence_range(struct rv64_state *s, u64 start, u64 size, const u64 *asid) {
     u64 pages = size / GUEST_PAGE_SIZE + 1;
     if (size == ~(u64)0 || (start == 0 && size == 0) || pages > RFENCE_PAGES_MAX) {
@@ -72,7 +70,7 @@ static struct sbi_ret sbi_base(struct rv64_state *s, u64 fn) {
 
 static struct sbi_ret sbi_time(struct rv64_state *s, u64 fn) {
     if (fn != 0) return not_supported;
-    set_timer(s, s->x[10]);
+    rv64_set_timer(s, s->x[10]);
     return done;
 }
 
@@ -169,7 +167,7 @@ static u64 sbi_legacy(struct rv64_state *s, u64 ext) {
     u64 size = s->x[12], asid = s->x[13];
     switch (ext) {
     case 0:
-        set_timer(s, s->x[10]);
+        rv64_set_timer(s, s->x[10]);
         break;
     case 1:
         console_write(s, &c, 1);

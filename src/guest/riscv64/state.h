@@ -25,6 +25,7 @@ struct rv64_state {
     u64 stvec, sscratch, sepc, scause, stval, satp;
     u64 scounteren, senvcfg;
     u64 stimecmp;
+    u64 stip; // 0 or the bit in sip, as of the last look at the clock (trap.c)
     // Addresses of both halves of the address space (by sign) where superpages may be cached as 4
     // KiB ones: lo to hi, both included. Empty when lo > hi.
     struct {
@@ -113,7 +114,8 @@ bool rv64_interrupt_pending(struct guest_state *g);
 void rv64_set_irq(struct guest_state *g, unsigned line, bool level);
 u64 rv64_next_timer(const struct guest_state *g);
 u64 rv64_time(const struct rv64_state *s); // the time CSR
-u64 rv64_sip(const struct rv64_state *s);
+u64 rv64_sip(struct rv64_state *s);
+void rv64_set_timer(struct rv64_state *s, u64 stimecmp);
 
 // ---- mmu.c
 u64 rv64_tlb_key(const struct guest_state *g);

@@ -39,20 +39,32 @@ u64 rv64_time(const struct rv64_state *s) {
     return s->g.board->time_ns(s->g.board->arg) / RV64_TICK_NS;
 }
 
-u64 rv64_sip(const struct rv64_state *s) {
-    u64 sip = s->ssip | s->seip;
-    if (s->stimecmp != ~(u64)0 && rv64_time(s) >= s->stimecmp) sip |= IRQ_BIT(IRQ_STI);
-    return sip;
+// The clock is a call to the host, so it is asked once a slice (rv64_interrupt_pending) and when
+// the answer may change, not at every trap return.
+static void look_at_clock(struct rv64_state *s) {
+    bool due = s->stimecmp != ~(u64)0 && rv64_time(s) >= s->stimecmp;
+    s->stip = due ? IRQ_BIT(IRQ_STI) : 0;
 }
 
-// Asks for the time only when its answer matters: it is a call to the host.
+void rv64_set_timer(struct rv64_state *s, u64 stimecmp) {
+    s->stimecmp = stimecmp;
+    look_at_clock(s);
+}
+
+u64 rv64_sip(struct rv64_state *s) {
+    look_at_clock(s);
+    return s->ssip | s->seip | s->stip;
+}
+
 static u64 pending_and_enabled(const struct rv64_state *s) {
-    u64 pending = (s->ssip | s->seip) & s->sie;
-    if (s->sie & IRQ_BIT(IRQ_STI)) pending |= rv64_sip(s) & IRQ_BIT(IRQ_STI);
-    return pending;
+    return (s->ssip | s->seip | s->stip) & s->sie;
 }
 
-bool rv64_interrupt_pending(struct guest_state *g) { return pending_and_enabled(rv64_of(g)) != 0; }
+bool rv64_interrupt_pending(struct guest_state *g) {
+    struct rv64_state *s = rv64_of(g);
+    if (s->sie & IRQ_BIT(IRQ_STI)) look_at_clock(s);
+    return pending_and_enabled(s) != 0;
+}
 
 bool rv64_take_interrupt(struct guest_state *g) {
     struct rv64_state *s = rv64_of(g);
