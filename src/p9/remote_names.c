@@ -199,7 +199,7 @@ static bool save_for_openers(struct op *o, struct fs_node *n) {
     if (o->saved || n->kind != LX_S_IFREG || !n->opens || n->loaded || unknown_to_host(n) ||
         n->token.size > o->r->set.max_file)
         return true;
-    o->saved = o->forgives = true;
+    o->saved = true;
     return op_send(o, REMOTE_READ, n, NULL, NULL);
 }
 

@@ -79,20 +79,15 @@ int p9c_walk(struct p9c *c, const char *path, u32 *fid) {
             t.Twalk.names.s[t.Twalk.names.n++] = str(name);
         int err = p9c_rpc(c, &t, &r);
         bool part = !err && r.Rwalk.qids.n < t.Twalk.names.n;
-        if (part) { // the client of Linux asks where it stopped; so learn why
-            struct p9_msg t2 = {.type = P9_Twalk, .Twalk = {.fid = from, .newfid = to}};
-            t2.Twalk.names = t.Twalk.names;
-            u16 n = r.Rwalk.qids.n;
-            t2.Twalk.names.n = n;
-            u32 mid = to;
-            MUST(!p9c_rpc(c, &t2, &r));
-            t2.Twalk = (struct p9_Twalk){.fid = mid, .newfid = mid};
-            t2.Twalk.names.n = 1;
-            t2.Twalk.names.s[0] = t.Twalk.names.s[n];
-            err = p9c_rpc(c, &t2, &r);
-            MUST(err);
-            p9c_clunk(c, mid);
-            return err;
+        if (part) { // as the kernel does, learn why from where it stopped
+            struct p9_str next = t.Twalk.names.s[r.Rwalk.qids.n];
+            t.Twalk.names.n = r.Rwalk.qids.n;
+            err = p9c_rpc(c, &t, &r);
+            if (err) return err;
+            t.Twalk = (struct p9_Twalk){.fid = to, .newfid = to, .names = {1, {next}}};
+            err = p9c_rpc(c, &t, &r);
+            p9c_clunk(c, to);
+            return err ? err : -LX_EIO; // it had failed only that time
         }
         if (err) {
             if (from == to) p9c_clunk(c, to);
