@@ -1,5 +1,6 @@
 // Prints the unpacked tree of an image, one line a name, for comparison with other unpackers:
-//   type mode uid gid mtime size ino nlink rdev content path link xattrs     (tab separated, \xNN escapes)
+//   type mode uid gid mtime size ino nlink rdev content path link xattrs     (tab separated, \xNN
+//   escapes)
 // Usage: oci_dump IMAGE [ARCH]; on error the message goes to stderr and the status is 1.
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +34,20 @@ static void put_content(const struct imgtree *t, u32 ino) {
 
 static char type_char(u32 mode) {
     switch (mode & 0170000) {
-    case 0100000: return 'f';
-    case 0040000: return 'd';
-    case 0120000: return 'l';
-    case 0020000: return 'c';
-    case 0060000: return 'b';
-    case 0010000: return 'p';
-    default: return '?';
+    case 0100000:
+        return 'f';
+    case 0040000:
+        return 'd';
+    case 0120000:
+        return 'l';
+    case 0020000:
+        return 'c';
+    case 0060000:
+        return 'b';
+    case 0010000:
+        return 'p';
+    default:
+        return '?';
     }
 }
 

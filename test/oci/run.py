@@ -472,6 +472,45 @@ def cache():
         assert os.stat(dir + "/data").st_size > 5
 
 
+@test
+def cache_is_bounded():
+    work = fresh("cache-bound")
+    old = f"{work}/c/berth/unpacked/new-abandoned"
+    os.makedirs(old)
+    os.utime(old, (1, 1))
+    for n in range(11):
+        Layout(f"{work}/{n}").single([Tar().file(f"f{n}", "x").bytes()])
+        assert dump(f"oci:{work}/{n}", cache=work + "/c")[0] == 0
+        left = os.listdir(work + "/c/berth/unpacked")
+        assert len(left) == min(n + 1, 8), left
+        for name in left:  # so that ages differ
+            path = f"{work}/c/berth/unpacked/{name}"
+            os.utime(path, (os.stat(path).st_mtime - 10,) * 2)
+
+
+@test
+def inspect():
+    berth = BUILD + "/berth"
+    work = fresh("inspect")
+    t = Tar().file("f").bytes()
+    Layout(work + "/img").single([t], config={"Cmd": ["sh", "-c", "echo 'hi'"], "Env": ["A=\x1b[31mred"],
+                                              "Labels": {"k": "v"}, "User": "me"})
+
+    def run(*args):
+        return subprocess.run([berth, "inspect", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    out = run(f"oci:{work}/img").stdout
+    for want in ("platform      linux/riscv64", r"cmd           sh -c 'echo '\''hi'\'''", r"A=\x1b[31mred",
+                 "user          me", "layers        1, ", "tar+gzip"):
+        assert want in out, f"{want!r} is not in {out}"
+    j = json.loads(run("--json", f"oci:{work}/img").stdout)
+    assert j["cmd"][2] == "echo 'hi'" and j["layers"][0]["diffId"] == digest(t) and j["labels"] == ["k=v"]
+    for args, status, words in ((["oci:" + work], 1, "oci-layout"), ([], 2, "no image"), (["-x"], 2, "-x"),
+                                (["--arch", "s390x", f"oci:{work}/img"], 1, "s390x")):
+        r = run(*args)
+        assert r.returncode == status and words in r.stderr, (args, r)
+
+
 # ---- bad input: each with the words its message must have
 
 @test

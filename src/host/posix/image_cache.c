@@ -6,17 +6,25 @@
 // simply not found.
 #include "host/posix/image_cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/posix/blob_store.h"
 
-enum { PATH_SIZE = 4096, TREE_MAX = 1 << 30 };
+enum {
+    PATH_SIZE = 4096,
+    LONG_PATH = PATH_SIZE + 96,
+    TREE_MAX = 1 << 30,
+    KEEP = 8,
+    ABANDONED_SECONDS = 24 * 3600
+};
 
 struct image_cache_entry {
     char final[PATH_SIZE], temp[PATH_SIZE];
@@ -54,11 +62,11 @@ static bool make_dirs(char *path) {
 }
 
 static void join(char *out, const char *dir, const char *name) {
-    snprintf(out, PATH_SIZE + 16, "%s/%s", dir, name);
+    snprintf(out, LONG_PATH, "%s/%s", dir, name);
 }
 
 static void remove_entry(const char *dir) {
-    char path[PATH_SIZE + 16];
+    char path[LONG_PATH];
     join(path, dir, "tree");
     unlink(path);
     join(path, dir, "data");
@@ -83,7 +91,7 @@ static bool read_all(const char *path, struct buf *b) {
 
 bool image_cache_get(const char *digest, struct blob_store *store, struct imgtree **tree,
                      const struct log *log) {
-    char dir[PATH_SIZE], path[PATH_SIZE + 16];
+    char dir[PATH_SIZE], path[LONG_PATH];
     struct err err = {0};
     struct buf b = {0};
     if (!entry_path(digest, dir, sizeof dir)) return false;
@@ -98,7 +106,10 @@ bool image_cache_get(const char *digest, struct blob_store *store, struct imgtre
         if (!*tree) posix_store_close(store);
     }
     buf_free(&b);
-    if (*tree) return true;
+    if (*tree) {
+        (void)!utimensat(AT_FDCWD, dir, NULL, 0); // used now
+        return true;
+    }
     log_write(log, LOG_WARN, "the unpacked image in %s cannot be used (%s); unpacking it again",
               dir, err.msg);
     remove_entry(dir);
@@ -108,7 +119,7 @@ bool image_cache_get(const char *digest, struct blob_store *store, struct imgtre
 struct image_cache_entry *image_cache_begin(const char *digest, struct blob_store *store,
                                             const struct log *log) {
     struct image_cache_entry *e = calloc(1, sizeof *e);
-    char dir[PATH_SIZE], path[PATH_SIZE + 16];
+    char dir[PATH_SIZE], path[LONG_PATH];
     struct err err = {0};
     if (!e || !cache_dir(dir, sizeof dir) || !entry_path(digest, e->final, sizeof e->final) ||
         !make_dirs(dir) || snprintf(e->temp, sizeof e->temp, "%s/new-XXXXXX", dir) < 0 ||
@@ -122,6 +133,40 @@ struct image_cache_entry *image_cache_begin(const char *digest, struct blob_stor
     remove_entry(e->temp);
     free(e);
     return NULL;
+}
+
+// One pass over the cache: removes what an interrupted unpacking left, and the entry used longest
+// ago when there are more than KEEP. True if it removed one of those.
+static bool clean_once(const char *cache) {
+    char path[LONG_PATH], oldest[LONG_PATH] = "";
+    unsigned entries = 0;
+    time_t oldest_time = 0, now = time(NULL);
+    DIR *d = opendir(cache);
+    if (!d) return false;
+    for (const struct dirent *e; (e = readdir(d));) {
+        bool temp = !strncmp(e->d_name, "new-", 4), entry = !strncmp(e->d_name, "v1-", 3);
+        struct stat st;
+        if ((!temp && !entry) || strlen(e->d_name) > 80) continue;
+        join(path, cache, e->d_name);
+        if (stat(path, &st) < 0) continue;
+        if (temp && now - st.st_mtime > ABANDONED_SECONDS) remove_entry(path);
+        if (!entry) continue;
+        entries++;
+        if (oldest[0] && st.st_mtime >= oldest_time) continue;
+        memcpy(oldest, path, sizeof oldest);
+        oldest_time = st.st_mtime;
+    }
+    closedir(d);
+    if (entries <= KEEP) return false;
+    remove_entry(oldest);
+    return true;
+}
+
+static void clean(void) {
+    char dir[PATH_SIZE];
+    if (!cache_dir(dir, sizeof dir)) return;
+    for (int i = 0; i < KEEP && clean_once(dir); i++) {
+    }
 }
 
 static bool write_all(const char *path, const struct buf *b) {
@@ -138,7 +183,7 @@ static bool write_all(const char *path, const struct buf *b) {
 
 void image_cache_end(struct image_cache_entry *e, const struct imgtree *tree,
                      const struct blob_store *store, const struct log *log) {
-    char path[PATH_SIZE + 16];
+    char path[LONG_PATH];
     struct err err = {0};
     struct buf b = {0};
     join(path, e->temp, "tree");
@@ -151,6 +196,7 @@ void image_cache_end(struct image_cache_entry *e, const struct imgtree *tree,
                       err.msg[0] ? err.msg : strerror(errno));
         remove_entry(e->temp);
     }
+    if (ok) clean();
     buf_free(&b);
     free(e);
 }
