@@ -31,6 +31,9 @@ function fakeFile(rnd) {
       data = Buffer.concat([data, buffer.subarray(0, n)]);
       return n;
     },
+    flush() {
+      state.synced = data.length;
+    },
     close() {
       state.closed = true;
     },
@@ -62,6 +65,14 @@ test('file store', async () => {
   let removed = false;
   const store = new FileStore(file, async () => void (removed = true));
   exercise(store, rnd);
+  const { size } = store;
+  store.sync();
+  assert.equal(store.size, size);
+  assert.equal(file.state.synced, size, 'nothing is left in memory');
+  const again = new FileStore(file, undefined, size);
+  const [a, b] = [new Uint8Array(5000), new Uint8Array(5000)];
+  assert.ok(store.read(size - 5000, a) && again.read(size - 5000, b));
+  assert.deepEqual(a, b);
   await store.close();
   assert.ok(file.state.closed && removed);
 });

@@ -38,6 +38,18 @@ WEB_EXPORT(berth_pull_layers) u32 berth_pull_layers(struct web_vm *vm); // how m
 WEB_EXPORT(berth_pull_feed) int berth_pull_feed(struct web_vm *vm, const u8 *p, u32 len);
 WEB_EXPORT(berth_pull_end) int berth_pull_end(struct web_vm *vm);
 
+// Keeping an unpacked image. berth_pull_digest names it ("" while unknown; known when the first
+// layer is asked for). berth_tree_save puts the tree, without the store's bytes, where
+// berth_tree_data and berth_tree_len say, until berth_tree_drop. berth_tree_load takes the place of
+// pulling the layers.
+WEB_EXPORT(berth_pull_digest) const char *berth_pull_digest(struct web_vm *vm);
+WEB_EXPORT(berth_tree_save) int berth_tree_save(struct web_vm *vm);
+WEB_EXPORT(berth_tree_data) const u8 *berth_tree_data(struct web_vm *vm);
+WEB_EXPORT(berth_tree_len) u32 berth_tree_len(struct web_vm *vm);
+WEB_EXPORT(berth_tree_drop) void berth_tree_drop(struct web_vm *vm);
+WEB_EXPORT(berth_tree_load)
+int berth_tree_load(struct web_vm *vm, const u8 *p, u32 len, double store_size);
+
 WEB_EXPORT(berth_start) int berth_start(struct web_vm *vm);
 
 // Runs the guest for about `budget_us`; returns enum machine_state.

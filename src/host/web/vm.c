@@ -32,8 +32,9 @@ struct web_vm {
     u32 kernel_len, initrd_len;
     struct oci_pull *pull;
     struct oci_request request;
-    struct oci_config *image;
+    struct oci_config *image; // when the pull was finished; else the configuration is the pull's
     struct imgtree *tree;
+    struct buf saved_tree;
     struct web_volume volumes[WEB_MAX_VOLUMES];
     struct container *container;
     struct machine_status status;
@@ -63,6 +64,7 @@ void berth_destroy(struct web_vm *vm) {
         if (vm->volumes[i].fs) vm->volumes[i].fs->ops->destroy(vm->volumes[i].fs);
     if (vm->pull) oci_pull_destroy(vm->pull);
     if (vm->tree) imgtree_destroy(vm->tree);
+    buf_free(&vm->saved_tree);
     if (vm->image) oci_config_free(vm->image);
     free(vm->kernel);
     free(vm->initrd);
@@ -134,6 +136,33 @@ int berth_pull_feed(struct web_vm *vm, const u8 *p, u32 len) {
 int berth_pull_end(struct web_vm *vm) {
     if (!vm->pull) return err_set(&vm->err, ERR_INVALID, "no pull is under way");
     return oci_pull_end(vm->pull, &vm->err);
+}
+
+static const struct oci_config *config(struct web_vm *vm) {
+    return vm->image ? vm->image : vm->pull ? oci_pull_config(vm->pull) : NULL;
+}
+
+const char *berth_pull_digest(struct web_vm *vm) {
+    const char *digest = vm->pull ? oci_pull_manifest_digest(vm->pull) : NULL;
+    return digest ? digest : "";
+}
+
+int berth_tree_save(struct web_vm *vm) {
+    if (!vm->tree) return err_set(&vm->err, ERR_INVALID, "no image was read");
+    buf_free(&vm->saved_tree);
+    return imgtree_save(vm->tree, &vm->saved_tree, &vm->err);
+}
+
+const u8 *berth_tree_data(struct web_vm *vm) { return vm->saved_tree.data; }
+u32 berth_tree_len(struct web_vm *vm) { return (u32)vm->saved_tree.len; }
+void berth_tree_drop(struct web_vm *vm) { buf_free(&vm->saved_tree); }
+
+int berth_tree_load(struct web_vm *vm, const u8 *p, u32 len, double store_size) {
+    if (vm->tree || !config(vm))
+        return err_set(&vm->err, ERR_INVALID, "an image is loaded in place of its layers only");
+    struct blob_store store = {vm, store_append, store_read};
+    vm->tree = imgtree_load(p, len, &store, (u64)store_size, &vm->err);
+    return vm->tree ? 0 : -1;
 }
 
 // --- volumes ---
@@ -241,11 +270,11 @@ static void on_console(void *arg, const u8 *p, size_t n) { web_console(arg, p, (
 int berth_start(struct web_vm *vm) {
     if (vm->settings_rc < 0) return vm->settings_rc;
     if (vm->container) return err_set(&vm->err, ERR_INVALID, "the container runs already");
-    if (!vm->tree || !vm->image) return err_set(&vm->err, ERR_INVALID, "no image was read");
+    if (!vm->tree || !config(vm)) return err_set(&vm->err, ERR_INVALID, "no image was read");
     if (!vm->kernel) return err_set(&vm->err, ERR_INVALID, "no kernel was given");
     struct container_volume volumes[WEB_MAX_VOLUMES];
     if (volumes_create(vm, volumes) < 0) return -1;
-    web_settings_use_image(&vm->settings, vm->image);
+    web_settings_use_image(&vm->settings, config(vm));
     struct container_settings s = {
         .arch = vm->settings.arch,
         .memory = vm->settings.memory,
@@ -254,7 +283,7 @@ int berth_start(struct web_vm *vm) {
         .kernel_len = vm->kernel_len,
         .initrd_len = vm->initrd_len,
         .extra_cmdline = vm->settings.cmdline,
-        .image = vm->image,
+        .image = config(vm),
         .tree = vm->tree,
         .volumes = volumes,
         .nvolumes = vm->settings.nvolumes,
@@ -300,7 +329,7 @@ int berth_spawn(struct web_vm *vm, const char *options, u32 len) {
     if (!vm->container) return err_set(&vm->err, ERR_INVALID, "the container does not run");
     struct web_settings s;
     int rc = web_settings_parse(&s, options, len, &vm->err);
-    if (rc == 0) web_settings_use_image(&s, vm->image);
+    if (rc == 0) web_settings_use_image(&s, config(vm));
     if (rc == 0) rc = container_spawn(vm->container, &s.process, &vm->err);
     web_settings_free(&s);
     return rc;

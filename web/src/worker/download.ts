@@ -8,6 +8,8 @@ export interface DownloadRequest {
   readonly size: number;
   /** What it is, for messages: "the image's index". */
   readonly what: string;
+  /** What is at the URL never changes: the browser's cache need not ask. */
+  readonly fixed?: boolean;
 }
 
 export interface DownloadSettings {
@@ -89,7 +91,8 @@ interface Transfer {
 
 async function open(r: DownloadRequest, s: DownloadSettings, got: number, signal: AbortSignal): Promise<Transfer> {
   const headers: Record<string, string> = got > 0 ? { Range: `bytes=${got}-` } : {};
-  const response = await s.fetch(r.url, { headers, signal, cache: 'default', credentials: 'omit' });
+  const cache = r.fixed === true ? 'default' : 'no-cache';
+  const response = await s.fetch(r.url, { headers, signal, cache, credentials: 'omit' });
   checkStatus(r, response);
   if (response.status !== 206) return { response, skip: got };
   const range = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');

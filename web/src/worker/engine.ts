@@ -52,6 +52,12 @@ interface Exports {
   berth_pull_layers(vm: number): number;
   berth_pull_feed(vm: number, at: number, length: number): number;
   berth_pull_end(vm: number): number;
+  berth_pull_digest(vm: number): number;
+  berth_tree_save(vm: number): number;
+  berth_tree_data(vm: number): number;
+  berth_tree_len(vm: number): number;
+  berth_tree_drop(vm: number): void;
+  berth_tree_load(vm: number, at: number, length: number, storeSize: number): number;
   berth_start(vm: number): number;
   berth_run(vm: number, budgetUs: number): number;
   berth_wake(vm: number): number;
@@ -227,6 +233,25 @@ export class Engine {
 
   pullEnd(): void {
     this.check(this.x.berth_pull_end(this.vm));
+  }
+
+  /** Names the image once its first layer is asked for; "" before. */
+  get imageDigest(): string {
+    return this.cstring(this.x.berth_pull_digest(this.vm));
+  }
+
+  /** The unpacked tree, without the store's bytes. */
+  saveTree(): Bytes {
+    this.check(this.x.berth_tree_save(this.vm));
+    const at = this.x.berth_tree_data(this.vm);
+    const tree = this.bytes(at, this.x.berth_tree_len(this.vm)).slice();
+    this.x.berth_tree_drop(this.vm);
+    return tree;
+  }
+
+  /** In place of the layers; then the image is complete. */
+  loadTree(tree: Uint8Array, storeSize: number): void {
+    this.check(this.with(tree, (at, n) => this.x.berth_tree_load(this.vm, at, n, storeSize)));
   }
 
   start(): void {

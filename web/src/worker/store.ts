@@ -7,6 +7,7 @@ export interface BlobStore {
   readonly kind: string;
   /** Offset of the first byte; throws when it is full. */
   append(data: Uint8Array): number;
+  readonly size: number;
   /** False when [offset, offset + length) was not appended, or the file cannot be read. */
   read(offset: number, out: Uint8Array): boolean;
   close(): Promise<void>;
@@ -18,6 +19,10 @@ export class MemoryStore implements BlobStore {
   readonly kind = 'memory';
   private readonly chunks: Bytes[] = [];
   private length = 0;
+
+  get size(): number {
+    return this.length;
+  }
 
   append(data: Uint8Array): number {
     const start = this.length;
@@ -55,6 +60,7 @@ export class MemoryStore implements BlobStore {
 export interface SyncFile {
   read(buffer: Uint8Array, options: { at: number }): number;
   write(buffer: Uint8Array, options: { at: number }): number;
+  flush(): void;
   close(): void;
 }
 
@@ -63,14 +69,22 @@ export class FileStore implements BlobStore {
   readonly kind = 'disk (OPFS)';
   private readonly tail = new Uint8Array(CHUNK);
   private tailLength = 0;
-  private flushed = 0;
+  private flushed: number;
 
+  /** `size`: what the file holds already. `closed` is called after the file was closed. */
   constructor(
-    private readonly file: SyncFile,
-    private readonly remove: () => Promise<void>,
-  ) {}
+    private file: SyncFile,
+    private readonly closed: () => Promise<void> = () => Promise.resolve(),
+    size = 0,
+  ) {
+    this.flushed = size;
+  }
 
-  private flush(): void {
+  get size(): number {
+    return this.flushed + this.tailLength;
+  }
+
+  flush(): void {
     for (let done = 0; done < this.tailLength; ) {
       const n = this.file.write(this.tail.subarray(done, this.tailLength), {
         at: this.flushed + done,
@@ -80,6 +94,17 @@ export class FileStore implements BlobStore {
     }
     this.flushed += this.tailLength;
     this.tailLength = 0;
+  }
+
+  /** Everything is in the file, and the file on the disk. */
+  sync(): void {
+    this.flush();
+    this.file.flush();
+  }
+
+  /** The same file, opened otherwise. */
+  reopen(file: SyncFile): void {
+    this.file = file;
   }
 
   append(data: Uint8Array): number {
@@ -110,36 +135,36 @@ export class FileStore implements BlobStore {
 
   async close(): Promise<void> {
     this.file.close();
-    await this.remove();
+    await this.closed();
   }
 }
 
-const FOLDER = 'berth-scratch';
+/** Stands for the store that is chosen when it is known which image it is for. */
+export class LateStore implements BlobStore {
+  private target: BlobStore | undefined;
 
-// Files of workers that are gone; those still in use are locked and stay.
-async function removeStale(folder: FileSystemDirectoryHandle): Promise<void> {
-  const names: string[] = [];
-  for await (const name of folder.keys()) names.push(name);
-  for (const name of names) await folder.removeEntry(name).catch(() => undefined);
-}
+  use(store: BlobStore): void {
+    this.target = store;
+  }
 
-/** `note` hears why there is no file, if so. */
-export async function openStore(note: (text: string) => void): Promise<BlobStore> {
-  try {
-    const root = await navigator.storage.getDirectory();
-    const folder = await root.getDirectoryHandle(FOLDER, { create: true });
-    await removeStale(folder);
-    const name = `${crypto.randomUUID()}.blob`;
-    const file = await folder.getFileHandle(name, { create: true });
-    const handle = await file.createSyncAccessHandle();
-    const sync: SyncFile = {
-      read: (buffer, options) => handle.read(buffer as Bytes, options),
-      write: (buffer, options) => handle.write(buffer as Bytes, options),
-      close: () => handle.close(),
-    };
-    return new FileStore(sync, () => folder.removeEntry(name).catch(() => undefined));
-  } catch (error) {
-    note(`The image is kept in memory, because the browser's private file system cannot be used: ${String(error)}`);
-    return new MemoryStore();
+  get kind(): string {
+    return this.target?.kind ?? 'nothing yet';
+  }
+
+  get size(): number {
+    return this.target?.size ?? 0;
+  }
+
+  append(data: Uint8Array): number {
+    if (this.target === undefined) throw new Error('nothing can be stored yet');
+    return this.target.append(data);
+  }
+
+  read(offset: number, out: Uint8Array): boolean {
+    return this.target?.read(offset, out) ?? false;
+  }
+
+  async close(): Promise<void> {
+    await this.target?.close();
   }
 }

@@ -17,7 +17,8 @@ import { Engine, EngineError, MachineState } from './engine.js';
 import { gunzip } from './gunzip.js';
 import { pullImage } from './image.js';
 import { Outbox } from './outbox.js';
-import { openStore, type BlobStore } from './store.js';
+import { ImageCache } from './imagecache.js';
+import { LateStore } from './store.js';
 
 const SLICE_MS = 3;
 const TURN_MS = 10;
@@ -31,7 +32,7 @@ type Message<T extends ToWorker['type']> = Extract<ToWorker, { type: T }>;
 export class Vm {
   private phase: Phase = 'new';
   private engine: Engine | undefined;
-  private store: BlobStore | undefined;
+  private readonly store = new LateStore();
   private readonly outbox: Outbox;
   private readonly channel = new MessageChannel();
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -169,24 +170,24 @@ export class Vm {
     this.volumes = m.options.volumes.length;
     this.progress({ step: 'engine', text: 'Engine', bytes: m.wasm.length, done: false });
     const note = (text: string): void => this.post({ type: 'log', level: 'warn', text });
-    const [module, store, kernel, initrd] = await Promise.all([
+    const [module, cache, kernel, initrd] = await Promise.all([
       WebAssembly.compile(m.wasm),
-      openStore(note),
+      ImageCache.open(note),
       gunzip(m.kernel, 'The guest kernel'),
       gunzip(m.initrd, 'The guest initramfs'),
     ]);
-    this.store = store;
     if (this.abort.signal.aborted) return;
-    this.post({ type: 'log', level: 'info', text: `The image's files are kept on: ${store.kind}` });
-    const engine = new Engine(module, store, this.events());
+    const engine = new Engine(module, this.store, this.events());
     this.engine = engine;
     engine.create(vmRecords(m.options), kernel, initrd);
     this.progress({ step: 'engine', text: 'Engine', bytes: m.wasm.length, done: true });
 
-    const pulled = await pullImage(
+    await pullImage({
       engine,
-      m.options.imageUrl,
-      {
+      store: this.store,
+      cache,
+      url: m.options.imageUrl,
+      download: {
         fetch: (input, init) => fetch(input, init),
         retries: 4,
         retryDelayMs: 500,
@@ -194,11 +195,11 @@ export class Vm {
         note,
         signal: this.abort.signal,
       },
-      (progress) => this.progress(progress),
-    );
+      report: (progress) => this.progress(progress),
+      note,
+    });
     if (this.abort.signal.aborted) return;
-    const text = `Image, ${pulled.layers} layer${pulled.layers === 1 ? '' : 's'}`;
-    this.progress({ step: 'image', text, bytes: pulled.bytes, done: true });
+    this.post({ type: 'log', level: 'info', text: `The image's files are kept on: ${this.store.kind}` });
     this.progress({ step: 'boot', text: 'Starting Linux', done: false });
     engine.start();
     this.phase = 'running';
@@ -370,8 +371,8 @@ export class Vm {
     clearTimeout(this.deadline);
     for (const timer of this.fsTimers.values()) clearTimeout(timer);
     this.channel.port1.close();
-    // The module's memory goes with the worker; only the file on disk has to be removed.
+    // The module's memory goes with the worker; only the file on disk has to be closed.
     const done = (): void => this.post({ type: 'stopped', reason, message });
-    void (this.store?.close() ?? Promise.resolve()).then(done, done);
+    void this.store.close().then(done, done);
   }
 }
