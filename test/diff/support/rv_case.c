@@ -201,10 +201,13 @@ static void item_memory(struct item *it, struct rng *r, enum rv_id id) {
     i32 disp = small_disp(r);
     unsigned align = 1;
     if (format == RVF_AMO || format == RVF_LR) {
-        align = rv_funct3(rv_rows[id].match) == 3 ? 8 : 4;
+        align = 8;
         disp = 0;
     }
     put_address(it, r, base, disp, align);
+    // Words at the odd ones, so that LR.W and SC.D never meet.
+    bool word = align == 8 && rv_funct3(rv_rows[id].match) == 2;
+    if (word) it->w[0] |= 4u << 20;
     if (format == RVF_STORE || format == RVF_FSTORE)
         put(it, enc_s(id, other, base, disp));
     else if (format == RVF_LOAD)
@@ -217,7 +220,7 @@ static void item_memory(struct item *it, struct rng *r, enum rv_id id) {
     if (format != RVF_LR) return;
     unsigned rd = rv_rd(it->w[1]);
     if (rd != base && rng_below(r, 4)) // its SC, sometimes with something between
-        put(it, enc_r(align == 8 ? RV_SC_D : RV_SC_W, random_rd(r), base, other));
+        put(it, enc_r(word ? RV_SC_W : RV_SC_D, random_rd(r), base, other));
 }
 
 static void item_jump(struct item *it, struct rng *r, enum rv_id id) {
