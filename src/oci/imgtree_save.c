@@ -42,7 +42,9 @@ static void put_inode(const struct imgtree *t, const struct inode *i, struct buf
     buf_put_le32(out, nx);
     if (nx) buf_put(out, t->pool.data + i->xattrs + XATTR_HEADER, nx);
     switch (i->mode & T_MASK) {
-    case T_REG: put_contents(t, i, out); break;
+    case T_REG:
+        put_contents(t, i, out);
+        break;
     case T_LNK:
         buf_put_le32(out, i->target_len);
         buf_put(out, t->pool.data + i->target, i->target_len);

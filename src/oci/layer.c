@@ -22,7 +22,6 @@ struct layer {
     struct imgtree *t;
     u32 number;
     struct layer_limits *limits;
-    const struct log *log;
     struct tar *tar;
     u32 file;                                // inode whose contents come now
     char path[PATH_SIZE], target[PATH_SIZE]; // cleaned
@@ -150,11 +149,8 @@ static int set_xattrs(struct layer *l, u32 ino, const struct tar_entry *e, struc
     unsigned n = 0;
     for (unsigned i = 0; i < e->nxattrs && n < ARRAY_LEN(x); i++) {
         const char *name = e->xattrs[i].name;
-        // These would steer the overlay file system that the guest puts over the tree.
-        if (!strncmp(name, "trusted.overlay.", 16) || !strncmp(name, "user.overlay.", 13)) {
-            log_write(l->log, LOG_DEBUG, "%s: left out %s", e->path, name);
-            continue;
-        }
+        // These would steer the overlay file system that the guest puts over the tree: left out.
+        if (!strncmp(name, "trusted.overlay.", 16) || !strncmp(name, "user.overlay.", 13)) continue;
         unsigned k = 0; // the last value of a name counts
         while (k < n && strcmp(x[k].name, name) != 0) k++;
         x[k] = (struct imgtree_xattr){name, e->xattrs[i].value, (u32)e->xattrs[i].len};
@@ -264,14 +260,12 @@ static int on_data(void *arg, u64 off, const u8 *p, size_t n, struct err *err) {
     return l->file ? imgtree_append(l->t, l->file, off, p, n, err) : 0;
 }
 
-struct layer *layer_create(struct imgtree *t, u32 number, struct layer_limits *limits,
-                           const struct log *log) {
+struct layer *layer_create(struct imgtree *t, u32 number, struct layer_limits *limits) {
     struct layer *l = calloc(1, sizeof *l);
     if (!l) return NULL;
     l->t = t;
     l->number = number;
     l->limits = limits;
-    l->log = log;
     l->tar = tar_create(&(struct tar_sink){l, on_entry, on_data});
     if (l->tar) return l;
     free(l);

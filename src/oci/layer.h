@@ -3,7 +3,6 @@
 #define BERTH_OCI_LAYER_H
 
 #include "base/err.h"
-#include "base/log.h"
 #include "oci/imgtree.h"
 
 // Bounds over all layers of an image, and how much of them is used.
@@ -13,9 +12,8 @@ struct layer_limits {
 };
 
 struct layer;
-// `number` counts from 1, lowest layer first. `limits`, `log` are borrowed. NULL: out of memory.
-struct layer *layer_create(struct imgtree *t, u32 number, struct layer_limits *limits,
-                           const struct log *log);
+// `number` counts from 1, lowest layer first. `limits` is borrowed. NULL: out of memory.
+struct layer *layer_create(struct imgtree *t, u32 number, struct layer_limits *limits);
 void layer_destroy(struct layer *l);
 int layer_feed(struct layer *l, const u8 *p, size_t n, struct err *err);
 int layer_end(struct layer *l, struct err *err);

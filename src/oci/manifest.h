@@ -40,6 +40,10 @@ const struct oci_desc *oci_doc_choose(const struct oci_doc *d, const char *arch,
 // "amd64" for "x86_64" and the like; else the same string.
 const char *oci_arch_name(const char *arch);
 
+// Names out of images end up in messages, and those on terminals: makes control characters
+// harmless.
+void oci_err_clean(struct err *err);
+
 struct oci_config;
 // The image configuration; diff_ids become a list of `n` strings in the order of the layers.
 struct oci_config *oci_config_parse(const u8 *p, size_t n, char ***diff_ids, unsigned *ndiff,

@@ -145,7 +145,14 @@ void oci_pull_destroy(struct oci_pull *p) {
     free(p);
 }
 
-static int fail(struct oci_pull *p, int r) {
+void oci_err_clean(struct err *err) {
+    if (!err) return;
+    for (char *c = err->msg; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+}
+
+static int fail(struct oci_pull *p, int r, struct err *err) {
+    oci_err_clean(err);
     close_blob(p);
     p->step = STEP_FAILED;
     return r < 0 ? r : -(int)ERR_INVALID;
@@ -168,7 +175,7 @@ static int open_blob(struct oci_pull *p, struct err *err) {
     p->diff_open = true;
     p->html = false;
     p->decomp = decomp_create(on_unpacked, p);
-    p->apply = layer_create(p->tree, p->layer + 1, &p->limits, p->s.log);
+    p->apply = layer_create(p->tree, p->layer + 1, &p->limits);
     return p->decomp && p->apply ? 0 : oom(err);
 }
 
@@ -180,7 +187,7 @@ int oci_pull_next(struct oci_pull *p, struct oci_request *req, struct err *err) 
     if (!p->asked) {
         close_blob(p);
         int r = open_blob(p, err);
-        if (r < 0) return fail(p, r);
+        if (r < 0) return fail(p, r, err);
         p->asked = true;
     }
     req->path = p->path;
@@ -199,7 +206,7 @@ static int layer_failed(struct oci_pull *p, int r, struct err *err) {
         err_set(err, ERR_CORRUPT,
                 "the server answered with a web page, not an image: check the URL");
     r = err_prefix(err, "%s", p->what);
-    return fail(p, r);
+    return fail(p, r, err);
 }
 
 int oci_pull_feed(struct oci_pull *p, const u8 *data, size_t n, struct err *err) {
@@ -207,10 +214,12 @@ int oci_pull_feed(struct oci_pull *p, const u8 *data, size_t n, struct err *err)
         return err_set(err, ERR_INVALID, "nothing was asked for: call oci_pull_next first");
     bool known = p->digest[0] != 0;
     if (known && n > p->size - p->got)
-        return fail(p, err_set(err, ERR_CORRUPT,
-                               "%s is longer than the %llu bytes announced: it was damaged or "
-                               "replaced; fetch the image again",
-                               p->what, (unsigned long long)p->size));
+        return fail(p,
+                    err_set(err, ERR_CORRUPT,
+                            "%s is longer than the %llu bytes announced: it was damaged or "
+                            "replaced; fetch the image again",
+                            p->what, (unsigned long long)p->size),
+                    err);
     if (p->step == STEP_LAYER && p->got == 0 && n) p->html = json_looks_like_html(data, n);
     p->got += n;
     if (known) digest_add(&p->sha, data, n);
@@ -219,10 +228,10 @@ int oci_pull_feed(struct oci_pull *p, const u8 *data, size_t n, struct err *err)
         return r < 0 ? layer_failed(p, r, err) : 0;
     }
     if (p->got > JSON_SIZE_MAX)
-        return fail(p,
-                    err_set(err, ERR_LIMIT, "%s is larger than %d bytes", p->what, JSON_SIZE_MAX));
+        return fail(
+            p, err_set(err, ERR_LIMIT, "%s is larger than %d bytes", p->what, JSON_SIZE_MAX), err);
     buf_put(&p->doc, data, n);
-    return p->doc.oom ? fail(p, oom(err)) : 0;
+    return p->doc.oom ? fail(p, oom(err), err) : 0;
 }
 
 static int layout_done(struct oci_pull *p, struct err *err) {
@@ -404,7 +413,7 @@ int oci_pull_end(struct oci_pull *p, struct err *err) {
             assert(!"a step with a blob");
         }
     }
-    return r < 0 ? fail(p, r) : 0;
+    return r < 0 ? fail(p, r, err) : 0;
 }
 
 const char *oci_pull_manifest_digest(const struct oci_pull *p) {

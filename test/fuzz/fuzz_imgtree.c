@@ -130,14 +130,14 @@ int LLVMFuzzerTestOneInput(const u8 *p, size_t n) {
     struct imgtree *t = imgtree_create(&store);
     struct layer_limits limits = {.max_unpacked = 1 << 20, .max_files = 1000};
     u32 number = 1;
-    struct layer *l = layer_create(t, number, &limits, NULL);
+    struct layer *l = layer_create(t, number, &limits);
     for (size_t at = 0; at + 3 <= n; at += 3) {
         bool next = p[at] >= 240;
         // A failed layer is over; its tree must still be whole.
         if (!next && entry(l, p + at)) continue;
         layer_destroy(l);
         check(t);
-        l = layer_create(t, ++number, &limits, NULL);
+        l = layer_create(t, ++number, &limits);
     }
     layer_destroy(l);
     check(t);

@@ -529,7 +529,8 @@ def bad_names():
             (Tar().file("."), ("root directory",)),
             (Tar().file("d/.wh."), (".wh.", "nothing")),
             (Tar().file(".wh.."), ("nothing",)),
-            (Tar().file(".wh..."), ("nothing",)))):
+            (Tar().file(".wh..."), ("nothing",)),
+            (Tar().file("f").file("f/\x1b[2Jred\x7f"), ("f/?[2Jred?",)))):
         Layout(f"{work}/{n}").single([tar.bytes()])
         check_fails(f"oci:{work}/{n}", "layer 1 of 1", *words)
 

@@ -16,6 +16,7 @@
 #include "host/posix/blob_store.h"
 #include "host/posix/image_cache.h"
 #include "oci/decomp.h"
+#include "oci/manifest.h"
 #include "oci/tar.h"
 
 enum { CHUNK = 256 << 10, MEMBERS_MAX = 100000 };
@@ -170,6 +171,7 @@ static int open_archive(struct oci_source *s, struct err *err) {
     bool packed = (magic[0] == 0x1f && magic[1] == 0x8b) || !memcmp(magic, "\x28\xb5\x2f\xfd", 4);
     int r = packed ? unpack_archive(s, err) : 0;
     if (r == 0) r = index_archive(s, err);
+    oci_err_clean(r < 0 ? err : NULL);
     if (r < 0) return err_prefix(err, "%s", s->path);
     if (!find_member(s, "index.json") && find_member(s, "manifest.json"))
         return err_set(
