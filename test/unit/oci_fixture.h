@@ -23,11 +23,17 @@ struct entry {
     unsigned major, minor;
 };
 
+// `n` octal digits and no NUL.
+static inline void tar_octal(u8 *p, int n, unsigned long long v) {
+    for (; n > 0; v >>= 3) p[--n] = (u8)('0' + (v & 7));
+}
+
 static inline void tar_checksum(u8 *h) {
     unsigned sum = 0;
     memset(h + 148, ' ', 8);
     for (int i = 0; i < 512; i++) sum += h[i];
-    snprintf((char *)h + 148, 8, "%06o", sum);
+    tar_octal(h + 148, 6, sum);
+    h[154] = 0;
 }
 
 static inline u8 *tar_header(struct buf *b, struct entry e) {
@@ -35,19 +41,19 @@ static inline u8 *tar_header(struct buf *b, struct entry e) {
     u8 *h = b->data + b->len;
     memset(h, 0, 512);
     strncpy((char *)h, e.name, 100);
-    snprintf((char *)h + 100, 8, "%07o", e.mode ? e.mode : 0644);
-    snprintf((char *)h + 108, 8, "%07o", e.uid);
-    snprintf((char *)h + 116, 8, "%07o", e.gid);
-    snprintf((char *)h + 124, 12, "%011llo", e.size);
-    snprintf((char *)h + 136, 12, "%011llo", (unsigned long long)e.mtime);
+    tar_octal(h + 100, 7, e.mode ? e.mode : 0644);
+    tar_octal(h + 108, 7, e.uid);
+    tar_octal(h + 116, 7, e.gid);
+    tar_octal(h + 124, 11, e.size);
+    tar_octal(h + 136, 11, (unsigned long long)e.mtime);
     h[156] = (u8)(e.type ? e.type : '0');
     if (e.link) strncpy((char *)h + 157, e.link, 100);
     memcpy(h + 257,
            "ustar\0"
            "00",
            8);
-    snprintf((char *)h + 329, 8, "%07o", e.major);
-    snprintf((char *)h + 337, 8, "%07o", e.minor);
+    tar_octal(h + 329, 7, e.major);
+    tar_octal(h + 337, 7, e.minor);
     tar_checksum(h);
     b->len += 512;
     return h;

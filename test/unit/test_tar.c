@@ -190,13 +190,15 @@ static void sparse_old(void **state) {
     u8 *h = tar_header(&b, (struct entry){.type = 'S', .name = "s", .size = 8});
     memcpy(h + 257, "ustar  ", 8);
     for (int i = 0; i < 4; i++)
-        snprintf((char *)h + 386 + 24 * i, 24, "%011o %011o", 1000 * i + 1, 1);
+        tar_octal(h + 386 + 24 * i, 11, 1000u * (unsigned)i + 1),
+            tar_octal(h + 398 + 24 * i, 11, 1);
     h[482] = 1;
-    snprintf((char *)h + 483, 12, "%011o", 100000);
+    tar_octal(h + 483, 11, 100000);
     tar_checksum(h);
     u8 ext[512] = {0};
     for (int i = 0; i < 2; i++)
-        snprintf((char *)ext + 24 * i, 24, "%011o %011o", 5000 + 1000 * i, 2);
+        tar_octal(ext + 24 * i, 11, 5000 + 1000u * (unsigned)i),
+            tar_octal(ext + 24 * i + 12, 11, 2);
     buf_put(&b, ext, 512);
     tar_data(&b, "abcdefgh", 8);
     tar_file(&b, "t", "x");
