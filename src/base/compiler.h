@@ -10,4 +10,11 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+// Labels as values make a threaded interpreter; WebAssembly has no indirect goto.
+#ifdef __wasm__
+#define BERTH_COMPUTED_GOTO 0
+#else
+#define BERTH_COMPUTED_GOTO 1
+#endif
+
 #endif

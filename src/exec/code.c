@@ -215,7 +215,7 @@ static u32 decode(struct cpu *c, gva pc) {
     u32 index = c->arena_used + HDR_UOPS;
     while (!n) {
         if (!code_lift(c, pc, max, &ppn, bytes)) return 0;
-        n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn != PPN_LOOSE);
+        n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn == PPN_LOOSE ? 0 : index);
         assert((n || max > 1) && "one instruction does not fit a block");
         if (!n) max = max > 8 ? max / 4 : 1;
     }

@@ -35,7 +35,7 @@ struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
     c->s->log = c->set.log;
     assert(arch->nhelpers <= ARRAY_LEN(c->helper_effects));
     for (unsigned i = 0; i < arch->nhelpers; i++) c->helper_effects[i] = arch->helpers[i].effects;
-    tlb_init(&c->tlb, c->set.tlb_bits);
+    tlb_init(&c->tlb, c->set.tlb_bits ? 1u << c->set.tlb_bits : 0);
     if (!code_init(c, err)) {
         cpu_destroy(c);
         return NULL;

@@ -55,6 +55,17 @@ struct cpu {
     bool attention; // an interrupt line, a stop or an invalidation: leave the loop at the next exit
     bool stop_requested;
 
+    // The interpreter's state during a run.
+    struct {
+        i64 budget; // instructions left
+        i64 start;  // at entry
+        i64 stash;  // set aside so that the run ends at the next exit
+        u64 icount; // state.icount at entry
+        u64 page;   // guest address of the page being executed: what pcrel is relative to
+        u64 mix;    // what tags of the jump cache are mixed with in this context
+        u64 datum;  // of a slow load
+    } run;
+
     // Code cache.
     struct uop *arena;
     u32 arena_used;

@@ -40,89 +40,138 @@
 #define IMM_F64(u)   ir_f64_of((u)->imm)
 #define IMM_F32(u)   ir_f32_of((u32)(u)->imm)
 
-struct run {
-    struct cpu *c;
-    i64 start;  // budget at entry
-    i64 stash;  // budget set aside so that the loop ends at the next exit
-    u64 icount; // at entry
-};
-
-// Address translation of jumps: the arena index cached for `pc` in this context, or 0.
-static ALWAYS_INLINE u64 jump_mix(const struct cpu *c, u32 mode) {
-    return (c->tlb.cur->jumps << JUMP_MODE_BITS | mode) << JUMP_TAG_SHIFT;
-}
-
-static NOINLINE u32 jump_miss(struct cpu *c, gva pc, u64 mix) {
+// The address is not in the jump cache for this context: finds or decodes its block. 0: raised.
+static NOINLINE u32 jump_miss(struct cpu *c, gva pc) {
     u32 i = code_at(c, pc);
     if (!i) return 0;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
-    e->tag = pc ^ mix;
+    e->tag = pc ^ c->run.mix;
     e->index = i;
     return i;
 }
 
-// A slow load or store left something for the run loop to see: end at the next exit.
-static ALWAYS_INLINE i64 heed(struct run *r, i64 budget) {
-    if (likely(!r->c->attention)) return budget;
-    r->stash += budget;
-    return 0;
+// A slow access or helper left something for the run loop to see: end at the next exit, by setting
+// the rest of the budget aside.
+static ALWAYS_INLINE void heed(struct cpu *c) {
+    if (likely(!c->attention)) return;
+    c->run.stash += c->run.budget;
+    c->run.budget = 0;
 }
 
-static NOINLINE bool slow_load(struct cpu *c, u64 page, const struct uop *u, gva va, unsigned size,
+// Where execution is, for whoever may raise or count.
+static ALWAYS_INLINE void place(struct cpu *c, const struct uop *u) {
+    c->s->pc = c->run.page + u->meta % GUEST_PAGE_SIZE;
+    c->s->insn_index = u->meta >> UOP_META_SHIFT;
+}
+
+static NOINLINE bool slow_load(struct cpu *c, const struct uop *u, gva va, unsigned size,
                                bool for_write, u64 *val) {
-    c->s->pc = page + u->meta % GUEST_PAGE_SIZE;
-    c->s->insn_index = u->meta >> UOP_META_SHIFT;
-    return mem_load(c, va, size, for_write, val);
+    place(c, u);
+    if (!mem_load(c, va, size, for_write, val)) return false;
+    heed(c);
+    return true;
 }
 
-static NOINLINE bool slow_store(struct cpu *c, u64 page, const struct uop *u, gva va, unsigned size,
+static NOINLINE bool slow_store(struct cpu *c, const struct uop *u, gva va, unsigned size,
                                 u64 val) {
-    c->s->pc = page + u->meta % GUEST_PAGE_SIZE;
-    c->s->insn_index = u->meta >> UOP_META_SHIFT;
-    return mem_store(c, va, size, val);
+    place(c, u);
+    if (!mem_store(c, va, size, val)) return false;
+    heed(c);
+    return true;
 }
 
-static NOINLINE bool slow_loadv(struct cpu *c, u64 page, const struct uop *u, gva va, v128 *val) {
+static NOINLINE bool slow_loadv(struct cpu *c, const struct uop *u, gva va, v128 *val) {
     u64 lo, hi;
-    if (!slow_load(c, page, u, va, 8, false, &lo) || !slow_load(c, page, u, va + 8, 8, false, &hi))
+    if (!slow_load(c, u, va, 8, false, &lo) || !slow_load(c, u, va + 8, 8, false, &hi))
         return false;
     *val = (v128){lo, hi};
     return true;
 }
 
-static NOINLINE bool slow_storev(struct cpu *c, u64 page, const struct uop *u, gva va, v128 val) {
+static NOINLINE bool slow_storev(struct cpu *c, const struct uop *u, gva va, v128 val) {
     u64 old; // both halves must be writable before one is written
-    return slow_load(c, page, u, va, 8, true, &old) &&
-           slow_load(c, page, u, va + 8, 8, true, &old) && slow_store(c, page, u, va, 8, val[0]) &&
-           slow_store(c, page, u, va + 8, 8, val[1]);
+    return slow_load(c, u, va, 8, true, &old) && slow_load(c, u, va + 8, 8, true, &old) &&
+           slow_store(c, u, va, 8, val[0]) && slow_store(c, u, va + 8, 8, val[1]);
 }
 
-// A link is taken for the first time: finds or decodes its target and makes this uop go there
-// directly. 0: an exception was raised.
-static NOINLINE u32 resolve(struct cpu *c, struct uop *u, u32 from_block, gva pc) {
+// A link is taken for the first time: finds or decodes its target and makes this uop, and the
+// branch it is a way of, go there directly. 0: an exception was raised.
+static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     u32 generation = c->arena_generation;
-    u32 ppn = block_of(c, from_block)->ppn;
+    u32 ppn = block_of(c, u->meta)->ppn;
     u32 to = code_in_page(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), pc);
     if (!to || c->arena_generation != generation) return to;
     // What crosses into the next page depends on the mapping: through the jump cache each time.
-    bool same = block_of(c, to)->ppn == ppn;
-    u->code = same ? UOP_JUMP : UOP_FAR;
-    if (same) u->target = to;
+    if (block_of(c, to)->ppn != ppn) {
+        u->imm = pc % GUEST_PAGE_SIZE;
+        u->code = UOP_FAR;
+        return to;
+    }
+    if (u->a == LINK_TAKEN) u[-1].target = to;
+    if (u->a == LINK_OTHER) u[-2].other = to;
+    u->code = UOP_JUMP;
+    u->target = to;
     return to;
 }
 
+// Dispatch. Natively each handler jumps to the next by itself, which predicts better; V8 has
+// nothing like it and compiles the switch well.
+#if BERTH_COMPUTED_GOTO
+#define OP(n)    L_##n
+#define DISPATCH goto *labels[u->code]
+#else
+#define OP(n)    case UOP_##n
+#define DISPATCH continue
+#endif
+#define NEXT                                                                                       \
+    u++;                                                                                           \
+    DISPATCH
+
+// An access that hits: all its bytes in the page the entry is for (tlb.h).
+#define HIT(e, va, bytes) likely(((va) ^ (e)->tag) <= GUEST_PAGE_SIZE - (bytes))
+#define SLOT(table, va)   (&(table)[(va) >> GUEST_PAGE_SHIFT & (TLB_SIZE - 1)])
+#define HOST(e, va)       ((void *)((e)->addend + (uintptr_t)(va)))
+
+// What is live across uops is kept to four locals (u, st, tlb, c): more would be spilled at every
+// dispatch. The rest of a run's state is in c->run.
 u64 interp_run(struct cpu *c, u32 limit) {
     struct guest_state *const s = c->s;
     u8 *const st = (u8 *)s;
-    struct uop *const arena = c->arena;
-    const u32 mask = c->tlb.mask;
-    struct run r = {c, limit, 0, s->icount};
-    i64 budget = limit;
-    u64 page = 0, mix, va, m;
-    u32 block = 0; // arena index of the block being run, for links and for its address
     struct tlb_context *tlb;
     struct uop *u;
     gva pc;
+    u64 va, m;
+    u32 to;
+#if BERTH_COMPUTED_GOTO
+    static const void *const labels[UOP_COUNT] = {[UOP_INVALID] = &&L_INVALID,
+#define IR_BIN(n, t, ty, e) [UOP_##n] = &&L_##n, IR_BIN_##ty(n)
+#define IR_BIN_I64(n)       [UOP_##n##_I] = &&L_##n##_I,
+#define IR_BIN_I32(n)                                                                              \
+    [UOP_##n##_I] = &&L_##n##_I, [UOP_##n##_X] = &&L_##n##_X, [UOP_##n##_XI] = &&L_##n##_XI,
+#define IR_BIN_F32(n)
+#define IR_BIN_F64(n)
+#define IR_BIN_V128(n)
+#define IR_CMP(n, t, ty, e)                                                                        \
+    [UOP_##n] = &&L_##n, [UOP_##n##_I] = &&L_##n##_I, [UOP_BR_##n] = &&L_BR_##n,
+#define IR_UN(n, t, r, ty, e)    [UOP_##n] = &&L_##n,
+#define IR_SHV(n, t, e)          [UOP_##n] = &&L_##n,
+#define IR_SEL(n, t, ty)         [UOP_##n] = &&L_##n,
+#define IR_LOAD(n, t, ty, by, e) [UOP_##n] = &&L_##n,
+#define IR_STORE(n, t, ty, by)   [UOP_##n] = &&L_##n,
+#include "ir/ops.def"
+#undef IR_BIN_I64
+#undef IR_BIN_I32
+#undef IR_BIN_F32
+#undef IR_BIN_F64
+#undef IR_BIN_V128
+#define UOP_MISC(n) [UOP_##n] = &&L_##n,
+                                                  UOP_MISC_LIST
+#undef UOP_MISC
+    };
+#endif
+    c->run.budget = c->run.start = limit;
+    c->run.stash = 0;
+    c->run.icount = s->icount;
 
 relook: // state.pc says where; mode and mappings may have changed
     pc = s->pc;
@@ -132,35 +181,39 @@ relook: // state.pc says where; mode and mappings may have changed
     }
     tlb_switch(&c->tlb, c->arch->tlb_key(s));
     tlb = c->tlb.cur;
-    mix = jump_mix(c, c->arch->code_mode(s));
+    c->run.mix = (tlb->jumps << JUMP_MODE_BITS | c->arch->code_mode(s)) << JUMP_TAG_SHIFT;
 jump : { // to the guest address pc
     const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
-    block = e->index;
-    if (unlikely(e->tag != (pc ^ mix))) {
-        if (!(block = jump_miss(c, pc, mix))) goto excepted;
+    to = e->index;
+    if (unlikely(e->tag != (pc ^ c->run.mix))) {
+        if (!(to = jump_miss(c, pc))) goto excepted;
     }
-    page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
-    u = &arena[block];
+    c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
 }
-    if (unlikely(budget <= 0)) {
+enter: // the block at arena index `to`, whose guest address is pc
+    u = &c->arena[to];
+    if (unlikely(c->run.budget <= 0)) {
         s->pc = pc;
         goto out;
     }
 
-#define NEXT                                                                                       \
-    u++;                                                                                           \
-    continue
+#if BERTH_COMPUTED_GOTO
+    DISPATCH;
+    {
+        {
+#else
     for (;;) {
         switch (u->code) {
+#endif
 #define IR_BIN(n, t, ty, e)                                                                        \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
         PUT_##ty(u->d, e);                                                                         \
         NEXT;                                                                                      \
     }                                                                                              \
-        IR_BIN_##ty(n, e)
+    IR_BIN_##ty(n, e)
 #define IR_BIN_INT(n, ty, e)                                                                       \
-    case UOP_##n##_I: {                                                                            \
+    OP(n##_I) : {                                                                                  \
         T_##ty a = GET_##ty(u->a), b = IMM_##ty(u);                                                \
         PUT_##ty(u->d, e);                                                                         \
         NEXT;                                                                                      \
@@ -168,12 +221,12 @@ jump : { // to the guest address pc
 #define IR_BIN_I64(n, e) IR_BIN_INT(n, I64, e)
 #define IR_BIN_I32(n, e)                                                                           \
     IR_BIN_INT(n, I32, e)                                                                          \
-    case UOP_##n##_X: {                                                                            \
+    OP(n##_X) : {                                                                                  \
         u32 a = GET_I32(u->a), b = GET_I32(u->b);                                                  \
         SX_I32(u->d, e);                                                                           \
         NEXT;                                                                                      \
     }                                                                                              \
-    case UOP_##n##_XI: {                                                                           \
+    OP(n##_XI) : {                                                                                 \
         u32 a = GET_I32(u->a), b = IMM_I32(u);                                                     \
         SX_I32(u->d, e);                                                                           \
         NEXT;                                                                                      \
@@ -182,212 +235,187 @@ jump : { // to the guest address pc
 #define IR_BIN_F64(n, e)
 #define IR_BIN_V128(n, e)
 #define IR_CMP(n, t, ty, e)                                                                        \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
         CELL(u->d) = (e);                                                                          \
         NEXT;                                                                                      \
     }                                                                                              \
-    case UOP_##n##_I: {                                                                            \
+    OP(n##_I) : {                                                                                  \
         T_##ty a = GET_##ty(u->a), b = IMM_##ty(u);                                                \
         CELL(u->d) = (e);                                                                          \
         NEXT;                                                                                      \
     }                                                                                              \
-    case UOP_BR_##n: {                                                                             \
+    OP(BR_##n) : {                                                                                 \
         T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
-        budget -= u->d;                                                                            \
-        u += (e) ? 1 : 2;                                                                          \
-        if (likely(u->code == UOP_JUMP)) goto jump_in_page;                                        \
-        continue;                                                                                  \
+        bool taken = (e);                                                                          \
+        to = taken ? u->target : u->other;                                                         \
+        c->run.budget -= u->d;                                                                     \
+        if (likely(to)) goto in_page;                                                              \
+        u += taken ? 1 : 2;                                                                        \
+        DISPATCH;                                                                                  \
     }
 #define IR_UN(n, t, rt, ty, e)                                                                     \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         T_##ty a = GET_##ty(u->a);                                                                 \
         PUT_##rt(u->d, e);                                                                         \
         NEXT;                                                                                      \
     }
 #define IR_SHV(n, t, e)                                                                            \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         v128 a = VCELL(u->a);                                                                      \
         u32 b = GET_I32(u->b);                                                                     \
         VCELL(u->d) = (e);                                                                         \
         NEXT;                                                                                      \
     }
 #define IR_SEL(n, t, ty)                                                                           \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         T_##ty x = GET_I32(u->a) ? GET_##ty(u->b) : GET_##ty((u16)u->imm);                         \
         PUT_##ty(u->d, x);                                                                         \
         NEXT;                                                                                      \
     }
-#define IR_LOAD(n, t, ty, bytes, e)                                                                \
-    case UOP_##n: {                                                                                \
+#define LOAD(n, bytes, table, for_write, e)                                                        \
+    OP(n) : {                                                                                      \
         va = CELL(u->a) + (u64)(i64)u->disp;                                                       \
-        const struct tlb_entry *x = &tlb->r[(va >> GUEST_PAGE_SHIFT) & mask];                      \
-        if (likely(x->tag == (va + (bytes - 1)) >> GUEST_PAGE_SHIFT)) {                            \
+        const struct tlb_entry *x = SLOT(tlb->table, va);                                          \
+        if (HIT(x, va, bytes)) {                                                                   \
             m = 0;                                                                                 \
-            memcpy(&m, (const void *)(x->addend + (uintptr_t)va), bytes);                          \
-        } else {                                                                                   \
-            if (!slow_load(c, page, u, va, bytes, false, &m)) goto faulted;                        \
-            budget = heed(&r, budget);                                                             \
-        }                                                                                          \
+            memcpy(&m, HOST(x, va), bytes);                                                        \
+        } else if (!slow_load(c, u, va, bytes, for_write, &c->run.datum))                          \
+            goto faulted;                                                                          \
+        else                                                                                       \
+            m = c->run.datum;                                                                      \
         CELL(u->d) = (e);                                                                          \
         NEXT;                                                                                      \
     }
+#define IR_LOAD(n, t, ty, bytes, e) LOAD(n, bytes, r, false, e)
 #define IR_STORE(n, t, ty, bytes)                                                                  \
-    case UOP_##n: {                                                                                \
+    OP(n) : {                                                                                      \
         va = CELL(u->a) + (u64)(i64)u->disp;                                                       \
         m = CELL(u->b);                                                                            \
-        const struct tlb_entry *x = &tlb->w[(va >> GUEST_PAGE_SHIFT) & mask];                      \
-        if (likely(x->tag == (va + (bytes - 1)) >> GUEST_PAGE_SHIFT)) {                            \
-            memcpy((void *)(x->addend + (uintptr_t)va), &m, bytes);                                \
-        } else {                                                                                   \
-            if (!slow_store(c, page, u, va, bytes, m)) goto faulted;                               \
-            budget = heed(&r, budget);                                                             \
-        }                                                                                          \
+        const struct tlb_entry *x = SLOT(tlb->w, va);                                              \
+        if (HIT(x, va, bytes))                                                                     \
+            memcpy(HOST(x, va), &m, bytes);                                                        \
+        else if (!slow_store(c, u, va, bytes, m))                                                  \
+            goto faulted;                                                                          \
         NEXT;                                                                                      \
     }
 #include "ir/ops.def"
-#define LDW(bits, bytes)                                                                           \
-    case UOP_LDW##bits: {                                                                          \
-        va = CELL(u->a) + (u64)(i64)u->disp;                                                       \
-        const struct tlb_entry *x = &tlb->w[(va >> GUEST_PAGE_SHIFT) & mask];                      \
-        if (likely(x->tag == (va + (bytes - 1)) >> GUEST_PAGE_SHIFT)) {                            \
-            m = 0;                                                                                 \
-            memcpy(&m, (const void *)(x->addend + (uintptr_t)va), bytes);                          \
-        } else {                                                                                   \
-            if (!slow_load(c, page, u, va, bytes, true, &m)) goto faulted;                         \
-            budget = heed(&r, budget);                                                             \
-        }                                                                                          \
-        CELL(u->d) = m;                                                                            \
-        NEXT;                                                                                      \
-    }
-            LDW(8, 1)
-            LDW(16, 2)
-            LDW(32, 4)
-            LDW(64, 8)
-        case UOP_LDV: {
-            va = CELL(u->a) + (u64)(i64)u->disp;
-            const struct tlb_entry *x = &tlb->r[(va >> GUEST_PAGE_SHIFT) & mask];
-            v128 v;
-            if (likely(x->tag == (va + 15) >> GUEST_PAGE_SHIFT)) {
-                memcpy(&v, (const void *)(x->addend + (uintptr_t)va), 16);
-            } else {
-                if (!slow_loadv(c, page, u, va, &v)) goto faulted;
-                budget = heed(&r, budget);
+            LOAD(LDW8, 1, w, true, m)
+            LOAD(LDW16, 2, w, true, m)
+            LOAD(LDW32, 4, w, true, m)
+            LOAD(LDW64, 8, w, true, m)
+            OP(LDV) : {
+                va = CELL(u->a) + (u64)(i64)u->disp;
+                const struct tlb_entry *x = SLOT(tlb->r, va);
+                if (HIT(x, va, 16))
+                    memcpy(&VCELL(u->d), HOST(x, va), 16);
+                else if (!slow_loadv(c, u, va, &VCELL(u->d)))
+                    goto faulted;
+                NEXT;
             }
-            VCELL(u->d) = v;
-            NEXT;
-        }
-        case UOP_STV: {
-            va = CELL(u->a) + (u64)(i64)u->disp;
-            const struct tlb_entry *x = &tlb->w[(va >> GUEST_PAGE_SHIFT) & mask];
-            v128 v = VCELL(u->b);
-            if (likely(x->tag == (va + 15) >> GUEST_PAGE_SHIFT)) {
-                memcpy((void *)(x->addend + (uintptr_t)va), &v, 16);
-            } else {
-                if (!slow_storev(c, page, u, va, v)) goto faulted;
-                budget = heed(&r, budget);
+            OP(STV) : {
+                va = CELL(u->a) + (u64)(i64)u->disp;
+                const struct tlb_entry *x = SLOT(tlb->w, va);
+                if (HIT(x, va, 16))
+                    memcpy(HOST(x, va), &VCELL(u->b), 16);
+                else if (!slow_storev(c, u, va, VCELL(u->b)))
+                    goto faulted;
+                NEXT;
             }
+            OP(MOV) : CELL(u->d) = CELL(u->a);
             NEXT;
-        }
-        case UOP_MOV:
-            CELL(u->d) = CELL(u->a);
+            OP(MOVI) : CELL(u->d) = u->imm;
             NEXT;
-        case UOP_MOVI:
-            CELL(u->d) = u->imm;
+            OP(MOVPC) : CELL(u->d) = c->run.page + u->imm;
             NEXT;
-        case UOP_MOVPC:
-            CELL(u->d) = page + u->imm;
+            OP(MOVV) : VCELL(u->d) = VCELL(u->a);
             NEXT;
-        case UOP_MOVV:
-            VCELL(u->d) = VCELL(u->a);
-            NEXT;
-        case UOP_TRAPIF:
-            if (unlikely(GET_I32(u->a))) {
-                s->pc = page + u->meta % GUEST_PAGE_SIZE;
-                s->insn_index = u->meta >> UOP_META_SHIFT;
-                guest_raise(s, (u64)(u32)u->disp, CELL(u->b));
-                goto faulted;
+            OP(TRAPIF) : {
+                if (unlikely(GET_I32(u->a))) {
+                    place(c, u);
+                    guest_raise(s, (u64)(u32)u->disp, CELL(u->b));
+                    goto faulted;
+                }
+                NEXT;
             }
-            NEXT;
-        case UOP_CALL:
-            m = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b), CELL((u16)u->disp),
-                                            u[1].imm);
-            CELL(u->d) = m;
-            u += 2;
-            continue;
-        case UOP_CALL_PC:
-            s->pc = page + u->meta % GUEST_PAGE_SIZE;
-            s->insn_index = u->meta >> UOP_META_SHIFT;
-            s->icount = r.icount + (u64)(r.start - (budget + r.stash));
-            m = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b), CELL((u16)u->disp),
-                                            u[1].imm);
-            if (unlikely(s->exc)) goto faulted;
-            CELL(u->d) = m;
-            budget = heed(&r, budget);
-            u += 2;
-            continue;
-        case UOP_BRNZ:
-            budget -= u->d;
-            u += GET_I32(u->a) ? 1 : 2;
-            continue;
-        case UOP_JUMP:
-        jump_in_page:
-            budget -= u->d;
-            block = u->target;
-            u = &arena[block];
-            if (unlikely(budget <= 0)) {
-                s->pc = page + block_of(c, block)->start;
+            OP(CALL) : {
+                CELL(u->d) = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b),
+                                                         CELL((u16)u->disp), u[1].imm);
+                u += 2;
+                DISPATCH;
+            }
+            OP(CALL_PC) : {
+                place(c, u);
+                s->icount = c->run.icount + (u64)(c->run.start - (c->run.budget + c->run.stash));
+                m = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b), CELL((u16)u->disp),
+                                                u[1].imm);
+                if (unlikely(s->exc)) goto faulted;
+                CELL(u->d) = m;
+                heed(c);
+                u += 2;
+                DISPATCH;
+            }
+            OP(BRNZ) : {
+                bool taken = GET_I32(u->a);
+                to = taken ? u->target : u->other;
+                c->run.budget -= u->d;
+                if (likely(to)) goto in_page;
+                u += taken ? 1 : 2;
+                DISPATCH;
+            }
+            OP(JUMP) : {
+                to = u->target;
+                c->run.budget -= u->d;
+            in_page:
+                u = &c->arena[to];
+                if (likely(c->run.budget > 0)) {
+                    DISPATCH;
+                }
+                s->pc = c->run.page + block_of(c, to)->start;
                 goto out;
             }
-            continue;
-        case UOP_LINK:
-            pc = page + u->imm;
-            budget -= u->d;
-            goto link;
-        case UOP_FAR:
-            pc = page + u->imm;
-            budget -= u->d;
+            OP(LINK) : {
+                pc = c->run.page + (u64)(i64)u->disp;
+                c->run.budget -= u->d;
+                if (!(to = resolve(c, u, pc))) goto excepted;
+                goto enter;
+            }
+            OP(FAR) : pc = c->run.page + u->imm;
+            c->run.budget -= u->d;
             goto jump;
-        case UOP_JUMPIND:
-            pc = CELL(u->a);
-            budget -= u->d;
+            OP(JUMPIND) : pc = CELL(u->a);
+            c->run.budget -= u->d;
             goto jump;
-        case UOP_LEAVE:
-            budget -= u->d;
+            OP(LEAVE) : c->run.budget -= u->d;
             goto left;
-        case UOP_STALE:
-            pc = page + block_of(c, (u32)(u - arena))->start;
+            OP(STALE) : pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
             goto jump;
+#if BERTH_COMPUTED_GOTO
+        L_INVALID:
+            __builtin_unreachable();
+#else
         default:
             __builtin_unreachable();
-        }
-    link:
-        block = resolve(c, u, block, pc);
-        if (unlikely(!block)) goto excepted;
-        u = &arena[block];
-        if (unlikely(budget <= 0)) {
-            s->pc = pc;
-            goto out;
+#endif
         }
     }
-#undef NEXT
 
 left: // an instruction that may have changed anything is complete
-    if (c->attention || budget <= 0 || s->stop) goto out;
+    if (c->attention || c->run.budget <= 0 || s->stop) goto out;
     if (c->arch->take_interrupt(s)) c->stats.traps++;
     goto relook;
 
 faulted: // inside a block: the instructions before this one are done
-    budget -= s->insn_index;
+    c->run.budget -= s->insn_index;
 excepted: // an exception was raised: state.pc is the handler's
     s->exc = false;
     s->insn_index = 0;
-    if (c->attention || budget <= 0 || s->stop) goto out;
+    if (c->attention || c->run.budget <= 0 || s->stop) goto out;
     goto relook;
 
 out : {
-    u64 n = (u64)(r.start - (budget + r.stash));
-    s->icount = r.icount + n;
+    u64 n = (u64)(c->run.start - (c->run.budget + c->run.stash));
+    s->icount = c->run.icount + n;
     s->insn_index = 0;
     return n;
 }

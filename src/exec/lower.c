@@ -18,7 +18,8 @@ struct lower {
     const struct ir_block *b;
     struct uop *out;
     unsigned n, cap;
-    bool failed, in_page;
+    bool failed;
+    u32 self;                   // arena index of the block, 0 when its exits may not be linked
     u32 at;                     // operation being lowered
     u16 loc[IR_BLOCK_CAP];      // cell of a value
     u16 last_use[IR_BLOCK_CAP]; // index of the last operation that reads it, 0 = none
@@ -263,19 +264,27 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
     u64 imm = 0;
     bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
     u16 a = operand(l, o->a), b = by_imm ? 0 : operand(l, o->b);
-    u32 sx = t == IR_I32 && l->uses[i] == 1 ? followed_by(l, i, IR_SEXT32) : 0;
+    u32 sx = t == IR_I32 ? followed_by(l, i, IR_SEXT32) : 0;
     ir_ref value = (ir_ref)(sx ? sx : i);
     u16 d = result_cell(l, value, value, !sx && t == IR_I32);
     put(l, (enum uop_code)(base + (by_imm ? 1 : 0) + (sx ? 2 : 0)), d, a, b, imm);
     if (sx) l->done[sx] = true;
     home(l, value, d);
-    l->clean[i] = t == IR_I32;
+    if (sx)
+        home(l, (ir_ref)i, d); // the low half is the 32-bit value itself, should it be used again
+    l->clean[i] = t == IR_I32 && !sx;
 }
 
 // Exits: counted by the block's instructions; targets in this page get linked when first taken.
-static void put_goto(struct lower *l, i64 rel, u32 count) {
-    bool near = l->in_page && rel >= 0 && rel < GUEST_PAGE_SIZE;
-    put(l, near ? UOP_LINK : UOP_FAR, (u16)count, 0, 0, (u64)rel);
+static void put_goto(struct lower *l, i64 rel, u32 count, enum uop_link way) {
+    bool near = l->self && rel >= 0 && rel < GUEST_PAGE_SIZE;
+    if (near) {
+        struct uop *u = put(l, UOP_LINK, (u16)count, (u16)way, 0, 0);
+        u->disp = (i32)rel;
+        u->meta = l->self;
+    } else {
+        put(l, UOP_FAR, (u16)count, 0, 0, (u64)rel);
+    }
 }
 
 static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
@@ -283,8 +292,8 @@ static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
     // The two ways follow as uops of their own; once linked, the branch goes to their targets
     // directly.
     put(l, code, (u16)l->insns, a, b, 0);
-    put_goto(l, (i64)br->imm, 0);
-    put_goto(l, (i64)(i32)br->aux, 0);
+    put_goto(l, (i64)br->imm, 0, LINK_TAKEN);
+    put_goto(l, (i64)(i32)br->aux, 0, LINK_OTHER);
 }
 
 static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
@@ -426,7 +435,7 @@ static void lower_misc(struct lower *l, u32 i) {
         lower_load(l, i, UOP_LDW64, false);
         break;
     case IR_JUMP:
-        put_goto(l, (i64)o->imm, l->insns);
+        put_goto(l, (i64)o->imm, l->insns, LINK_JUMP);
         break;
     case IR_BRANCH:
         put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o);
@@ -479,14 +488,14 @@ static void lower_op(struct lower *l, u32 i) {
     }
 }
 
-unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, bool in_page) {
+unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self) {
     struct lower l;
     l.b = b;
     l.out = out;
     l.n = 0;
     l.cap = cap;
     l.failed = false;
-    l.in_page = in_page;
+    l.self = self;
     l.meta = l.insns = 0;
     memset(l.tmp_until, 0, sizeof l.tmp_until);
     memset(l.vtmp_until, 0, sizeof l.vtmp_until);

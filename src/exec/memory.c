@@ -6,30 +6,27 @@
 #include "base/compiler.h"
 #include "exec/engine.h"
 
-static struct tlb_entry *entry(struct cpu *c, gva va, enum guest_access access) {
-    u32 at = (u32)(va >> GUEST_PAGE_SHIFT) & c->tlb.mask;
+static struct tlb_entry *table_of(struct cpu *c, enum guest_access access) {
     struct tlb_context *x = c->tlb.cur;
-    return access == ACCESS_READ ? &x->r[at] : access == ACCESS_WRITE ? &x->w[at] : &x->x[at];
+    return access == ACCESS_READ ? x->r : access == ACCESS_WRITE ? x->w : x->x;
 }
 
-static void fill(struct cpu *c, gva va, enum guest_access access, u8 *page, gpa pa,
+static void fill(struct cpu *c, u64 own, enum guest_access access, u8 *page, gpa pa,
                  const struct guest_translation *t) {
-    u64 vpn = va >> GUEST_PAGE_SHIFT;
-    uintptr_t addend = (uintptr_t)page - (uintptr_t)(va & ~(u64)(GUEST_PAGE_SIZE - 1));
-    struct tlb_entry e = {vpn, addend};
+    uintptr_t addend = (uintptr_t)page - (uintptr_t)own;
     bool code = c->pages[(pa - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT] != NULL;
-    *entry(c, va, access) = e;
-    if (access == ACCESS_WRITE && code) entry(c, va, access)->tag = vpn | TLB_SLOW;
+    u64 tag = access == ACCESS_WRITE && code ? own ^ TLB_SLOW : own;
+    tlb_fill(&c->tlb, table_of(c, access), own, tag, addend);
     // A page that was written is likely read next; the walk has told whether it may be.
-    if (access == ACCESS_WRITE && t->read) *entry(c, va, ACCESS_READ) = e;
+    if (access == ACCESS_WRITE && t->read)
+        tlb_fill(&c->tlb, table_of(c, ACCESS_READ), own, own, addend);
 }
 
 u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fault, u64 *cause) {
-    u64 vpn = va >> GUEST_PAGE_SHIFT;
-    struct tlb_entry *e = entry(c, va, access);
+    u64 own = va & ~(u64)(GUEST_PAGE_SIZE - 1);
+    struct tlb_entry *e = &table_of(c, access)[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
     *fault = false;
-    if (e->tag == vpn || e->tag == (vpn | TLB_SLOW))
-        return (u8 *)(e->addend + (uintptr_t)(va & ~(u64)(GUEST_PAGE_SIZE - 1)));
+    if (e->tag == own || e->tag == (own ^ TLB_SLOW)) return (u8 *)(e->addend + (uintptr_t)own);
     c->stats.tlb_misses++;
     struct guest_translation t;
     if (!c->arch->translate(c->s, va, access, &t, cause)) {
@@ -41,7 +38,7 @@ u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fau
     u8 *page = bus_ram_ptr(c->bus, base, GUEST_PAGE_SIZE);
     if (page) {
         bool ok = access == ACCESS_READ ? t.read : access == ACCESS_WRITE ? t.write : t.exec;
-        if (ok) fill(c, va, access, page, base, &t);
+        if (ok) fill(c, own, access, page, base, &t);
     }
     return page;
 }

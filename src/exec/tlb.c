@@ -19,19 +19,27 @@ static void renew_jumps(struct tlb *t, struct tlb_context *c) {
 }
 
 static void clear(struct tlb *t, struct tlb_context *c) {
-    memset(c->r, 0xff, sizeof c->r);
-    memset(c->w, 0xff, sizeof c->w);
-    memset(c->x, 0xff, sizeof c->x);
+    for (u32 i = 0; i < TLB_SIZE; i++) c->r[i].tag = c->w[i].tag = c->x[i].tag = TLB_NONE(i);
     renew_jumps(t, c);
 }
 
-void tlb_init(struct tlb *t, unsigned bits) {
-    if (bits == 0 || bits > TLB_MAX_BITS) bits = TLB_MAX_BITS;
+static u32 slot_of(u64 page) { return (u32)(page >> GUEST_PAGE_SHIFT) % TLB_SIZE; }
+
+void tlb_init(struct tlb *t, unsigned live) {
     memset(t, 0, sizeof *t);
-    t->mask = (1u << bits) - 1;
+    t->live = live;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) clear(t, &t->ctx[i]);
     t->cur = &t->ctx[0];
     t->cur->valid = true;
+}
+
+void tlb_fill(struct tlb *t, struct tlb_entry *table, u64 page, u64 tag, uintptr_t addend) {
+    if (t->live && ++t->filled > t->live) {
+        struct tlb_context *c = t->cur;
+        for (u32 i = 0; i < TLB_SIZE; i++) c->r[i].tag = c->w[i].tag = c->x[i].tag = TLB_NONE(i);
+        t->filled = 1;
+    }
+    table[slot_of(page)] = (struct tlb_entry){tag, addend};
 }
 
 void tlb_switch(struct tlb *t, u64 key) {
@@ -66,11 +74,11 @@ void tlb_flush_key(struct tlb *t, u64 key, u64 mask) {
 void tlb_flush_all(struct tlb *t) { tlb_flush_key(t, 0, 0); }
 
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
-    u32 at = (u32)(va >> GUEST_PAGE_SHIFT) & t->mask;
+    u32 at = slot_of(va);
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!c->valid || (c->key & mask) != (key & mask)) continue;
-        c->r[at].tag = c->w[at].tag = c->x[at].tag = TLB_NONE;
+        c->r[at].tag = c->w[at].tag = c->x[at].tag = TLB_NONE(at);
         renew_jumps(t, c);
     }
 }
@@ -79,12 +87,14 @@ void tlb_set_slow(struct tlb *t, const u8 *page, bool slow) {
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!c->valid) continue;
-        for (u32 k = 0; k <= t->mask; k++) {
+        for (u32 k = 0; k < TLB_SIZE; k++) {
             struct tlb_entry *e = &c->w[k];
-            if (e->tag == TLB_NONE) continue;
-            u64 vpn = e->tag & ~TLB_SLOW;
-            if (e->addend + (uintptr_t)(vpn << GUEST_PAGE_SHIFT) != (uintptr_t)page) continue;
-            e->tag = slow ? vpn | TLB_SLOW : vpn;
+            u64 flipped = e->tag ^ TLB_SLOW;
+            bool is_slow = slot_of(flipped) == k;
+            if (!is_slow && slot_of(e->tag) != k) continue;
+            u64 own = is_slow ? flipped : e->tag;
+            if (e->addend + (uintptr_t)own != (uintptr_t)page) continue;
+            e->tag = slow ? own ^ TLB_SLOW : own;
         }
     }
 }

@@ -6,21 +6,23 @@
 
 #include "base/types.h"
 
-enum { TLB_MAX_BITS = 8, TLB_MAX = 1 << TLB_MAX_BITS, TLB_CONTEXTS = 16 };
+enum { TLB_BITS = 8, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 16 };
 
-// A hit: tag == va >> 12 of the access's last byte, at index (va >> 12) & mask of its first.
+// The entry for page address p is at index (p >> 12) % TLB_SIZE. An access of n bytes at va hits
+// when (va ^ tag) <= 4096 - n, i.e. all of it lies in page `tag`. A tag that must not hit has index
+// bits other than its slot's: the page's own with bit 12 flipped for a write entry whose page holds
+// decoded code (no inline hit, but no page walk either), a fixed one with bit 13 flipped for none
+// at all.
 struct tlb_entry {
     u64 tag;
     uintptr_t addend; // host address = addend + (uintptr_t)va
 };
 
-#define TLB_NONE (~(u64)0)
-// Set in a write entry's tag when the page holds decoded code: never an inline hit, but spares the
-// walk.
-#define TLB_SLOW ((u64)1 << 63)
+#define TLB_SLOW       ((u64)1 << 12)
+#define TLB_NONE(slot) ((u64)((slot) ^ 2) << 12)
 
 struct tlb_context {
-    struct tlb_entry r[TLB_MAX], w[TLB_MAX], x[TLB_MAX];
+    struct tlb_entry r[TLB_SIZE], w[TLB_SIZE], x[TLB_SIZE];
     u64 key;
     u64 used;  // recency
     u64 jumps; // what jump-cache tags of this context are mixed with; renewed by every flush
@@ -28,7 +30,8 @@ struct tlb_context {
 };
 
 struct tlb {
-    u32 mask;
+    u32 live;   // at most so many filled entries a table (torture builds); 0: no limit
+    u32 filled; // slots filled since the tables were last cleared for that reason
     u64 clock;
     u64 next_jumps;
     bool jumps_wrapped; // jump cache must be cleared by its owner
@@ -36,7 +39,9 @@ struct tlb {
     struct tlb_context ctx[TLB_CONTEXTS];
 };
 
-void tlb_init(struct tlb *t, unsigned bits);
+void tlb_init(struct tlb *t, unsigned live);
+// Fills the slot of `page` (a guest page address) in `table`, one of the current context's.
+void tlb_fill(struct tlb *t, struct tlb_entry *table, u64 page, u64 tag, uintptr_t addend);
 // Makes the context for `key` current, reusing the least recently used one when there is none.
 void tlb_switch(struct tlb *t, u64 key);
 void tlb_flush_all(struct tlb *t);

@@ -23,6 +23,25 @@ struct uop {
     };
 };
 
+// The rest, beside those made from ops.def:
+//   MOV MOVI MOVPC MOVV   d <- a, imm, page + imm, vector a
+//   CALL CALL_PC          helper; the next uop holds its number (a) and immediate. _PC: pc and
+//   count
+//                         are made current before, exceptions looked for after
+//   BRNZ                  a != 0
+//   JUMP LINK FAR         to an arena index; to pcrel imm in this page, not looked up yet (becomes
+//   JUMP);
+//                         to pcrel imm through the jump cache
+//   JUMPIND               to address a, through the jump cache
+//   STALE                 the block was invalidated: look its address up again
+#define UOP_MISC_LIST                                                                              \
+    UOP_MISC(LDV)                                                                                  \
+    UOP_MISC(STV)                                                                                  \
+    UOP_MISC(LDW8) UOP_MISC(LDW16) UOP_MISC(LDW32) UOP_MISC(LDW64) UOP_MISC(MOV) UOP_MISC(MOVI)    \
+        UOP_MISC(MOVPC) UOP_MISC(MOVV) UOP_MISC(TRAPIF) UOP_MISC(CALL) UOP_MISC(CALL_PC)           \
+            UOP_MISC(BRNZ) UOP_MISC(JUMP) UOP_MISC(LINK) UOP_MISC(FAR) UOP_MISC(JUMPIND)           \
+                UOP_MISC(LEAVE) UOP_MISC(STALE)
+
 enum uop_code {
     UOP_INVALID,
 #define IR_BIN(n, t, ty, e)      UOP_##n, UOP_##n##_I, UOP_##n##_X, UOP_##n##_XI,
@@ -33,35 +52,20 @@ enum uop_code {
 #define IR_LOAD(n, t, ty, by, e) UOP_##n,
 #define IR_STORE(n, t, ty, by)   UOP_##n,
 #include "ir/ops.def"
-    UOP_LDV,
-    UOP_STV,
-    UOP_LDW8,
-    UOP_LDW16,
-    UOP_LDW32,
-    UOP_LDW64,
-    UOP_MOV,   // d <- a
-    UOP_MOVI,  // d <- imm
-    UOP_MOVPC, // d <- page + imm
-    UOP_MOVV,  // vector d <- a
-    UOP_TRAPIF,
-    UOP_CALL,    // helper; the next uop holds its number (a) and immediate
-    UOP_CALL_PC, // as CALL, with pc and count made current and exceptions checked
-    UOP_BRNZ,    // a != 0
-    UOP_JUMP,    // to an arena index
-    UOP_LINK,    // to pcrel imm in this page, not looked up yet; becomes JUMP
-    UOP_FAR,     // to pcrel imm, through the jump cache
-    UOP_JUMPIND, // to address a, through the jump cache
-    UOP_LEAVE,
-    UOP_STALE, // the block was invalidated: look its address up again
-    UOP_COUNT
+#define UOP_MISC(n) UOP_##n,
+    UOP_MISC_LIST
+#undef UOP_MISC
+        UOP_COUNT
 };
 
 enum { UOP_META_SHIFT = 12, UOP_MAX_PER_OP = 4 };
 
-// Lowers a verified block to at most `cap` uops; returns how many, 0 when it does not fit (too many
-// live values or uops: the caller tries a shorter block). `in_page`: exits to targets in the same
-// page may become links.
+// LINK: what it is the way of. disp = pcrel target, meta = arena index of its block.
+enum uop_link { LINK_JUMP, LINK_TAKEN, LINK_OTHER };
 
-unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, bool in_page);
+// Lowers a verified block to at most `cap` uops; returns how many, 0 when it does not fit (too many
+// live values or uops: the caller tries a shorter block). `self`: the arena index where it will
+// stand, or 0 when its exits may not become links (a block that belongs to no page).
+unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self);
 
 #endif
