@@ -1,9 +1,8 @@
-// Drives VS Code in Chromium for the end-to-end tests: one Session is one browser window on the bed.
+// Drives Chromium for the end-to-end tests: a BrowserPage is a window, a Session one with VS Code in it.
 //
 // The terminal is read from xterm's DOM renderer (the settings below switch the canvas off), so what a
 // test sees is what a person sees, the visible screen only.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,14 +44,18 @@ export async function until(what, probe, timeout = 30_000) {
     }
 }
 
-export class Session {
-    static async open(name, { coi = false, settings = {}, bed = {} } = {}) {
-        const s = new Session();
+// A browser window and what it is served from.
+export class BrowserPage {
+    static async open(name, { bed = {} } = {}) {
+        const s = new this();
         s.name = name;
         s.log = [];
         s.outside = new Set();
         mkdirSync(screenshots, { recursive: true });
+        mkdirSync(path.join(top, 'build/test'), { recursive: true });
         s.bed = await startBed(bed);
+        s.url = s.bed.demoPage;
+        s.images = s.bed.images;
         s.profile = mkdtempSync(path.join(os.tmpdir(), 'berth-e2e-'));
         s.context = await chromium.launchPersistentContext(s.profile, {
             executablePath: path.join(here, 'chromium.sh'),
@@ -63,16 +66,7 @@ export class Session {
         });
         s.page = s.context.pages()[0] ?? (await s.context.newPage());
         s.record();
-        s.url = `${s.bed.url}/?settings=${encodeURIComponent(JSON.stringify({ ...SETTINGS, ...settings }))}${coi ? '&vscode-coi=on' : ''}`;
-        await s.load();
         return s;
-    }
-
-    async load() {
-        await this.page.goto(this.url, { waitUntil: 'commit' });
-        await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 90_000 });
-        // The workspace is read through our file system extension: the extension host is up.
-        await this.file('hello.c').waitFor({ timeout: 90_000 });
     }
 
     record() {
@@ -98,6 +92,29 @@ export class Session {
 
     shot(label) {
         return this.page.screenshot({ path: path.join(screenshots, `${this.name}-${label}.png`) });
+    }
+}
+
+// VS Code on the demo workspace.
+export class Session extends BrowserPage {
+    static async open(name, { coi = false, settings = {}, bed = {} } = {}) {
+        const s = await super.open(name, { bed });
+        s.url = `${s.bed.url}/?settings=${encodeURIComponent(JSON.stringify({ ...SETTINGS, ...settings }))}${coi ? '&vscode-coi=on' : ''}`;
+        try {
+            await s.load();
+        } catch (e) {
+            await s.shot('did-not-load').catch(() => undefined);
+            await s.close();
+            throw e;
+        }
+        return s;
+    }
+
+    async load() {
+        await this.page.goto(this.url, { waitUntil: 'commit' });
+        await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 90_000 });
+        // The workspace is read through our file system extension: the extension host is up.
+        await this.file('hello.c').waitFor({ timeout: 90_000 });
     }
 
     // --- the workbench ---

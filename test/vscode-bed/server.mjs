@@ -4,9 +4,10 @@
 //   http://v--<hash>.localhost:P    the extension host's frame and workers (a name the workbench makes)
 //   http://localhost:E              extension files (/ext/NAME/...) and the demo workspace (/workspace/...)
 //   http://localhost:I              OCI image layouts, with CORS, as any static file server would
+//   http://localhost:W              the plain demo page (build/web)
 //
-// As a program:  node test/vscode-bed/server.mjs [--port P]     (E = P+1, I = P+2; prints the URL, keeps serving)
-// As a module:   startBed({ port, extensions, ... }) -> { url, images, close() }   (port 0: any free ones)
+// As a program:  node test/vscode-bed/server.mjs [--port P]     (E, I, W = P+1...; prints the URLs, keeps serving)
+// As a module:   startBed({ port, extensions, ... }) -> { url, images, demoPage, close() }   (port 0: any free ones)
 //
 // The page takes a few query parameters: vscode-coi=on (cross-origin isolation), folder=/demo,
 // settings=<JSON of settings> (as defaults, for tests).
@@ -79,6 +80,7 @@ class Bed {
     constructor(options) {
         this.bed = options.bed ?? path.join(top, 'build/vscode-bed');
         this.imagesDir = options.images ?? path.join(top, 'build/images');
+        this.webDir = options.web ?? path.join(top, 'build/web');
         this.workspaceDir = options.workspace ?? path.join(top, 'test/e2e/workspace');
         // name -> folder; the page loads all of them
         this.extensions = options.extensions ?? { demofs: path.join(here, 'demofs'), berth: path.join(top, 'build/extension') };
@@ -91,10 +93,10 @@ class Bed {
             throw new Error(`${this.bed} holds no workbench; run: node test/vscode-bed/build.mjs`);
         });
         this.builtin = await read('builtin.json');
-        const serve = [(q, s) => this.page(q, s), (q, s) => this.files(q, s), (q, s) => this.image(q, s)];
+        const serve = [(q, s) => this.page(q, s), (q, s) => this.files(q, s), (q, s) => this.image(q, s), (q, s) => this.web(q, s)];
         const ports = [];
         for (const [i, handle] of serve.entries()) ports.push(await this.listen(handle, port ? port + i : 0));
-        [this.url, this.extensionOrigin, this.images] = ports.map((p) => `http://localhost:${p}`);
+        [this.url, this.extensionOrigin, this.images, this.demoPage] = ports.map((p) => `http://localhost:${p}`);
         this.frames = `http://{{uuid}}.localhost:${ports[0]}/build`;
     }
 
@@ -163,6 +165,11 @@ class Bed {
         return sendFile(req, res, this.imagesDir, decodeURIComponent(new URL(req.url, this.images).pathname));
     }
 
+    web(req, res) {
+        const pathname = decodeURIComponent(new URL(req.url, this.demoPage).pathname);
+        return sendFile(req, res, this.webDir, pathname === '/' ? 'index.html' : pathname);
+    }
+
     config(query) {
         const origin = new URL(this.extensionOrigin);
         const folder = query.get('folder') ?? '/demo';
@@ -223,7 +230,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
         const bed = await startBed({ port });
         console.log(`VS Code ${bed.info.version} with the demo workspace: ${bed.url}/`);
         console.log(`  with cross-origin isolation:  ${bed.url}/?vscode-coi=on`);
-        console.log('In it: F1, "Run Container On Browser". Ctrl-C here stops serving.');
+        console.log(`  the plain page:               ${bed.demoPage}/?image=${bed.images}/riscv64/debian-gcc`);
+        console.log('In VS Code: F1, "Run Container On Browser". Ctrl-C here stops serving.');
     } catch (e) {
         const hint = e.code === 'EADDRINUSE' ? `port ${e.port} is in use; choose others with: make demo PORT=9000` : e.message;
         console.error(`server: ${hint}`);
