@@ -54,6 +54,7 @@ void cpu_destroy(struct cpu *c) {
 }
 
 void cpu_boot(struct cpu *c, gva pc, u64 arg0, u64 arg1) {
+    c->s->halted = c->s->idle = c->s->stop = c->s->exc = false;
     c->arch->reset(c->s);
     c->arch->boot(c->s, pc, arg0, arg1);
     tlb_flush_all(&c->tlb);
@@ -90,6 +91,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
     struct guest_state *s = c->s;
     struct ir_env env = {c, (u8 *)s, 0, eval_load, eval_store, eval_call, eval_trap, eval_at};
     u64 start = s->icount;
+    u32 raised = 0; // charged like instructions, but not counted
     do {
         u32 ppn;
         u8 bytes[8];
@@ -99,13 +101,16 @@ u64 eval_run(struct cpu *c, u32 budget) {
             env.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
             struct ir_exit x = ir_eval(&c->ir, &env);
             s->icount += x.insns;
+            if (x.kind == IR_EXIT_FAULT) raised++;
             if (x.kind == IR_EXIT_JUMP) s->pc = x.pc;
             if (x.kind == IR_EXIT_LEAVE && !c->attention && c->arch->take_interrupt(s))
                 c->stats.traps++;
+        } else {
+            raised++;
         }
         s->exc = false;
         s->insn_index = 0;
-    } while (s->icount - start < budget && !c->attention && !s->stop);
+    } while (s->icount - start + raised < budget && !c->attention && !s->stop);
     return s->icount - start;
 }
 
@@ -130,7 +135,8 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
         u64 left = max_insns - done;
         u32 slice = left < SLICE_INSNS ? (u32)left : SLICE_INSNS;
         u64 n = c->set.engine == ENGINE_EVAL ? eval_run(c, slice) : interp_run(c, slice);
-        done += n;
+        // A run that only raised exceptions counts for something too.
+        done += n ? n : 1;
         c->stats.insns += n;
         if (c->stop_requested) {
             c->stop_requested = false;
