@@ -32,7 +32,15 @@ export class ContainerTerminal implements vscode.Pseudoterminal {
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
     if (dimensions !== undefined) this.setSize(dimensions);
+    this.reveal();
     void this.run().catch((error: unknown) => this.failed(error));
+  }
+
+  // A terminal made from a profile while the panel is closed stays hidden otherwise.
+  private reveal(): void {
+    const own = (t: vscode.Terminal): boolean =>
+      'pty' in t.creationOptions && t.creationOptions.pty === this;
+    vscode.window.terminals.find(own)?.show();
   }
 
   close(): void {

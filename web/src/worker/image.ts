@@ -83,7 +83,7 @@ export async function pullImage(c: PullContext): Promise<void> {
   for (let request = c.engine.pullNext(); request !== undefined; request = c.engine.pullNext()) {
     if (request.layer > 0 && image === undefined) {
       if (await useKept(c)) {
-        c.report({ step: 'image', text: 'Image, kept from an earlier run', done: true });
+        c.report({ step: 'image', text: 'Image (kept from an earlier run)', done: true });
         return;
       }
       image = await c.cache.create(c.engine.imageDigest);
