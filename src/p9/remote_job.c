@@ -81,10 +81,17 @@ void jobs_drop(struct remote *r) {
 // A file that the host no longer has. What the guest changed stays and will be written anew.
 static void vanished(struct remote *r, struct fs_node *n) {
     if (n == r->root || n->local || n->detached) return;
-    if (node_ours(n))
+    if (node_ours(n)) {
         n->not_remote = n->dirty && !n->write_job;
-    else
-        node_detach(r, n);
+        return;
+    }
+    for (struct fs_node *d = n->kind == LX_S_IFDIR ? r->dirty : NULL; d; d = d->dirty_next)
+        if (node_below(d, n))
+            log_write(r->set.log, LOG_WARN,
+                      "workspace directory %s was removed outside; what the container changed in "
+                      "%s and had not written yet is lost",
+                      n->name, d->name);
+    node_detach(r, n);
 }
 
 static u32 kind_of(u32 type) { return type & REMOTE_DIR ? LX_S_IFDIR : LX_S_IFREG; }
@@ -214,6 +221,8 @@ static int list_done(struct remote *r, struct job *j, int err, const u8 *p, size
 static void write_done(struct remote *r, struct job *j, int err) {
     struct fs_node *n = j->n;
     data_written(r, n, err, j->gen);
+    if (err == LX_ENOENT && n->parent) // is the directory gone?
+        job_start(r, REMOTE_STAT, n->parent, NULL, NULL);
     if (!err && !n->detached && !n->dirty)
         job_start(r, REMOTE_STAT, n, NULL,
                   NULL); // to know our own change when an event tells of it
@@ -285,6 +294,18 @@ static struct job *queue_take(struct remote *r) {
     return j;
 }
 
+// Other requests were carried out since this one was checked: does it still mean what it did? 0, an
+// errno, or -1 for nothing left to do.
+static int outdated(const struct remote *r, const struct job *j) {
+    if (j->op == REMOTE_WRITE && !j->n->dirty) // removed, or written already
+        return -1;
+    if (j->op == REMOTE_DELETE && j->n->child) return LX_ENOTEMPTY;
+    if (j->op != REMOTE_RENAME) return 0;
+    const struct fs_node *old = node_child(r, j->dir, j->name);
+    if (old == j->n) return -1;
+    return node_below(j->dir, j->n) ? LX_EINVAL : old && old->kind == LX_S_IFDIR ? LX_EEXIST : 0;
+}
+
 static void job_send(struct remote *r, struct job *j) {
     bool target_in_dir = j->op == REMOTE_MKDIR;
     char *path = target_in_dir ? node_path(j->dir, j->name) : node_path(j->n, NULL);
@@ -320,8 +341,9 @@ void jobs_pump(struct remote *r) {
     r->pumping = true;
     for (struct job *j; (j = queue_take(r));) {
         j->next = NULL;
-        if (j->op == REMOTE_WRITE && !j->n->dirty) // removed, or written already
-            job_end(r, j, 0, NULL, 0);
+        int old = outdated(r, j);
+        if (old)
+            job_end(r, j, old < 0 ? 0 : old, NULL, 0);
         else
             job_send(r, j);
     }

@@ -159,7 +159,10 @@ static int do_rename(struct fake_host *h, const char *from, const char *to) {
     struct fake_file *src = fake_find(h, from), *dst = fake_find(h, to);
     NEVER(is_below(to, from));
     if (!src || !parent_is_dir(h, to)) return LX_ENOENT;
-    NEVER(dst && dst->type == REMOTE_DIR); // would take what is in it with it
+    if (dst && dst->type == REMOTE_DIR) { // would take what is in it with it
+        NEVER(!h->races);
+        return LX_EIO;
+    }
     if (dst) drop(h, dst);
     size_t n = strlen(from);
     for (size_t i = 0; i < h->count; i++) {

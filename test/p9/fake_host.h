@@ -26,6 +26,7 @@ struct fake_host {
     int fail_next;         // errno for the next request that is carried out
     unsigned fail_op;      // 1 + the only op that fails; 0: any
     bool hold;             // requests wait
+    bool races;            // the editor changes names while requests about them are under way
     struct fake_file *files;
     size_t count, cap;
     struct fake_request *requests;
