@@ -534,7 +534,7 @@ def a_mapping_sees_the_file_grow():
 @test
 def shutdown():
     with Case() as g:
-        s = g.spawn(1, ["/probe", "await"])
+        s = g.spawn(1, ["/probe", "await", ",", "sleep", "0.5"])  # its end is the end of the others
         g.spawn(2, ["/probe", "await"], tty=(80, 24))
         g.wait_out(1, b"ready\n")
         g.wait_out(2, b"ready\r\n")
