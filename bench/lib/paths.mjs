@@ -1,0 +1,12 @@
+// Where things are built. ARCH is the guest's architecture.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+export const ARCH = 'riscv64';
+export const built = (...parts) => path.join(top, 'build', ...parts);
+export const guestFile = (name) => built('guest', ARCH, name);
+export const image = (name) => built('images', ARCH, name);
+export const programs = built('bench', ARCH, 'programs');
+export const unpacked = (name) => built('bench', ARCH, 'root', name, 'rootfs');
+export const MEMORY_MB = 512;

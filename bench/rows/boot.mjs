@@ -1,0 +1,50 @@
+// boot: seconds from the machine's start to the first line of init, with the same kernel and an
+// initramfs that holds nothing else. Natively and for the peer the program's own start is included (for
+// QEMU, that of its firmware too); in Chromium the time begins when engine and kernel are loaded.
+import { spawn } from 'node:child_process';
+import { bootInChromium, Browser } from '../lib/chromium.mjs';
+import { ARCH, built, guestFile, MEMORY_MB, top } from '../lib/paths.mjs';
+import { MACHINE, QEMU } from '../lib/qemu.mjs';
+import { rounds, timeRow } from '../lib/stats.mjs';
+
+const MARK = 'init is here';
+const INITRD = built('bench', ARCH, 'init.cpio');
+const APPEND = 'console=ttyS0 quiet';
+
+// Runs a command until MARK is in its output.
+function untilMark(command, args) {
+    const begin = performance.now();
+    return new Promise((resolve, reject) => {
+        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+        let seconds;
+        let output = '';
+        child.on('error', (e) => reject(new Error(`${command}: ${e.message}`)));
+        child.stdout.on('data', (data) => {
+            output += data;
+            if (seconds === undefined && output.includes(MARK)) seconds = (performance.now() - begin) / 1000;
+        });
+        child.on('close', (status) => {
+            if (seconds !== undefined && status === 0) resolve(seconds);
+            else reject(new Error(`${command} ended with status ${status}:\n${output.slice(-2000)}`));
+        });
+    });
+}
+
+export default {
+    name: 'boot',
+    rounds: 5,
+    async run({ rounds: count, where }) {
+        const browser = where['chromium-riscv64'] ? await Browser.launch() : undefined;
+        try {
+            const samplers = { peer: () => untilMark(QEMU, [...MACHINE, '-initrd', INITRD, '-append', APPEND]) };
+            const machine = ['machine', '--kernel', guestFile('Image'), '--initrd', INITRD, '--memory', `${MEMORY_MB}M`, '--append', APPEND];
+            if (where.native) samplers.native = () => untilMark(built('berth'), machine);
+            const url = '/' + INITRD.slice(top.length + 1);
+            if (browser) samplers['chromium-riscv64'] = () => bootInChromium(browser, url, MARK);
+            const samples = await rounds(count, samplers);
+            return Object.keys(samples).filter((n) => n !== 'peer').map((n) => timeRow('boot', n, samples[n], samples.peer, QEMU));
+        } finally {
+            await browser?.close();
+        }
+    },
+};

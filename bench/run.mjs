@@ -1,0 +1,101 @@
+// Measures and writes build/bench.json, a list of
+//   { name, where, ours, peer, peer_name, ratio, unit, rounds }      ratio: ours / peer in time
+// and prints it as a table. Rows that were not measured this time keep what the file had.
+//
+//   node bench/run.mjs [--row NAME]... [--where native|chromium-riscv64|wasm]... [--rounds N]
+//                      [--out FILE] [--table]
+//
+// --table prints the file as it is, as Markdown, and measures nothing. Ours and the peer take turns in
+// each round and the ratio is the median of the rounds' ratios, because machines are noisy.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { built } from './lib/paths.mjs';
+
+const ROWS = ['engine-size', 'boot', 'coremark', 'gcc-hello', 'prompt'];
+const WHERE = ['wasm', 'native', 'chromium-riscv64'];
+
+function read(file) {
+    try {
+        return JSON.parse(readFileSync(file, 'utf8'));
+    } catch (e) {
+        if (e.code === 'ENOENT') return [];
+        throw new Error(`${file}: ${e.message}; remove it`);
+    }
+}
+
+const key = (row) => `${row.where}/${row.name}`;
+
+// New rows take the place of old ones of the same name and place.
+function merge(old, rows) {
+    const fresh = new Map(rows.map((r) => [key(r), r]));
+    const kept = old.map((r) => fresh.get(key(r)) ?? r);
+    const had = new Set(old.map(key));
+    return [...kept, ...rows.filter((r) => !had.has(key(r)))];
+}
+
+function number(value, unit) {
+    if (value === null) return '';
+    if (unit === 'bytes') return value.toLocaleString('en-US');
+    return unit === 'MIPS' ? value.toFixed(0) : value.toPrecision(3);
+}
+
+function cells(row) {
+    const ratio = row.ratio === null ? '' : row.ratio.toFixed(2);
+    return [row.name, row.where, number(row.ours, row.unit), number(row.peer, row.unit), row.unit, ratio, row.peer_name ?? ''];
+}
+
+const HEAD = ['row', 'where', 'ours', 'peer', 'unit', 'ratio', 'peer is'];
+
+function table(rows, markdown) {
+    const lines = [HEAD, ...rows.map(cells)];
+    if (markdown) lines.splice(1, 0, ['---', '---', '---:', '---:', '---', '---:', '---']);
+    const widths = HEAD.map((_, i) => Math.max(...lines.map((l) => l[i].length)));
+    const right = [2, 3, 5];
+    const pad = (text, i) => (right.includes(i) ? text.padStart(widths[i]) : text.padEnd(widths[i]));
+    const edge = markdown ? '|' : '';
+    return lines.map((l) => `${edge} ${l.map(pad).join(markdown ? ' | ' : '  ')} ${edge}`.trim()).join('\n');
+}
+
+function options() {
+    const { values } = parseArgs({
+        options: {
+            row: { type: 'string', multiple: true },
+            where: { type: 'string', multiple: true },
+            rounds: { type: 'string' },
+            out: { type: 'string', default: built('bench.json') },
+            table: { type: 'boolean', default: false },
+        },
+    });
+    for (const [given, known] of [[values.row, ROWS], [values.where, WHERE]]) {
+        const wrong = given?.find((g) => !known.includes(g));
+        if (wrong !== undefined) throw new Error(`"${wrong}": there are ${known.join(', ')}`);
+    }
+    const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+    if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a number above 0');
+    return { ...values, rounds, where: Object.fromEntries(WHERE.map((w) => [w, values.where?.includes(w) ?? true])) };
+}
+
+async function measure(o) {
+    let measured = [];
+    for (const name of o.row ?? ROWS) {
+        const row = (await import(`./rows/${name}.mjs`)).default;
+        process.stderr.write(`${name} (load ${os.loadavg()[0].toFixed(1)} on ${os.cpus().length} processors)\n`);
+        const rows = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
+        measured = merge(measured, rows.filter((r) => o.where[r.where]));
+        mkdirSync(path.dirname(o.out), { recursive: true });
+        writeFileSync(o.out, JSON.stringify(merge(read(o.out), rows), null, 2) + '\n');
+    }
+    return measured;
+}
+
+try {
+    const o = options();
+    const rows = o.table ? read(o.out) : await measure(o);
+    console.log(table(rows, o.table));
+    process.exit(0);
+} catch (error) {
+    console.error(`bench: ${error.message}`);
+    process.exit(1);
+}
