@@ -22,8 +22,8 @@ count_log() {
     /^\[  FAILED  \] [0-9]+ test/ { cm = 1; cf += $4 }
     /^(#|ℹ) pass [0-9]+$/ { nt = 1; np += $3 }
     /^(#|ℹ) (fail|cancelled) [0-9]+$/ { nt = 1; nf += $3 }
-    /^ok\>/ { tap = 1; if ($0 !~ /# SKIP/) tp++ }
-    /^not ok\>/ { tap = 1; if ($0 !~ /# TO[D]O/) tf++ }
+    /^ok( |$)/ { tap = 1; if ($0 !~ /# SKIP/) tp++ }
+    /^not ok( |$)/ { tap = 1; if ($0 !~ /# TO[D]O/) tf++ }
     END {
         if (own != "") print own
         else if (cm) print cp + 0, cf + 0
