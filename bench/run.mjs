@@ -1,5 +1,5 @@
 // Measures and writes build/bench.json, a list of
-//   { name, where, ours, peer, peer_name, ratio, unit, rounds }      ratio: ours / peer in time
+//   { name, where, ours, peer, peer_name, ratio, unit, rounds, load }     ratio: ours / peer in time
 // and prints it as a table. Rows that were not measured this time keep what the file had.
 //
 //   node bench/run.mjs [--row NAME]... [--where native|chromium-riscv64|wasm]... [--rounds N]
@@ -81,9 +81,12 @@ async function measure(o) {
     let measured = [];
     for (const name of o.row ?? ROWS) {
         const row = (await import(`./rows/${name}.mjs`)).default;
-        process.stderr.write(`${name} (load ${os.loadavg()[0].toFixed(1)} on ${os.cpus().length} processors)\n`);
-        const rows = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
-        measured = merge(measured, rows.filter((r) => o.where[r.where]));
+        // What else the machine was doing: figures of a busy one are worth less.
+        const load = Number(os.loadavg()[0].toFixed(1));
+        process.stderr.write(`${name} (load ${load} on ${os.cpus().length} processors)\n`);
+        const all = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
+        const rows = all.filter((r) => o.where[r.where]).map((r) => ({ ...r, load }));
+        measured = merge(measured, rows);
         mkdirSync(path.dirname(o.out), { recursive: true });
         writeFileSync(o.out, JSON.stringify(merge(read(o.out), rows), null, 2) + '\n');
     }
