@@ -18,7 +18,7 @@ ALLOWED = {
     "guest/*": "base ir mem exec/cpu.h guest/*.h",
     "emit": "base ir",
     "emit/*": "base ir emit/*.h",
-    "exec": "base ir guest/*.h emit/*.h mem",
+    "exec": "base ir guest/*.h emit mem",
     "mem": "base",
     "hw": "base mem",
     "virtio": "base mem p9",

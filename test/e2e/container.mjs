@@ -38,8 +38,6 @@ export async function startFromProfile(s) {
     const before = await terminalCount(s);
     await s.command('Create New Terminal (With Profile)');
     await s.pick('Container (Browser)');
-    // VS Code does not open a panel that is closed for a terminal made from an extension's profile.
-    await s.command('Terminal: Focus on Terminal View');
     await until('the new terminal', async () => (await terminalCount(s)) > before);
     await s.terminal().waitFor({ timeout: 10_000 });
     return waitForPrompt(s);
