@@ -73,8 +73,7 @@ missing() {
     declare -A installed
     while read -r name have; do
         installed[$name]=$have
-    done < <(dpkg-query -W -f='${db:Status-Abbrev} ${Package} ${Version}\n' 2>/dev/null |
-        awk '$1 == "ii" { print $2, $3 }')
+    done <<<"$(dpkg-query -W -f='${db:Status-Abbrev} ${Package} ${Version}\n' | awk '$1 == "ii" { print $2, $3 }')"
     while read -r name _; do
         min=
         [[ $name != *">="* ]] || min=${name#*>=} name=${name%%>=*}
@@ -82,7 +81,7 @@ missing() {
         if [[ -z $have ]] || { [[ -n $min ]] && dpkg --compare-versions "$have" lt "$min"; }; then
             echo "$name"
         fi
-    done < <(packages)
+    done <<<"$(packages)"
     # Any node from 18 on will do, wherever it came from.
     major=$(node_major || true)
     [[ ${major:-0} -ge 18 ]] || echo nodejs
@@ -93,8 +92,9 @@ missing() {
 [[ ${VERSION_CODENAME:-} == bookworm ]] ||
     die "this script knows Debian 12 (bookworm); on ${PRETTY_NAME:-this system} install the equivalents of tools/deps.sh --list"
 
-mapfile -t want < <(missing)
-[[ ${#want[@]} -gt 0 ]] || exit 0
+list=$(missing)
+[[ -n $list ]] || exit 0
+mapfile -t want <<<"$list"
 echo "deps: installing ${want[*]}"
 
 sudo=()
@@ -136,5 +136,5 @@ done
 "${sudo[@]}" apt-get install -y --no-install-recommends "${args[@]}" ||
     die "apt could not install everything (clang-22 and chromium come from bookworm-security: is it configured?)"
 
-mapfile -t want < <(missing)
-[[ ${#want[@]} -eq 0 ]] || die "still missing after installation: ${want[*]}"
+list=$(missing)
+[[ -z $list ]] || die "still missing after installation:" $list
