@@ -32,6 +32,7 @@ bool code_init(struct cpu *c, struct err *err) {
 
 static void free_pages(struct cpu *c) {
     for (u64 i = 0; c->pages && i < c->npages; i++) {
+        if (c->pages[i]) jit_drop_page(c, c->pages[i]);
         free(c->pages[i]);
         c->pages[i] = NULL;
     }
@@ -72,8 +73,8 @@ static bool page_has_code(const struct code_page *p, u32 off, u32 len) {
     return false;
 }
 
-static void mark_bytes(struct code_page *p, u32 off, u32 len) {
-    for (u32 i = off; i < off + len; i++) p->bytes[i / 64] |= (u64)1 << (i % 64);
+void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len) {
+    for (u32 i = off; i < off + len; i++) c->pages[ppn]->bytes[i / 64] |= (u64)1 << (i % 64);
 }
 
 static void unhash(struct cpu *c, struct block *k, u32 index) {
@@ -92,6 +93,7 @@ static void forget_page(struct cpu *c, u64 ppn) {
         c->arena[i].code = UOP_STALE;
         i = k->page_next;
     }
+    jit_drop_page(c, p);
     free(p);
     c->pages[ppn] = NULL;
     tlb_set_slow(&c->tlb, bus_ram_ptr(c->bus, bus_ram_base(c->bus) + (ppn << GUEST_PAGE_SHIFT), 1),
@@ -140,7 +142,7 @@ static bool own_page(struct cpu *c, u32 ppn) {
 static void watch(struct cpu *c, const u8 *p, u32 len) {
     u64 off = (u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
     u32 ppn = (u32)(off >> GUEST_PAGE_SHIFT);
-    if (own_page(c, ppn)) mark_bytes(c->pages[ppn], (u32)(off % GUEST_PAGE_SIZE), len);
+    if (own_page(c, ppn)) code_mark(c, ppn, (u32)(off % GUEST_PAGE_SIZE), len);
 }
 
 // Lifts one instruction that crosses from this page into the next.
@@ -164,14 +166,10 @@ static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
     return 1;
 }
 
-int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]) {
-    u8 *code = fetch(c, pc, pc);
-    if (!code) return 0;
-    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
-    *ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+// Lifts from `rel` of the page at `page`. False: already the first instruction crosses into the
+// next.
+bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns) {
     struct ir_block *b = &c->ir;
-    u32 mode = c->arch->code_mode(c->s);
-    i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
     ir_begin(b, rel, c->helper_effects, c->arch->nhelpers);
     while (!b->ended) {
         unsigned avail = GUEST_PAGE_SIZE - (unsigned)rel;
@@ -179,22 +177,29 @@ int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]) 
             ir_jump(b, rel);
             break;
         }
-        unsigned n = c->arch->lift(b, code, avail < 16 ? avail : 16, rel, mode);
+        unsigned n = c->arch->lift(b, page + rel, avail < 16 ? avail : 16, rel, mode);
         if (n == LIFT_SHORT) {
-            if (b->ninsns == 0) {
-                *ppn = PPN_LOOSE;
-                return lift_straddler(c, pc, code, avail, bytes);
-            }
+            if (b->ninsns == 0) return false;
             ir_jump(b, rel);
             break;
         }
-        code += n;
         rel += (i32)n;
     }
-    return 1;
+    return true;
 }
 
-static u32 block_bytes(const struct ir_block *b) {
+int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]) {
+    u8 *code = fetch(c, pc, pc);
+    if (!code) return 0;
+    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
+    *ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+    i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
+    if (code_lift_in_page(c, code - rel, rel, c->arch->code_mode(c->s), max_insns)) return 1;
+    *ppn = PPN_LOOSE;
+    return lift_straddler(c, pc, code, GUEST_PAGE_SIZE - (unsigned)rel, bytes);
+}
+
+u32 code_block_bytes(const struct ir_block *b) {
     u32 end = 0;
     for (u32 i = 1; i < b->n; i++)
         if (b->ops[i].op == IR_INSN) end = (u32)b->ops[i].imm + b->ops[i].aux;
@@ -229,8 +234,8 @@ static u32 decode(struct cpu *c, gva pc) {
         head = &c->hash[loose_hash(bytes, start, mode)];
     } else {
         if (!own_page(c, ppn)) return 0;
-        k->bytes = block_bytes(&c->ir);
-        mark_bytes(c->pages[ppn], start, k->bytes);
+        k->bytes = code_block_bytes(&c->ir);
+        code_mark(c, ppn, start, k->bytes);
         k->page_next = c->pages[ppn]->blocks;
         c->pages[ppn]->blocks = index;
         head = &c->hash[hash_of(ppn, start, mode)];
@@ -243,7 +248,7 @@ static u32 decode(struct cpu *c, gva pc) {
     return index;
 }
 
-static u32 find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
+u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
     for (u32 i = c->hash[hash_of(ppn, start, mode)]; i; i = block_of(c, i)->hash_next) {
         const struct block *k = block_of(c, i);
         if (k->ppn == ppn && k->start == start && k->mode == mode) return i;
@@ -252,7 +257,7 @@ static u32 find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
 }
 
 u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
-    u32 i = find(c, ppn, start, c->arch->code_mode(c->s));
+    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
     return i ? i : code_at(c, pc);
 }
 
@@ -278,7 +283,7 @@ u32 code_at(struct cpu *c, gva pc) {
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
     u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
-    u32 i = find(c, ppn, start, c->arch->code_mode(c->s));
+    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
     if (i) return i;
     unsigned avail = GUEST_PAGE_SIZE - start;
     if (avail < c->arch->max_insn) {

@@ -8,7 +8,10 @@
 #include "exec/engine.h"
 #include "ir/eval.h"
 
-enum { SLICE_INSNS = 65536 }; // between looks at timers
+enum {
+    SLICE_INSNS = 65536, // between looks at timers
+    SAMPLE_INSNS = 8192, // with a translator: where a slice ends is where time is spent
+};
 
 static void ram_written(void *arg, gpa pa, u64 len) { code_written(arg, pa, len); }
 
@@ -36,7 +39,7 @@ struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
     assert(arch->nhelpers <= ARRAY_LEN(c->helper_effects));
     for (unsigned i = 0; i < arch->nhelpers; i++) c->helper_effects[i] = arch->helpers[i].effects;
     tlb_init(&c->tlb, c->set.tlb_bits ? 1u << c->set.tlb_bits : 0);
-    if (!code_init(c, err)) {
+    if (!code_init(c, err) || !jit_init(c, err)) {
         cpu_destroy(c);
         return NULL;
     }
@@ -49,6 +52,7 @@ void cpu_destroy(struct cpu *c) {
     if (!c) return;
     bus_set_watcher(c->bus, NULL, NULL);
     code_free(c);
+    jit_free(c);
     free(c->s);
     free(c);
 }
@@ -133,11 +137,13 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
         c->attention = false;
         s->stop = false;
         u64 left = max_insns - done;
-        u32 slice = left < SLICE_INSNS ? (u32)left : SLICE_INSNS;
+        u32 most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
+        u32 slice = left < most ? (u32)left : most;
         u64 n = c->set.engine == ENGINE_EVAL ? eval_run(c, slice) : interp_run(c, slice);
         // A run that only raised exceptions counts for something too.
         done += n ? n : 1;
         c->stats.insns += n;
+        if (c->jit && c->run.last) jit_sample(c, c->run.last);
         if (c->stop_requested) {
             c->stop_requested = false;
             return CPU_STOP_REQUEST;

@@ -11,7 +11,7 @@
 struct cpu;
 struct guest_arch; // guest/guest.h; `extern const struct guest_arch guest_riscv64;`
 
-enum exec_engine { ENGINE_INTERP, ENGINE_EVAL };
+enum exec_engine { ENGINE_INTERP, ENGINE_EVAL, ENGINE_JIT };
 
 // What the CPU asks of its board. All callbacks are called from cpu_run.
 struct cpu_board {
@@ -25,11 +25,22 @@ struct cpu_board {
     void (*shutdown)(void *arg, int type, bool failed);
 };
 
+// What a host that can compile WebAssembly at run time provides for ENGINE_JIT.
+struct jit_host {
+    void *arg;
+    // Puts the export "f" of the module into the function table at `slot`; imports are e.m (the
+    // memory) and e.t (the table). False: refused (the code stays interpreted).
+    bool (*install)(void *arg, const u8 *module, size_t len, u32 slot);
+    u32 (*grow)(void *arg, u32 slots); // adds slots to the table; the first new one, 0 on failure
+    void (*remove)(void *arg, u32 slot);
+};
+
 struct cpu_settings {
     enum exec_engine engine;
     unsigned max_block_insns; // 0: the default; 1 is the torture build's value
     unsigned tlb_bits; // log2 of entries a TLB; 0: the default; 2 is the torture build's value
     bool icount_time;  // guest time = instructions retired, for reproducible runs
+    const struct jit_host *jit; // ENGINE_JIT: borrowed
     const struct log *log;
 };
 
@@ -70,6 +81,7 @@ u64 cpu_icount(const struct cpu *c); // guest instructions retired since creatio
 
 struct cpu_stats {
     u64 insns, blocks_decoded, uops, tlb_misses, code_invalidations, traps;
+    u64 regions, region_bytes; // translated so far
 };
 void cpu_get_stats(const struct cpu *c, struct cpu_stats *out);
 

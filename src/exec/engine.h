@@ -23,7 +23,7 @@ struct block {
     u32 ppn;   // physical page relative to RAM; LOOSE: of none
     u16 start; // offset in the page
     u8 mode;
-    u8 straddles; // ends with an instruction that continues on the next page
+    u8 heat; // samples that found it running (jit.c)
     u32 insns;
     u32 bytes;  // guest bytes it was made from, all in the page (LOOSE: from `code`)
     u8 code[8]; // LOOSE: the bytes of the one instruction
@@ -35,12 +35,14 @@ _Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fi
 // A physical page that holds decoded code.
 struct code_page {
     u32 blocks;           // arena index of the first header
+    u32 regions;          // first translated region, 1 + index in jit.regions; 0 = none
     u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction
 };
 
 struct jump_entry {
-    u64 tag;   // va ^ context and mode (tlb.h)
-    u32 index; // arena index of the first uop
+    u64 tag;      // va ^ context and mode (tlb.h)
+    u32 index;    // arena index of the first uop
+    u32 function; // table index of its translation, 0 = none (read by emitted code)
 };
 
 struct cpu {
@@ -64,6 +66,8 @@ struct cpu {
         u64 page;   // guest address of the page being executed: what pcrel is relative to
         u64 mix;    // what tags of the jump cache are mixed with in this context
         u64 datum;  // of a slow load
+        u64 sink;   // where translated code repeats a store that the slow path did
+        u32 last;   // arena index of the block where the budget ran out, 0 elsewhere
     } run;
 
     // Code cache.
@@ -75,6 +79,8 @@ struct cpu {
     u64 npages;
     struct jump_entry *jumps;
     struct ir_block ir; // scratch
+
+    struct jit *jit; // NULL: interpreter only
 
     struct cpu_stats stats;
 };
@@ -96,13 +102,27 @@ int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]);
 // Arena index of the block at `pc` in the current context, decoding when new; 0: an exception was
 // raised.
 u32 code_at(struct cpu *c, gva pc);
+// The decoded block there, or 0.
+u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode);
 // The same for a block known to lie in physical page `ppn`.
 u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc);
 // RAM was written (by a device or through a slow entry): forgets blocks made from these bytes.
 void code_written(struct cpu *c, gpa pa, u64 len);
+// Lifts the block at `rel` of the page at host address `page` into c->ir; false: it crosses the
+// end.
+bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns);
+u32 code_block_bytes(const struct ir_block *b);           // guest bytes of a lifted block
+void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len); // bytes of a page with code are code
 static inline struct block *block_of(struct cpu *c, u32 index) {
     return (struct block *)(void *)&c->arena[index - HDR_UOPS];
 }
+
+// ---- jit.c
+bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
+void jit_free(struct cpu *c);
+// The block at arena index `block` was found running: translates it when that was often enough.
+void jit_sample(struct cpu *c, u32 block);
+void jit_drop_page(struct cpu *c, struct code_page *p);
 
 // ---- interp.c, cpu.c
 // Runs from state.pc until the budget is used, attention or leave-worthy events; returns

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "emit/wasm/region.h"
 #include "exec/engine.h"
 #include "ir/ops.h"
 
@@ -47,6 +48,7 @@ static NOINLINE u32 jump_miss(struct cpu *c, gva pc) {
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     e->tag = pc ^ c->run.mix;
     e->index = i;
+    e->function = c->arena[i].code == UOP_REGION ? (u32)c->arena[i].imm : 0;
     return i;
 }
 
@@ -114,6 +116,8 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     return to;
 }
 
+typedef u32 (*region_fn)(struct guest_state *s); // enum region_exit
+
 // Dispatch. Natively each handler jumps to the next by itself, which predicts better; V8 has
 // nothing like it and compiles the switch well.
 #if BERTH_COMPUTED_GOTO
@@ -171,6 +175,7 @@ u64 interp_run(struct cpu *c, u32 limit) {
 #endif
     c->run.budget = c->run.start = limit;
     c->run.stash = 0;
+    c->run.last = 0;
     c->run.icount = s->icount;
 
 relook: // state.pc says where; mode and mappings may have changed
@@ -194,6 +199,7 @@ enter: // the block at arena index `to`, whose guest address is pc
     u = &c->arena[to];
     if (unlikely(c->run.budget <= 0)) {
         s->pc = pc;
+        c->run.last = to;
         goto out;
     }
 
@@ -372,6 +378,7 @@ enter: // the block at arena index `to`, whose guest address is pc
                     DISPATCH;
                 }
                 s->pc = c->run.page + block_of(c, to)->start;
+                c->run.last = to;
                 goto out;
             }
             OP(LINK) : {
@@ -390,6 +397,20 @@ enter: // the block at arena index `to`, whose guest address is pc
             goto left;
             OP(STALE) : pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
             goto jump;
+            OP(REGION) : {
+                extern unsigned long long dbg[8];
+                dbg[0]++;
+                unsigned long long b0 = c->run.budget;
+                // Translated code keeps the budget in c->run and goes from region to region by
+                // itself.
+                u32 how = ((region_fn)(uintptr_t)u->imm)(s);
+                pc = s->pc;
+                dbg[1] += b0 - c->run.budget;
+                dbg[2 + how]++;
+                if (how == REGION_JUMP) goto jump;
+                if (how == REGION_FAULT) goto faulted;
+                goto left;
+            }
 #if BERTH_COMPUTED_GOTO
         L_INVALID:
             __builtin_unreachable();
@@ -408,7 +429,8 @@ left: // an instruction that may have changed anything is complete
 faulted: // inside a block: the instructions before this one are done
     c->run.budget -= s->insn_index;
 excepted: // an exception was raised: state.pc is the handler's
-    // Charged like an instruction, but not counted: a handler that faults for ever must not run for ever.
+    // Charged like an instruction, but not counted: a handler that faults for ever must not run for
+    // ever.
     c->run.budget--;
     c->run.start--;
     s->exc = false;

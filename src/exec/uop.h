@@ -34,13 +34,16 @@ struct uop {
 //                         to pcrel imm through the jump cache
 //   JUMPIND               to address a, through the jump cache
 //   STALE                 the block was invalidated: look its address up again
+//   REGION                the block was translated: call function imm
 #define UOP_MISC_LIST                                                                              \
     UOP_MISC(LDV)                                                                                  \
     UOP_MISC(STV)                                                                                  \
-    UOP_MISC(LDW8) UOP_MISC(LDW16) UOP_MISC(LDW32) UOP_MISC(LDW64) UOP_MISC(MOV) UOP_MISC(MOVI)    \
-        UOP_MISC(MOVPC) UOP_MISC(MOVV) UOP_MISC(TRAPIF) UOP_MISC(CALL) UOP_MISC(CALL_PC)           \
-            UOP_MISC(BRNZ) UOP_MISC(JUMP) UOP_MISC(LINK) UOP_MISC(FAR) UOP_MISC(JUMPIND)           \
-                UOP_MISC(LEAVE) UOP_MISC(STALE)
+    UOP_MISC(LDW8)                                                                                 \
+    UOP_MISC(LDW16)                                                                                \
+    UOP_MISC(LDW32) UOP_MISC(LDW64) UOP_MISC(MOV) UOP_MISC(MOVI) UOP_MISC(MOVPC) UOP_MISC(MOVV)    \
+        UOP_MISC(TRAPIF) UOP_MISC(CALL) UOP_MISC(CALL_PC) UOP_MISC(BRNZ) UOP_MISC(JUMP)            \
+            UOP_MISC(LINK) UOP_MISC(FAR) UOP_MISC(JUMPIND) UOP_MISC(LEAVE) UOP_MISC(STALE)         \
+                UOP_MISC(REGION)
 
 enum uop_code {
     UOP_INVALID,
