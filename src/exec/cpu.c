@@ -115,7 +115,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
         s->exc = false;
         s->insn_index = 0;
     } while (s->icount - start + raised < budget && !c->attention && !s->stop);
-    return s->icount - start;
+    return s->icount - start + raised;
 }
 
 // ---- the run loop
@@ -139,10 +139,10 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
         u64 left = max_insns - done;
         u32 most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
         u32 slice = left < most ? (u32)left : most;
+        u64 before = s->icount;
         u64 n = c->set.engine == ENGINE_EVAL ? eval_run(c, slice) : interp_run(c, slice);
-        // A run that only raised exceptions counts for something too.
-        done += n ? n : 1;
-        c->stats.insns += n;
+        done += n;
+        c->stats.insns += s->icount - before;
         if (c->jit && c->run.last) jit_sample(c, c->run.last);
         if (c->stop_requested) {
             c->stop_requested = false;

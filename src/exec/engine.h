@@ -67,6 +67,7 @@ struct cpu {
         u64 mix;    // what tags of the jump cache are mixed with in this context
         u64 datum;  // of a slow load
         u64 sink;   // where translated code repeats a store that the slow path did
+        u32 raised; // exceptions, charged like instructions but not counted as such
         u32 last;   // arena index of the block where the budget ran out, 0 elsewhere
     } run;
 

@@ -175,7 +175,7 @@ u64 interp_run(struct cpu *c, u32 limit) {
 #endif
     c->run.budget = c->run.start = limit;
     c->run.stash = 0;
-    c->run.last = 0;
+    c->run.last = c->run.raised = 0;
     c->run.icount = s->icount;
 
 relook: // state.pc says where; mode and mappings may have changed
@@ -398,15 +398,10 @@ enter: // the block at arena index `to`, whose guest address is pc
             OP(STALE) : pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
             goto jump;
             OP(REGION) : {
-                extern unsigned long long dbg[8];
-                dbg[0]++;
-                unsigned long long b0 = c->run.budget;
                 // Translated code keeps the budget in c->run and goes from region to region by
                 // itself.
                 u32 how = ((region_fn)(uintptr_t)u->imm)(s);
                 pc = s->pc;
-                dbg[1] += b0 - c->run.budget;
-                dbg[2 + how]++;
                 if (how == REGION_JUMP) goto jump;
                 if (how == REGION_FAULT) goto faulted;
                 goto left;
@@ -433,6 +428,7 @@ excepted: // an exception was raised: state.pc is the handler's
     // ever.
     c->run.budget--;
     c->run.start--;
+    c->run.raised++;
     s->exc = false;
     s->insn_index = 0;
     if (c->attention || c->run.budget <= 0 || s->stop) goto out;
@@ -442,6 +438,6 @@ out : {
     u64 n = (u64)(c->run.start - (c->run.budget + c->run.stash));
     s->icount = c->run.icount + n;
     s->insn_index = 0;
-    return n;
+    return n + c->run.raised;
 }
 }

@@ -1,5 +1,5 @@
 // Translation contexts. Depends on base only. Whole flushes of a context touch its tables once
-// (12 KiB); finding a context is a scan of 16 keys, most often ending at the first probe.
+// (24 KiB); finding a context is a scan of 16 keys, most often ending at the first probe.
 #include "exec/tlb.h"
 
 #include <string.h>
