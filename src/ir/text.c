@@ -1,6 +1,6 @@
 // The text form of a block, both ways, so that tests are files. One operation a line:
-//   %3 = add.i64 %1 %2        %4 = ld.u32 %3 + -8      st.64 %3 + 0 %4     set 40 %4
-//   %5 = call 7 %1 %2 imm=3   insn 16 4                branch %6 32 20     jumpind %2 hint=1
+//   %3 = add.i64 %1 %2            %4 = ld.u32 %3 imm=-8         %6 = st.64 %3 %4 imm=0
+//   %5 = call %1 %2 imm=3 aux=7   %1 = insn imm=16 aux=4        %7 = branch %6 imm=32 aux=20
 // A reference is the operation's number; numbers must be consecutive from 1.
 #include <stdlib.h>
 #include <string.h>
