@@ -50,6 +50,7 @@ void boot_early(void) {
     mount_or_die("dev", "/dev", "devtmpfs", 0, NULL);
     mount_or_die("sys", "/sys", "sysfs", 0, NULL);
     mount_or_die("proc", "/proc", "proc", 0, NULL);
+    log_open();
     // An open console keeps its driver polling for input; messages go through /dev/kmsg.
     int fd = open("/dev/null", O_RDWR);
     for (int i = 0; i < 3 && fd >= 0; i++) dup2(fd, i);
@@ -200,6 +201,9 @@ static void set_system(const struct conf *c) {
     // What docker allows every container: ping and low ports without privilege.
     file_write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
     file_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+    // When pages in use cannot stay for this long, memory is used up: kill, do not thrash.
+    if (!file_write("/sys/kernel/mm/lru_gen/min_ttl_ms", "500"))
+        init_log(4, "min_ttl_ms: %s", strerror(errno));
     // Many descriptors on demand, but a soft limit that loops closing all of them survive.
     struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};
     setrlimit(RLIMIT_NOFILE, &files);

@@ -18,6 +18,9 @@ typedef uint64_t u64;
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 // ---- util.c ----
+void log_open(void); // once, while /dev is ours
+// Whether a line of the kernel log contains `text`.
+bool log_contains(const char *text);
 // To the kernel log, and so to the console when `level` (as in <linux/kern_levels.h>) is low
 // enough.
 void init_log(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

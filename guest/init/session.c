@@ -370,21 +370,13 @@ void session_poll_done(const struct pollfd *fds, unsigned n) {
 
 // ---- end ----
 
-static u64 oom_kills(void) {
-    char *text = file_read("/proc/vmstat", 1 << 16, NULL);
-    char *p = text ? strstr(text, "\noom_kill ") : NULL;
-    u64 n = p ? strtoull(p + 10, NULL, 10) : 0;
-    free(text);
-    return n;
-}
-
-static void explain_kill(struct session *s, int signo) {
-    static u64 seen;
-    u64 now = signo == SIGKILL ? oom_kills() : seen;
-    if (now > seen)
+// The kernel names whom it killed, by the numbers of our PID namespace.
+static void explain_kill(struct session *s) {
+    char text[64];
+    snprintf(text, sizeof text, "Killed process %d (", (int)s->pid);
+    if (log_contains(text))
         ctl_send_text(s->id, "killed: the container's memory is used up; files written outside the "
                              "volumes count too. Give the container more memory");
-    seen = now;
 }
 
 void session_reaped(pid_t pid, int wstatus) {
@@ -395,7 +387,7 @@ void session_reaped(pid_t pid, int wstatus) {
     struct child_report r;
     s->exited = true;
     s->status = (u32)(WIFSIGNALED(wstatus) ? 128 + WTERMSIG(wstatus) : WEXITSTATUS(wstatus));
-    if (WIFSIGNALED(wstatus)) explain_kill(s, WTERMSIG(wstatus));
+    if (WIFSIGNALED(wstatus) && WTERMSIG(wstatus) == SIGKILL) explain_kill(s);
     if (read(s->report, &r, sizeof r) == (ssize_t)sizeof r) {
         r.text[sizeof r.text - 1] = 0;
         ctl_send(s->id, CTL_ERROR, r.text, strlen(r.text));

@@ -12,14 +12,28 @@
 #include <time.h>
 #include <unistd.h>
 
+static int kmsg = -1;
+
+void log_open(void) { kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC); }
+
 static void log_line(int level, const char *text) {
-    // Opened per message: the node moves when the root is switched, messages are rare.
-    static int kmsg = -1;
-    if (kmsg < 0) kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
     char line[700];
     int n = snprintf(line, sizeof line, "<%d>berth-init: %s\n", level, text);
     if (n > (int)sizeof line - 1) n = (int)sizeof line - 1;
     if (write(kmsg >= 0 ? kmsg : STDERR_FILENO, line, (size_t)n) < 0) return; // nobody left to tell
+}
+
+bool log_contains(const char *text) {
+    // One record a read; EPIPE: the oldest was overwritten meanwhile.
+    char record[4096];
+    bool found = false;
+    lseek(kmsg, 0, SEEK_SET);
+    for (ssize_t n;
+         !found && ((n = read(kmsg, record, sizeof record - 1)) > 0 || errno == EPIPE);) {
+        record[n > 0 ? n : 0] = 0;
+        found = strstr(record, text) != NULL;
+    }
+    return found;
 }
 
 void init_log(int level, const char *fmt, ...) {

@@ -553,11 +553,17 @@ def shutdown():
 @test
 def out_of_memory_is_explained():
     with Case(memory="128M") as g:
-        g.spawn(1, ["/probe", "child", "hog", ",", "cat"])
-        g.wait_out(1, b"child signal 9\n", 60)
-        s = g.run(2, ["/probe", "hog"])
-        eq(s.status, 137)
+        g.spawn(1, ["/probe", "cat"])
+        s = g.run(2, ["/probe", "child", "hog"])
+        eq((s.status, text(s.out)), (0, "child signal 9\n"))
+        s = g.run(3, ["/probe", "hog"])
+        eq((s.status, s.error[:6]), (137, "killed"))
         has(s.error, "memory is used up")
+        g.spawn(4, ["/probe", "await"])
+        g.wait_out(4, b"ready\n")
+        g.send(guestvm.SIGNAL, 4, u32(signal.SIGKILL))
+        s = g.wait_exit(4)  # not every kill is one of those
+        eq((s.status, s.error), (137, ""))
         g.send(guestvm.STDIN_EOF, 1)
         eq(g.wait_exit(1).status, 0)
         g.wait_off()
