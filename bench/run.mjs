@@ -79,24 +79,34 @@ function options() {
 
 async function measure(o) {
     let measured = [];
+    const failed = [];
     for (const name of o.row ?? ROWS) {
         const row = (await import(`./rows/${name}.mjs`)).default;
         // What else the machine was doing: figures of a busy one are worth less.
         const load = Number(os.loadavg()[0].toFixed(1));
         process.stderr.write(`${name} (load ${load} on ${os.cpus().length} processors)\n`);
-        const all = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
+        let all;
+        try {
+            all = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
+        } catch (e) {
+            // The others are still worth having.
+            failed.push(name);
+            console.error(`bench: ${name}: ${e.message}`);
+            continue;
+        }
         const rows = all.filter((r) => o.where[r.where]).map((r) => ({ ...r, load }));
         measured = merge(measured, rows);
         mkdirSync(path.dirname(o.out), { recursive: true });
         writeFileSync(o.out, JSON.stringify(merge(read(o.out), rows), null, 2) + '\n');
     }
-    return measured;
+    return { rows: measured, failed };
 }
 
 try {
     const o = options();
-    const rows = o.table ? read(o.out) : await measure(o);
+    const { rows, failed } = o.table ? { rows: read(o.out), failed: [] } : await measure(o);
     console.log(table(rows, o.table));
+    if (failed.length > 0) throw new Error(`not measured: ${failed.join(', ')}`);
     process.exit(0);
 } catch (error) {
     console.error(`bench: ${error.message}`);
