@@ -393,22 +393,20 @@ static int dents_fill(struct handle *h) {
     return n < 0 ? errno_now() : 0;
 }
 
-static u64 dent_ino(const struct posix *p, const struct fs_node *dir, const struct dent *d) {
-    struct stat st;
-    if (!strcmp(d->name, "..") && same_dir(dir->fd, p->root->fd)) return p->ino;
-    if (fstat(dir->fd, &st) < 0) return d->ino;
-    return ino_of(p, st.st_dev, d->ino);
-}
-
 static int dents_emit(const struct posix *p, const struct fs_node *n, struct handle *h,
                       fs_emit emit, void *emit_arg) {
+    struct stat st;
+    if (fstat(n->fd, &st) < 0) return errno_now();
+    bool at_root = st.st_dev == p->dev && st.st_ino == p->ino;
     for (;;) {
         if (h->pos >= h->len) {
             int err = dents_fill(h);
             if (err || !h->len) return err;
         }
         const struct dent *d = (const struct dent *)(h->dents + h->pos);
-        if (!emit(emit_arg, d->name, strlen(d->name), dent_ino(p, n, d), d->type, d->off)) return 0;
+        bool up = !strcmp(d->name, "..");
+        u64 ino = at_root && up ? p->ino : ino_of(p, st.st_dev, d->ino);
+        if (!emit(emit_arg, d->name, strlen(d->name), ino, d->type, d->off)) return 0;
         h->pos += d->reclen;
         h->at = d->off;
     }
@@ -433,15 +431,15 @@ static void op_readdir(struct fs *fs, struct fs_node *n, void *handle, u64 cooki
 // set-group-id bit inherited from the directory stays.
 static void adopt(const struct posix *p, int fd, u32 type, u32 mode, struct fs_cred cred) {
     struct stat st;
-    if (p->gives_files) {
-        gid_t gid = cred.gid;
-        // In a set-group-id directory the group is the directory's.
-        if (!fstatat(fd, "", &st, AT_EMPTY_PATH) && st.st_gid != getegid()) gid = (gid_t)-1;
-        // Failing leaves the file with us, as for a host that is not root.
-        (void)!fchownat(fd, "", cred.uid, gid, AT_EMPTY_PATH);
-    }
-    if (type != S_IFLNK && !fstatat(fd, "", &st, AT_EMPTY_PATH))
-        (void)!chmod(fdpath_of(fd).s, (mode & LX_S_PERM) | (st.st_mode & S_ISGID));
+    if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0) return;
+    // In a set-group-id directory the group is the directory's.
+    gid_t gid = st.st_gid == getegid() ? cred.gid : st.st_gid;
+    // Failing leaves the file with us, as for a host that is not root.
+    bool given = p->gives_files && (st.st_uid != cred.uid || st.st_gid != gid) &&
+                 !fchownat(fd, "", cred.uid, gid, AT_EMPTY_PATH);
+    u32 want = (mode & LX_S_PERM) | (st.st_mode & S_ISGID);
+    if (type != S_IFLNK && (given || (st.st_mode & LX_S_PERM) != want))
+        (void)!chmod(fdpath_of(fd).s, want);
 }
 
 // The node of what was just made, its owner and mode set.

@@ -192,18 +192,20 @@ void p9_server_submit(struct p9_server *s, const u8 *msg, size_t len, size_t max
                       p9_reply reply, void *arg) {
     bool too_long = len > s->msize;
     size_t keep = too_long ? P9_HEADER : len;
-    struct p9_req *r = calloc(1, sizeof *r + keep + 1);
+    struct p9_req *r = malloc(sizeof *r + keep + 1);
     if (!r) {
         reply(arg, NULL, 0);
         return;
     }
-    memcpy(r->bytes, msg, keep);
-    r->s = s;
-    r->max_reply = max_reply;
-    r->reply = reply;
-    r->arg = arg;
-    r->link = &s->reqs;
-    r->next = s->reqs;
+    *r = (struct p9_req){
+        .s = s,
+        .max_reply = max_reply,
+        .reply = reply,
+        .arg = arg,
+        .link = &s->reqs,
+        .next = s->reqs,
+    };
+    if (keep) memcpy(r->bytes, msg, keep);
     if (r->next) r->next->link = &r->next;
     s->reqs = r;
     s->nreqs++;
