@@ -228,9 +228,13 @@ static void wait_for_events(struct loop *l, const struct machine_status *st) {
 
 static void check_ready(struct loop *l, u64 start) {
     if (l->ready || !container_ready(l->c)) return;
+    if (l->raw_wanted) term_raw();
+    // A Ctrl-C up to here was a signal to us and ends the run; the container's main process, which
+    // it would be passed on to once we are ready, may be one that cannot be interrupted. From here
+    // on it is input.
+    for (int sig; (sig = signals_next());) on_one_signal(l, sig);
     l->ready = true;
     l->times.ready_ns = host_monotonic_ns() - start;
-    if (l->raw_wanted) term_raw();
 }
 
 static int loop_end(struct loop *l, struct err *err) {
