@@ -15,7 +15,8 @@ GUEST_INITRD ?= $(B)/guest/riscv64/initramfs.cpio
 
 # A reactor: no main, functions called from JavaScript. The stack is for deep C calls, not for guests.
 WLDFLAGS := --target=wasm32-wasip1 --no-wasm-opt -O2 -mexec-model=reactor -Wl,--gc-sections \
-	-Wl,-z,stack-size=1048576 -Wl,--stack-first
+	-Wl,-z,stack-size=1048576 -Wl,--stack-first \
+	-Wl,--export-table -Wl,--growable-table
 
 $(B)/wasm/berth.debug.wasm: $(WOBJ)
 	$(WCC) $(WLDFLAGS) $(WOBJ) $(WTHIRD_LIBS) -o $@

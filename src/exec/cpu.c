@@ -112,7 +112,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
         } else {
             raised++;
         }
-        s->exc = false;
+        if (s->exc) deliver(c);
         s->insn_index = 0;
     } while (s->icount - start + raised < budget && !c->attention && !s->stop);
     return s->icount - start + raised;

@@ -59,16 +59,17 @@ struct cpu {
 
     // The interpreter's state during a run.
     struct {
-        i64 budget; // instructions left
-        i64 start;  // at entry
-        i64 stash;  // set aside so that the run ends at the next exit
-        u64 icount; // state.icount at entry
-        u64 page;   // guest address of the page being executed: what pcrel is relative to
-        u64 mix;    // what tags of the jump cache are mixed with in this context
-        u64 datum;  // of a slow load
-        u64 sink;   // where translated code repeats a store that the slow path did
-        u32 raised; // exceptions, charged like instructions but not counted as such
-        u32 last;   // arena index of the block where the budget ran out, 0 elsewhere
+        i64 budget;      // instructions left
+        i64 start;       // at entry
+        i64 stash;       // set aside so that the run ends at the next exit
+        u64 icount;      // state.icount at entry
+        u64 page;        // guest address of the page being executed: what pcrel is relative to
+        u64 mix;         // what tags of the jump cache are mixed with in this context
+        u64 cause, tval; // of the exception that guest_raise noted (state.exc)
+        u64 datum;       // of a slow load
+        u64 sink;        // where translated code repeats a store that the slow path did
+        u32 raised;      // exceptions, charged like instructions but not counted as such
+        u32 last;        // arena index of the block where the budget ran out, 0 elsewhere
     } run;
 
     // Code cache.
@@ -114,6 +115,13 @@ void code_written(struct cpu *c, gpa pa, u64 len);
 bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns);
 u32 code_block_bytes(const struct ir_block *b);           // guest bytes of a lifted block
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len); // bytes of a page with code are code
+// Delivers the exception that was noted: state.pc becomes the handler's.
+static inline void deliver(struct cpu *c) {
+    c->stats.traps++;
+    c->s->exc = false;
+    c->arch->raise(c->s, c->run.cause, c->run.tval);
+    c->s->insn_index = 0;
+}
 static inline struct block *block_of(struct cpu *c, u32 index) {
     return (struct block *)(void *)&c->arena[index - HDR_UOPS];
 }

@@ -423,14 +423,13 @@ left: // an instruction that may have changed anything is complete
 
 faulted: // inside a block: the instructions before this one are done
     c->run.budget -= s->insn_index;
-excepted: // an exception was raised: state.pc is the handler's
+excepted: // an exception was raised: every cell is in memory now, so it can be delivered
     // Charged like an instruction, but not counted: a handler that faults for ever must not run for
     // ever.
     c->run.budget--;
     c->run.start--;
     c->run.raised++;
-    s->exc = false;
-    s->insn_index = 0;
+    deliver(c);
     if (c->attention || c->run.budget <= 0 || s->stop) goto out;
     goto relook;
 

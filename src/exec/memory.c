@@ -127,8 +127,8 @@ bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val) {
 }
 
 void guest_raise(struct guest_state *s, u64 cause, u64 tval) {
-    s->cpu->stats.traps++;
-    s->cpu->arch->raise(s, cause, tval);
+    s->cpu->run.cause = cause;
+    s->cpu->run.tval = tval;
     s->exc = true;
 }
 

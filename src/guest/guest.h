@@ -10,19 +10,19 @@
 
 enum { GUEST_TEMPS = 48, GUEST_VTEMPS = 16 };
 
-// Head of every architecture's state, which follows in the same allocation. Cells that IR touches are
-// u64 (or v128) and addressed by byte offset from here. 16-byte aligned.
+// Head of every architecture's state, which follows in the same allocation. Cells that IR touches
+// are u64 (or v128) and addressed by byte offset from here. 16-byte aligned.
 struct guest_state {
-    u64 zero;                 // always 0
-    u64 pc;                   // current outside of blocks and for helpers that ask (HELPER_PC)
-    u64 tmp[GUEST_TEMPS];     // scratch cells of the engines
+    u64 zero;             // always 0
+    u64 pc;               // current outside of blocks and for helpers that ask (HELPER_PC)
+    u64 tmp[GUEST_TEMPS]; // scratch cells of the engines
     v128 vtmp[GUEST_VTEMPS];
     // The rest is not touched by IR.
-    u64 icount;        // instructions retired before the current block
-    u32 insn_index;    // instructions of the current block done before this one (HELPER_PC)
-    bool exc;          // a helper raised an exception: state.pc is the handler's; the engine clears it
-    bool stop;         // leave the run loop (cpu_request_stop, idle, halt); checked at block ends
-    bool idle;         // WFI: set by a helper, cleared by the engine
+    u64 icount;     // instructions retired before the current block
+    u32 insn_index; // instructions of the current block done before this one (HELPER_PC)
+    bool exc;       // a helper raised an exception (guest_raise), which the engine delivers
+    bool stop;      // leave the run loop (cpu_request_stop, idle, halt); checked at block ends
+    bool idle;      // WFI: set by a helper, cleared by the engine
     bool halted;
     struct cpu *cpu;
     struct bus *bus;
@@ -42,16 +42,16 @@ enum guest_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 struct guest_translation {
     gpa pa; // of the address itself
-    // What the TLB may cache for the whole 4 KiB page under the current context. write is false when a
-    // first write must come back here (dirty bit).
+    // What the TLB may cache for the whole 4 KiB page under the current context. write is false
+    // when a first write must come back here (dirty bit).
     bool read, write, exec;
 };
 
 enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
 
 struct guest_arch {
-    const char *name; // "riscv64"
-    u32 state_size;   // sizeof the architecture's state, head included
+    const char *name;  // "riscv64"
+    u32 state_size;    // sizeof the architecture's state, head included
     unsigned max_insn; // longest instruction in bytes
     const struct guest_helper *helpers;
     unsigned nhelpers;
@@ -59,10 +59,11 @@ struct guest_arch {
     void (*reset)(struct guest_state *s);
     void (*boot)(struct guest_state *s, gva pc, u64 arg0, u64 arg1);
 
-    // Appends the meaning of the instruction at `code` (`avail` bytes readable), which lies at pcrel
-    // `rel`. Returns its length or LIFT_SHORT (nothing emitted). Calls ir_insn_start first. Ends the
-    // block (ir_jump, ...) when the instruction does. An instruction it does not know raises the guest's
-    // illegal-instruction exception. Must not depend on anything but the bytes and `mode`.
+    // Appends the meaning of the instruction at `code` (`avail` bytes readable), which lies at
+    // pcrel `rel`. Returns its length or LIFT_SHORT (nothing emitted). Calls ir_insn_start first.
+    // Ends the block (ir_jump, ...) when the instruction does. An instruction it does not know
+    // raises the guest's illegal-instruction exception. Must not depend on anything but the bytes
+    // and `mode`.
     unsigned (*lift)(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
     // What lifted code depends on besides its bytes: a small number (0..3) from the state.
     u32 (*code_mode)(const struct guest_state *s);
@@ -98,8 +99,11 @@ bool guest_load(struct guest_state *s, gva va, unsigned size, u64 *val);
 bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val);
 // As guest_load, but faults as a write would.
 bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val);
-void guest_raise(struct guest_state *s, u64 cause, u64 tval); // arch raise + state.exc
-// Forget translations: all, those of one address (all keys), or those whose key matches under a mask.
+// Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
+// raise, with all state in memory.
+void guest_raise(struct guest_state *s, u64 cause, u64 tval);
+// Forget translations: all, those of one address (all keys), or those whose key matches under a
+// mask.
 void guest_tlb_flush(struct guest_state *s);
 void guest_tlb_flush_page(struct guest_state *s, gva va, u64 key, u64 mask);
 void guest_tlb_flush_key(struct guest_state *s, u64 key, u64 mask);

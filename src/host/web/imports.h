@@ -29,4 +29,9 @@ void web_fs_request(void *vm, u32 volume, u32 id, u32 op, const char *path, u32 
 WEB_IMPORT(fs_timer) void web_fs_timer(void *vm, u32 volume, u32 delay_ms); // then berth_fs_tick
 WEB_IMPORT(fs_flushed) void web_fs_flushed(void *vm, u32 volume, u32 err);  // 0 or a Linux errno
 
+// Translated code: the export "f" of a module into the function table. jit_install: 1 done, 0 refused.
+WEB_IMPORT(jit_install) int web_jit_install(const u8 *module, u32 len, u32 slot);
+WEB_IMPORT(jit_grow) u32 web_jit_grow(u32 slots); // the first new slot, 0: the table is full
+WEB_IMPORT(jit_remove) void web_jit_remove(u32 slot);
+
 #endif

@@ -55,6 +55,7 @@ static bool set_option(struct web_settings *s, const char *key, const char *v) {
         {"tag", offsetof(struct web_settings, tag)},
         {"cmdline", offsetof(struct web_settings, cmdline)},
         {"hostname", offsetof(struct web_settings, hostname)},
+        {"engine", offsetof(struct web_settings, engine)},
         {"entrypoint", offsetof(struct web_settings, process.entrypoint)},
         {"cwd", offsetof(struct web_settings, process.workdir)},
         {"user", offsetof(struct web_settings, process.user)},

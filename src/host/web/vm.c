@@ -267,11 +267,40 @@ static void on_message(void *arg, unsigned session, const char *text) {
 
 static void on_console(void *arg, const u8 *p, size_t n) { web_console(arg, p, (u32)n); }
 
+static bool jit_install(void *arg, const u8 *module, size_t len, u32 slot) {
+    (void)arg;
+    return web_jit_install(module, (u32)len, slot) == 1;
+}
+
+static u32 jit_grow(void *arg, u32 slots) {
+    (void)arg;
+    return web_jit_grow(slots);
+}
+
+static void jit_remove(void *arg, u32 slot) {
+    (void)arg;
+    web_jit_remove(slot);
+}
+
+static const struct jit_host jit_host = {NULL, jit_install, jit_grow, jit_remove};
+
+static int choose_engine(struct web_vm *vm, struct cpu_settings *cpu) {
+    const char *name = vm->settings.engine;
+    *cpu = (struct cpu_settings){.engine = ENGINE_INTERP, .jit = &jit_host, .log = &vm->log};
+    if (!name || !strcmp(name, "interp")) return 0;
+    cpu->engine = ENGINE_JIT;
+    if (!strcmp(name, "jit")) return 0;
+    return err_set(&vm->err, ERR_INVALID, "engine \"%s\" is unknown: use jit or interp", name);
+}
+
 int berth_start(struct web_vm *vm) {
+    struct cpu_settings cpu;
     if (vm->settings_rc < 0) return vm->settings_rc;
     if (vm->container) return err_set(&vm->err, ERR_INVALID, "the container runs already");
     if (!vm->tree || !config(vm)) return err_set(&vm->err, ERR_INVALID, "no image was read");
     if (!vm->kernel) return err_set(&vm->err, ERR_INVALID, "no kernel was given");
+    int rc = choose_engine(vm, &cpu);
+    if (rc < 0) return rc;
     struct container_volume volumes[WEB_MAX_VOLUMES];
     if (volumes_create(vm, volumes) < 0) return -1;
     web_settings_use_image(&vm->settings, config(vm));
@@ -289,6 +318,7 @@ int berth_start(struct web_vm *vm) {
         .nvolumes = vm->settings.nvolumes,
         .hostname = vm->settings.hostname,
         .process = vm->settings.process,
+        .cpu = cpu,
         .log = &vm->log,
         .arg = vm,
         .output = on_output,

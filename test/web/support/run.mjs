@@ -20,6 +20,7 @@ const container = internals.startContainer({
   initrd: fs.readFileSync(built('guest/riscv64/initramfs.cpio')),
   image: { url: server.url },
   volumes: process.env.NOVOLUME ? [] : [{ guest: '/workspace', fs: workspace }],
+  ...(process.env.ENGINE && { engine: process.env.ENGINE }),
   process: { ...(args.length > 0 && { args }), cols: 80, rows: 24, env: { TERM: 'xterm' } },
   onProgress: (p) => p.done && note(internals.formatProgress(p)),
   onLog: (level, text) => note(`${level}: ${text}`),

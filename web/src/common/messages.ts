@@ -26,6 +26,8 @@ export interface VolumeOptions {
 export interface VmOptions {
   readonly arch: string;
   readonly memory?: number;
+  /** How guest code runs: interpreted (the default), or translated to WebAssembly where it is hot. */
+  readonly engine?: 'interp' | 'jit';
   readonly hostname?: string;
   readonly kernelCommandLine?: string;
   readonly imageUrl: string;

@@ -92,13 +92,33 @@ function packDirectory(
   return out;
 }
 
+// The engine names single components and keeps to read-only volumes by itself; what it asks is checked
+// again, because a guest may have broken it. A backslash separates too where the folder is Windows's.
+function checkPath(path: string): void {
+  const bad = (part: string): boolean => part === '..' || part.includes('\0');
+  if (path.startsWith('/') || path.split(/[/\\]/).some(bad))
+    throw new RemoteFsError('NoPermissions', `${JSON.stringify(path)} is not a path inside the volume.`);
+}
+
+const WRITES: ReadonlySet<RemoteOp> = new Set([
+  RemoteOp.writeFile,
+  RemoteOp.createDirectory,
+  RemoteOp.delete,
+  RemoteOp.rename,
+]);
+
 /** Carries out one request; the result is the payload of src/p9/fs_remote.h. */
 export async function serveRemote(
   fs: RemoteFs,
   r: RemoteRequest,
   encode: (text: string) => Uint8Array,
+  readonly = false,
 ): Promise<Bytes> {
   const nothing = new Uint8Array(0);
+  checkPath(r.path);
+  checkPath(r.path2 ?? '');
+  if (readonly && WRITES.has(r.op))
+    throw new RemoteFsError('NoPermissions', `${r.path}: the volume is read-only.`);
   switch (r.op) {
     case RemoteOp.stat:
       return packStat(await fs.stat(r.path));

@@ -41,6 +41,8 @@ export interface ContainerOptions {
   readonly arch?: string;
   /** Bytes of RAM. */
   readonly memory?: number;
+  /** 'interp' (the default) interprets, 'jit' also translates hot guest code to WebAssembly. */
+  readonly engine?: 'interp' | 'jit';
   readonly hostname?: string;
   readonly kernelCommandLine?: string;
   readonly volumes?: readonly Volume[];
@@ -228,6 +230,7 @@ export class Container implements Disposable {
         options: {
           arch: o.arch ?? 'riscv64',
           ...(o.memory !== undefined && { memory: o.memory }),
+          ...(o.engine !== undefined && { engine: o.engine }),
           ...(o.hostname !== undefined && { hostname: o.hostname }),
           ...(o.kernelCommandLine !== undefined && { kernelCommandLine: o.kernelCommandLine }),
           imageUrl: o.image.url,
@@ -348,11 +351,11 @@ export class Container implements Disposable {
 
   private async serve(m: Extract<FromWorker, { type: 'fsRequest' }>): Promise<void> {
     const { volume, id } = m;
-    const fs = this.options.volumes?.[volume]?.fs;
+    const v = this.options.volumes?.[volume];
     try {
-      if (fs === undefined) throw new Error(`no volume ${volume}`);
+      if (v === undefined) throw new Error(`no volume ${volume}`);
       const encoder = new TextEncoder();
-      const data = await serveRemote(fs, m, (text) => encoder.encode(text));
+      const data = await serveRemote(v.fs, m, (text) => encoder.encode(text), v.readonly === true);
       this.post({ type: 'fsDone', volume, id, data }, [data.buffer]);
     } catch (error) {
       const code = remoteErrorCode(error);

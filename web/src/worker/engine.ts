@@ -37,6 +37,7 @@ export interface BlobRequest {
 // Pointers and numbers only; names of api.h.
 interface Exports {
   readonly memory: WebAssembly.Memory;
+  readonly __indirect_function_table: WebAssembly.Table;
   _initialize(): void;
   berth_alloc(length: number): number;
   berth_free(at: number): void;
@@ -196,10 +197,35 @@ export class Engine {
           path2 === 0 ? undefined : this.text(path2, path2Length),
           data === 0 ? undefined : this.bytes(data, length).slice(),
         ),
+      jit_install: (at: number, length: number, slot: number) =>
+        this.installCode(this.bytes(at, length), slot) ? 1 : 0,
+      jit_grow: (slots: number) => {
+        try {
+          return this.x.__indirect_function_table.grow(slots);
+        } catch {
+          return 0;
+        }
+      },
+      jit_remove: (slot: number) => this.x.__indirect_function_table.set(slot, null),
       fs_timer: (_vm: number, volume: number, delayMs: number) => e.fsTimer(volume, delayMs),
       fs_flushed: (_vm: number, volume: number, errno: number) => e.fsFlushed(volume, errno),
     };
     return table as Record<string, (...args: never[]) => unknown>;
+  }
+
+  /** A module of translated guest code: its export "f" becomes callable at `slot`. */
+  private installCode(code: Bytes, slot: number): boolean {
+    const table = this.x.__indirect_function_table;
+    try {
+      // Compiling copies the bytes first; the view does not outlive the call.
+      const module = new WebAssembly.Module(code);
+      const instance = new WebAssembly.Instance(module, { e: { m: this.x.memory, t: table } });
+      table.set(slot, instance.exports['f'] as () => number);
+      return true;
+    } catch (error) {
+      this.events.log('warn', `Translated code was refused: ${String(error)}`);
+      return false;
+    }
   }
 
   // --- the VM's life ---

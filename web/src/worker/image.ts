@@ -75,8 +75,7 @@ async function keep(c: PullContext, image: NewImage): Promise<void> {
   }
 }
 
-/** The last report, with `done`, says how the image came. */
-export async function pullImage(c: PullContext): Promise<void> {
+async function pull(c: PullContext): Promise<void> {
   let bytes = 0;
   let layers = 0;
   let image: NewImage | undefined;
@@ -95,4 +94,14 @@ export async function pullImage(c: PullContext): Promise<void> {
   if (image !== undefined) await keep(c, image);
   const text = `Image, ${layers} layer${layers === 1 ? '' : 's'}`;
   c.report({ step: 'image', text, bytes, done: true });
+}
+
+/** The last report, with `done`, says how the image came. The engine's errors do not know the URL. */
+export async function pullImage(c: PullContext): Promise<void> {
+  try {
+    await pull(c);
+  } catch (error) {
+    if (error instanceof EngineError) throw new EngineError(`Image ${c.url}: ${error.message}`);
+    throw error;
+  }
 }

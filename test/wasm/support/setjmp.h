@@ -1,0 +1,1 @@
+// Nothing: cmocka.h here does not jump.
