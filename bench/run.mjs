@@ -1,6 +1,7 @@
 // Measures and writes build/bench.json, a list of
 //   { name, where, ours, peer, peer_name, ratio, unit, rounds, load }     ratio: ours / peer in time
-// and prints it as a table. Rows that were not measured this time keep what the file had.
+// and prints it as a table. ours_cpu, peer_cpu and ratio_cpu are the same in processor seconds, of all
+// threads. Rows that were not measured this time keep what the file had.
 //
 //   node bench/run.mjs [--row NAME]... [--where native|chromium-riscv64|wasm]... [--rounds N]
 //                      [--out FILE] [--table]
@@ -36,24 +37,24 @@ function merge(old, rows) {
 }
 
 function number(value, unit) {
-    if (value === null) return '';
     if (unit === 'bytes') return value.toLocaleString('en-US');
     return unit === 'MIPS' ? value.toFixed(0) : value.toPrecision(3);
 }
 
 function cells(row) {
-    const ratio = row.ratio === null ? '' : row.ratio.toFixed(2);
-    return [row.name, row.where, number(row.ours, row.unit), number(row.peer, row.unit), row.unit, ratio, row.peer_name ?? ''];
+    const ratio = (r) => (typeof r === 'number' ? r.toFixed(2) : '');
+    const figure = (v) => (typeof v === 'number' ? number(v, row.unit) : '');
+    return [row.name, row.where, row.unit, figure(row.ours), figure(row.peer), ratio(row.ratio), figure(row.ours_cpu), figure(row.peer_cpu), ratio(row.ratio_cpu)];
 }
 
-const HEAD = ['row', 'where', 'ours', 'peer', 'unit', 'ratio', 'peer is'];
+const HEAD = ['row', 'where', 'unit', 'ours', 'peer', 'ratio', 'ours, CPU', 'peer, CPU', 'ratio, CPU'];
+const LEFT = 3; // the first columns are words
 
 function table(rows, markdown) {
     const lines = [HEAD, ...rows.map(cells)];
-    if (markdown) lines.splice(1, 0, ['---', '---', '---:', '---:', '---', '---:', '---']);
+    if (markdown) lines.splice(1, 0, HEAD.map((_, i) => (i < LEFT ? '---' : '---:')));
     const widths = HEAD.map((_, i) => Math.max(...lines.map((l) => l[i].length)));
-    const right = [2, 3, 5];
-    const pad = (text, i) => (right.includes(i) ? text.padStart(widths[i]) : text.padEnd(widths[i]));
+    const pad = (text, i) => (i < LEFT ? text.padEnd(widths[i]) : text.padStart(widths[i]));
     const edge = markdown ? '|' : '';
     return lines.map((l) => `${edge} ${l.map(pad).join(markdown ? ' | ' : '  ')} ${edge}`.trim()).join('\n');
 }

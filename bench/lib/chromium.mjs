@@ -5,6 +5,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { cpuOfAll } from './cpu.mjs';
 import { ARCH, built, MEMORY_MB, programs, top } from './paths.mjs';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
@@ -67,6 +68,7 @@ export class ChromiumGuest {
     static async start(browser, image) {
         const g = new ChromiumGuest();
         const names = await fs.readdir(programs).catch(() => []);
+        g.browser = browser;
         g.page = await browser.page();
         await g.page.evaluate((w) => globalThis.bench.start(w), what(image, { programs: names }));
         return g;
@@ -74,6 +76,11 @@ export class ChromiumGuest {
 
     run(command) {
         return this.page.evaluate((c) => globalThis.bench.run(c), command);
+    }
+
+    // Of the whole browser, so with what its compilers take on other threads.
+    cpu() {
+        return cpuOfAll(this.browser.profile);
     }
 
     async close() {

@@ -1,5 +1,6 @@
 // Ours, natively: build/berth with a shell of the image on its stdin and stdout.
 import { spawn } from 'node:child_process';
+import { cpuOf } from './cpu.mjs';
 import { built, image, MEMORY_MB, programs } from './paths.mjs';
 import { Shell } from './shell.mjs';
 
@@ -23,6 +24,10 @@ export class NativeGuest {
 
     run(command) {
         return this.shell.run(command);
+    }
+
+    cpu() {
+        return cpuOf(this.process.pid);
     }
 
     async close() {

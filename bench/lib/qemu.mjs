@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { cpuOf } from './cpu.mjs';
 import { ARCH, guestFile, MEMORY_MB, programs, unpacked } from './paths.mjs';
 import { Shell } from './shell.mjs';
 
@@ -127,6 +128,10 @@ export class QemuGuest {
 
     run(command) {
         return this.shell.run(command);
+    }
+
+    cpu() {
+        return cpuOf(this.process.pid);
     }
 
     async close() {

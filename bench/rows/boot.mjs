@@ -3,6 +3,7 @@
 // QEMU, that of its firmware too); in Chromium the time begins when engine and kernel are loaded.
 import { spawn } from 'node:child_process';
 import { bootInChromium, Browser } from '../lib/chromium.mjs';
+import { cpuOf } from '../lib/cpu.mjs';
 import { ARCH, built, guestFile, MEMORY_MB, top } from '../lib/paths.mjs';
 import { MACHINE, QEMU } from '../lib/qemu.mjs';
 import { rounds, timeRow } from '../lib/stats.mjs';
@@ -16,15 +17,16 @@ function untilMark(command, args) {
     const begin = performance.now();
     return new Promise((resolve, reject) => {
         const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-        let seconds;
+        let sample;
         let output = '';
         child.on('error', (e) => reject(new Error(`${command}: ${e.message}`)));
         child.stdout.on('data', (data) => {
             output += data;
-            if (seconds === undefined && output.includes(MARK)) seconds = (performance.now() - begin) / 1000;
+            if (sample !== undefined || !output.includes(MARK)) return;
+            sample = { seconds: (performance.now() - begin) / 1000, cpu: cpuOf(child.pid) };
         });
         child.on('close', (status) => {
-            if (seconds !== undefined && status === 0) resolve(seconds);
+            if (sample !== undefined && status === 0) resolve(sample);
             else reject(new Error(`${command} ended with status ${status}:\n${output.slice(-2000)}`));
         });
     });
@@ -40,7 +42,7 @@ export default {
             const machine = ['machine', '--kernel', guestFile('Image'), '--initrd', INITRD, '--memory', `${MEMORY_MB}M`, '--append', APPEND];
             if (where.native) samplers.native = () => untilMark(built('berth'), machine);
             const url = '/' + INITRD.slice(top.length + 1);
-            if (browser) samplers['chromium-riscv64'] = () => bootInChromium(browser, url, MARK);
+            if (browser) samplers['chromium-riscv64'] = async () => ({ seconds: await bootInChromium(browser, url, MARK) });
             const samples = await rounds(count, samplers);
             return Object.keys(samples).filter((n) => n !== 'peer').map((n) => timeRow('boot', n, samples[n], samples.peer, QEMU));
         } finally {

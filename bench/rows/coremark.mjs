@@ -2,6 +2,7 @@
 // coremark-mips: the same as guest instructions a second. The instructions are those that our engine
 // counts (QEMU's counter shows time), the same for every engine; the ratio is that of the times.
 import { Browser, ChromiumGuest } from '../lib/chromium.mjs';
+import { timed } from '../lib/cpu.mjs';
 import { NativeGuest } from '../lib/native.mjs';
 import { QEMU, QemuGuest } from '../lib/qemu.mjs';
 import { rounds, timeRow } from '../lib/stats.mjs';
@@ -24,19 +25,19 @@ export default {
             for (const [name, guest] of Object.entries(guests)) {
                 await guest.run(`cp /bench/coremark /tmp/coremark && chmod +x /tmp/coremark && /tmp/coremark ${WARM_UP}`);
                 samplers[name] = async () => {
-                    const { seconds, output } = await guest.run(`/tmp/coremark ${ITERATIONS}`);
-                    const [crc, counted] = output.split(' ');
+                    const sample = await timed(guest, `/tmp/coremark ${ITERATIONS}`);
+                    const [crc, counted] = sample.output.split(' ');
                     results.add(crc);
                     if (name !== 'peer') instructions = Number(counted);
-                    return seconds;
+                    return sample;
                 };
             }
             const samples = await rounds(count, samplers);
             if (results.size !== 1) throw new Error(`the engines computed different results: ${[...results].join(', ')}`);
             return Object.keys(samples).filter((n) => n !== 'peer').flatMap((n) => {
                 const row = timeRow('coremark', n, samples[n], samples.peer, QEMU);
-                const mips = (seconds) => instructions / 1e6 / seconds;
-                return [row, { ...row, name: 'coremark-mips', ours: mips(row.ours), peer: mips(row.peer), unit: 'MIPS' }];
+                const figures = Object.fromEntries(['ours', 'peer', 'ours_cpu', 'peer_cpu'].map((k) => [k, instructions / 1e6 / row[k]]));
+                return [row, { ...row, ...figures, name: 'coremark-mips', unit: 'MIPS' }];
             });
         } finally {
             for (const guest of Object.values(guests)) await guest.close();

@@ -1,6 +1,7 @@
 // gcc-hello: seconds for compiling and running hello.c as the first thing after the boot, when the guest
 // has read none of gcc yet. gcc-hello-warm: the same once more, in the same guest.
 import { Browser, ChromiumGuest } from '../lib/chromium.mjs';
+import { timed } from '../lib/cpu.mjs';
 import { NativeGuest } from '../lib/native.mjs';
 import { QEMU, QemuGuest } from '../lib/qemu.mjs';
 import { rounds, timeRow } from '../lib/stats.mjs';
@@ -12,10 +13,10 @@ async function sample(start) {
     const guest = await start('debian-gcc');
     try {
         await guest.run(`printf '${SOURCE}' >/tmp/hello.c`);
-        const cold = await guest.run(COMPILE);
-        const warm = await guest.run(COMPILE);
+        const cold = await timed(guest, COMPILE);
+        const warm = await timed(guest, COMPILE);
         if (cold.output !== 'Hello') throw new Error(`hello.c printed: ${cold.output}`);
-        return { cold: cold.seconds, warm: warm.seconds };
+        return { cold, warm };
     } finally {
         await guest.close();
     }
@@ -31,8 +32,10 @@ export default {
             if (where.native) samplers.native = () => sample(NativeGuest.start);
             if (browser) samplers['chromium-riscv64'] = () => sample((image) => ChromiumGuest.start(browser, image));
             const samples = await rounds(count, samplers);
-            const row = (name, n, key) => timeRow(name, n, samples[n].map((s) => s[key]), samples.peer.map((s) => s[key]), QEMU);
-            return Object.keys(samples).filter((n) => n !== 'peer').flatMap((n) => [row('gcc-hello', n, 'cold'), row('gcc-hello-warm', n, 'warm')]);
+            const of = (who, key) => samples[who].map((s) => s[key]);
+            const row = (name, who, key) => timeRow(name, who, of(who, key), of('peer', key), QEMU);
+            const ours = Object.keys(samples).filter((n) => n !== 'peer');
+            return ours.flatMap((n) => [row('gcc-hello', n, 'cold'), row('gcc-hello-warm', n, 'warm')]);
         } finally {
             await browser?.close();
         }
