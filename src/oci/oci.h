@@ -45,6 +45,9 @@ struct oci_pull_settings {
     struct blob_store store;
     u64 max_unpacked; // bound against tar bombs, bytes; 0: 64 GiB
     u64 max_files;    // 0: 4,000,000
+    // Leave out hashing what a layer unpacks to (diff_id). The blob's own digest is always checked and
+    // proves every byte; only an image put together wrongly by its builder goes unnoticed.
+    bool skip_diff_ids;
     const struct log *log;
 };
 
