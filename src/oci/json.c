@@ -67,7 +67,10 @@ cJSON *json_parse(const u8 *p, size_t n, const char *what, struct err *err) {
     cJSON *j = cJSON_ParseWithLengthOpts((const char *)p, n, &end, 0);
     if (!j) {
         size_t at = end ? (size_t)(end - (const char *)p) : 0;
-        err_set(err, ERR_CORRUPT, "%s is not valid JSON (at byte %zu of %zu)", what, at, n);
+        err_set(err, ERR_CORRUPT,
+                "%s is not valid JSON (at byte %zu of %zu): it is cut off, damaged or something "
+                "else; build or copy the image again",
+                what, at, n);
         return NULL;
     }
     const char *stop = (const char *)p + n;

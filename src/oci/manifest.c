@@ -2,6 +2,7 @@
 // OCI image-spec v1.1: descriptor.md, image-index.md, manifest.md, annotations.md.
 #include "oci/manifest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,12 +200,24 @@ static void list_entries(const struct oci_doc *d, bool platforms, struct buf *b)
     if (b->len == 0) buf_put_str(b, "none");
 }
 
-static const struct oci_desc *choose_failed(const struct oci_doc *d, bool platforms,
-                                            const char *fmt_what, const char *wanted,
-                                            const char *what, struct err *err) {
+static const struct oci_desc *choose_failed(const struct oci_doc *d, const char *fmt_what,
+                                            const char *wanted, const char *what, struct err *err) {
     struct buf b = {0};
-    list_entries(d, platforms, &b);
+    list_entries(d, false, &b);
     err_set(err, ERR_NOTFOUND, "%s %s %s; it has: %s", what, fmt_what, wanted, buf_cstr(&b));
+    buf_free(&b);
+    return NULL;
+}
+
+static const struct oci_desc *wrong_platform(const struct oci_doc *d, const char *arch,
+                                             const char *what, struct err *err) {
+    struct buf b = {0};
+    list_entries(d, true, &b);
+    char platform[40];
+    snprintf(platform, sizeof platform, "linux%s%.30s", arch ? "/" : "", arch ? arch : "");
+    err_set(err, ERR_NOTFOUND,
+            "%s has no image for %s, only for: %s. Build or choose an image for %s", what, platform,
+            buf_cstr(&b), platform);
     buf_free(&b);
     return NULL;
 }
@@ -244,8 +257,7 @@ const struct oci_desc *oci_doc_choose(const struct oci_doc *d, const char *arch,
         return NULL;
     }
     const char *want = tagged ? (tag ? tag : default_tag(d)) : "";
-    if (!want)
-        return choose_failed(d, false, "holds several images;", "say which by its tag", what, err);
+    if (!want) return choose_failed(d, "holds several images;", "say which by its tag", what, err);
     bool found = !tagged || !want[0];
     const struct oci_desc *best = NULL;
     int best_fit = 0;
@@ -257,7 +269,7 @@ const struct oci_desc *oci_doc_choose(const struct oci_doc *d, const char *arch,
         int fit = fitness(e, arch);
         if (fit > best_fit) best = e, best_fit = fit;
     }
-    if (!found) return choose_failed(d, false, "has no image tagged", want, what, err);
-    if (!best) return choose_failed(d, true, "has no image for", arch ? arch : "linux", what, err);
+    if (!found) return choose_failed(d, "has no image tagged", want, what, err);
+    if (!best) return wrong_platform(d, arch, what, err);
     return best;
 }

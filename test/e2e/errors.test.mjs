@@ -36,12 +36,12 @@ const SITES = {
 const CASES = [
     ['nothing', 'an address with nothing there', [/nothing\/(index\.json|oci-layout)/, /404/]],
     ['html', 'HTML instead of an image', [/html\/(index\.json|oci-layout)/, /(OCI|image) layout|JSON|HTML/i]],
-    ['badjson', 'an index that is cut off', [/index\.json/, /JSON/i]],
+    ['badjson', 'an index that is cut off', [/\/badjson/, /index\.json/, /JSON/i]],
     ['noblob', 'a layer that is missing', [new RegExp(good.digests.layer.slice(0, 12)), /404/]],
     ['htmlblob', 'HTML instead of a layer', [new RegExp(good.digests.layer.slice(0, 12)), /digest|bytes|size|HTML/i]],
     ['truncated', 'a layer that is cut off', [new RegExp(good.digests.layer.slice(0, 12)), /digest|bytes|size|truncated|short/i]],
     ['corrupt', 'a layer with a wrong digest', [new RegExp(good.digests.layer.slice(0, 12)), /digest|sha256/i]],
-    ['amd64', 'an image for another architecture', [/amd64/, /riscv64/]],
+    ['amd64', 'an image for another architecture', [/\/amd64/, /linux\/riscv64/]],
     ['nocors', 'a server without CORS', [/nocors/, /CORS|Access-Control-Allow-Origin/]],
 ];
 

@@ -366,7 +366,8 @@ def multi_arch_nested():
     for arch, tar in tars.items():
         check(f"oci:{work}/img", [tar], arch=arch)
     check(f"oci:{work}/img", [tars["amd64"]], arch="x86_64")
-    check_fails(f"oci:{work}/img", "s390x", "linux/amd64, linux/riscv64, linux/arm64", arch="s390x")
+    check_fails(f"oci:{work}/img", "linux/amd64, linux/riscv64, linux/arm64",
+                "Build or choose an image for linux/s390x", arch="s390x")
     l.index(entries)  # flat, without names
     check(f"oci:{work}/img", [tars["riscv64"]])
     outer = l.json({"schemaVersion": 2, "mediaType": INDEX, "manifests": [inner]}, INDEX)
@@ -628,7 +629,7 @@ def bad_documents():
     image("v1", manifest_more={"schemaVersion": 1})
     check_fails(f"oci:{work}/v1", "schema version 1")
     for name, text, words in (
-            ("text", b"hello", ("not valid JSON",)), ("empty", b"", ("not valid JSON",)),
+            ("text", b"hello", ("not valid JSON", "build or copy")), ("empty", b"", ("not valid JSON",)),
             ("list", b"[]", ("not a single JSON object",)), ("two", b"{} {}", ("not a single JSON object",)),
             ("deep", b'{"a":' + b"[" * 100000, ("nested deeper",)),
             ("wide", b'{"a":[' + b"1," * 300000 + b"1]}", ("more than",)),

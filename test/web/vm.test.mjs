@@ -292,7 +292,12 @@ describe('bad images', { timeout: 60_000 }, () => {
     assert.match(text, /digest|damaged|corrupt|gzip/i);
   });
   test('index.json is a web page', async () =>
-    assert.match(await message((f) => fs.writeFileSync(path.join(f, 'index.json'), '<html>')), /index\.json|JSON/));
+    assert.match(await message((f) => fs.writeFileSync(path.join(f, 'index.json'), '<html>')), /http:\/\/.*index\.json/));
+  test('index.json is cut off', async () =>
+    assert.match(
+      await message((f) => fs.writeFileSync(path.join(f, 'index.json'), '{"manifests": [')),
+      /^Image http:\/\/[^ ]+: index\.json is not valid JSON .*again/,
+    ));
   test('another architecture', async () => {
     const text = await message((f) => {
       // A new configuration needs new digests up to the index.
