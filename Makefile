@@ -10,7 +10,7 @@ export CACHE
 WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Werror
 COMMON := -std=gnu11 -O2 -g $(WARN) -Isrc -Iinclude -ffunction-sections -fdata-sections
 # Goals that run before anything is installed must not need the libraries.
-ifneq ($(filter-out help deps clean demo,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help deps clean demo test,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/third-party/native.mk # THIRD_CFLAGS, THIRD_LIBS: written by tools/third-party.sh
 -include $(B)/third-party/wasm.mk   # WTHIRD_CFLAGS, WTHIRD_LIBS
 endif

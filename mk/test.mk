@@ -104,7 +104,9 @@ check: ## unit, differential, fuzz smoke, layers, headers: offline, under a minu
 	$(call run_tests,check-build)
 
 test-build: check-build $(UNIT:%=$(B)/asan/bin/%) wasm web extension guest images vscode-bed $(B)/wasm/test/.stamp $(TEST_NEEDS)
-test: ## check + sanitizers + wasm + end-to-end in Chromium
+# What is to be installed comes first: the build's own includes need it (see the top of the Makefile).
+test: ## install what is missing; check + sanitizers + wasm + end-to-end in Chromium
+	@tools/deps.sh
 	$(call run_tests,test-build)
 
 fuzz: $(FUZZ:%=$(B)/asan/bin/%) ## each fuzz target for FUZZ_SECONDS (make fuzz FUZZ_SECONDS=600)
