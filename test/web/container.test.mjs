@@ -148,6 +148,40 @@ test('volumes: requests are served, changes are told, errors have codes', async 
   assert.deepEqual(worker.of('fsChanged'), [{ type: 'fsChanged', volume: 0, path: 'b' }]);
 });
 
+test('a broken machine cannot leave a volume or write to a read-only one', async () => {
+  const fs = new MemoryFs();
+  await fs.writeFile('a', bytes('A'));
+  const touched = [];
+  const watched = new Proxy(fs, {
+    get: (_, name) => (typeof fs[name] !== 'function' ? fs[name] : (...args) => (touched.push(name), fs[name](...args))),
+  });
+  const { worker } = start({
+    volumes: [
+      { guest: '/w', fs: watched },
+      { guest: '/r', fs: watched, readonly: true },
+    ],
+  });
+  await tick();
+  touched.length = 0;
+  const outside = ['..', '../x', 'd/../../x', 'd/..', '/etc', '..\\x', 'd\\..\\..\\x', 'a\0b'];
+  let id = 0;
+  for (const path of outside) {
+    worker.say({ type: 'fsRequest', volume: 0, id: id++, op: RemoteOp.stat, path });
+    worker.say({ type: 'fsRequest', volume: 0, id: id++, op: RemoteOp.rename, path: 'a', path2: path });
+  }
+  for (const op of [RemoteOp.writeFile, RemoteOp.createDirectory, RemoteOp.delete, RemoteOp.rename])
+    worker.say({ type: 'fsRequest', volume: 1, id: id++, op, path: 'a', path2: 'b' });
+  await tick();
+  assert.deepEqual(worker.of('fsFail').map((m) => m.code), Array(id).fill('NoPermissions'));
+  assert.deepEqual(touched, []);
+  // Names that only look alike, and reading.
+  await fs.writeFile('..a', bytes('B'));
+  worker.say({ type: 'fsRequest', volume: 1, id: 100, op: RemoteOp.readFile, path: '..a' });
+  worker.say({ type: 'fsRequest', volume: 1, id: 101, op: RemoteOp.readDirectory, path: '' });
+  await tick();
+  assert.deepEqual(worker.of('fsDone').map((m) => m.id), [100, 101]);
+});
+
 test('payloads are those of fs_remote.h', async () => {
   const stat = { type: 1, readonly: true, size: 2 ** 33 + 5, mtime: 1_700_000_000_123.7, ctime: NaN };
   const fs = {
