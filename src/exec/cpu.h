@@ -41,6 +41,8 @@ struct cpu_settings {
     unsigned tlb_bits; // log2 of entries a TLB; 0: the default; 2 is the torture build's value
     bool icount_time;  // guest time = instructions retired, for reproducible runs
     const struct jit_host *jit; // ENGINE_JIT: borrowed
+    unsigned
+        hot_samples; // how often a block is found running before it is translated; 0: the default
     const struct log *log;
 };
 

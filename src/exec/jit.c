@@ -15,7 +15,12 @@
 #include "exec/engine.h"
 #include "ir/ops.h"
 
-enum { HOT_SAMPLES = 2, GROW_SLOTS = 256, REGION_OPS = 6000, COLD = 255 };
+enum {
+    HOT_SAMPLES = 16 /* 130,000 instructions: flat profiles stay interpreted */,
+    GROW_SLOTS = 256,
+    REGION_OPS = 6000,
+    COLD = 255
+};
 
 struct jit_region {
     u32 slot;
@@ -290,7 +295,7 @@ static u32 translate(struct cpu *c, u32 index) {
 
 void jit_sample(struct cpu *c, u32 index) {
     struct block *k = block_of(c, index);
-    if (!translatable(c, index) || ++k->heat < HOT_SAMPLES) return;
+    if (!translatable(c, index) || ++k->heat < c->set.hot_samples) return;
     k->heat = 0;
     u32 at = translate(c, index);
     if (!at) return;
@@ -320,6 +325,8 @@ bool jit_init(struct cpu *c, struct err *err) {
         return false;
     }
     j->host = *c->set.jit;
+    if (!c->set.hot_samples) c->set.hot_samples = HOT_SAMPLES;
+    assert(c->set.hot_samples < COLD);
     j->abi = (struct region_abi){
         .pc_cell = offsetof(struct guest_state, pc),
         .zero_cell = offsetof(struct guest_state, zero),

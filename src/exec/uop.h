@@ -42,9 +42,11 @@ struct uop {
     UOP_MISC(LDW16)                                                                                \
     UOP_MISC(LDW32)                                                                                \
     UOP_MISC(LDW64)                                                                                \
-    UOP_MISC(MOV) UOP_MISC(MOVI) UOP_MISC(MOVPC) UOP_MISC(MOVV) UOP_MISC(TRAPIF) UOP_MISC(CALL)    \
-        UOP_MISC(CALL_PC) UOP_MISC(BRNZ) UOP_MISC(JUMP) UOP_MISC(LINK) UOP_MISC(FAR)               \
-            UOP_MISC(JUMPIND) UOP_MISC(LEAVE) UOP_MISC(STALE) UOP_MISC(REGION)
+    UOP_MISC(MOV)                                                                                  \
+    UOP_MISC(MOVI)                                                                                 \
+    UOP_MISC(MOVPC) UOP_MISC(MOVV) UOP_MISC(TRAPIF) UOP_MISC(CALL) UOP_MISC(CALL_PC)               \
+        UOP_MISC(BRNZ) UOP_MISC(JUMP) UOP_MISC(LINK) UOP_MISC(FAR) UOP_MISC(JUMPIND)               \
+            UOP_MISC(LEAVE) UOP_MISC(STALE) UOP_MISC(REGION)
 
 enum uop_code {
     UOP_INVALID,

@@ -288,10 +288,10 @@ static const struct jit_host jit_host = {NULL, jit_install, jit_grow, jit_remove
 
 static int choose_engine(struct web_vm *vm, struct cpu_settings *cpu) {
     const char *name = vm->settings.engine;
-    *cpu = (struct cpu_settings){.engine = ENGINE_INTERP, .jit = &jit_host, .log = &vm->log};
-    if (!name || !strcmp(name, "interp")) return 0;
-    cpu->engine = ENGINE_JIT;
-    if (!strcmp(name, "jit")) return 0;
+    *cpu = (struct cpu_settings){.engine = ENGINE_JIT, .jit = &jit_host, .log = &vm->log};
+    if (!name || !strcmp(name, "jit")) return 0;
+    cpu->engine = ENGINE_INTERP;
+    if (!strcmp(name, "interp")) return 0;
     return err_set(&vm->err, ERR_INVALID, "engine \"%s\" is unknown: use jit or interp", name);
 }
 

@@ -26,7 +26,7 @@ export interface VolumeOptions {
 export interface VmOptions {
   readonly arch: string;
   readonly memory?: number;
-  /** How guest code runs: interpreted (the default), or translated to WebAssembly where it is hot. */
+  /** How guest code runs: translated to WebAssembly where it is hot (the default), or interpreted only. */
   readonly engine?: 'interp' | 'jit';
   readonly hostname?: string;
   readonly kernelCommandLine?: string;

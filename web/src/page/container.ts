@@ -41,7 +41,7 @@ export interface ContainerOptions {
   readonly arch?: string;
   /** Bytes of RAM. */
   readonly memory?: number;
-  /** 'interp' (the default) interprets, 'jit' also translates hot guest code to WebAssembly. */
+  /** 'jit' (the default) translates hot guest code to WebAssembly, 'interp' only interprets. */
   readonly engine?: 'interp' | 'jit';
   readonly hostname?: string;
   readonly kernelCommandLine?: string;
