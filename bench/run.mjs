@@ -4,15 +4,16 @@
 // threads. Rows that were not measured this time keep what the file had.
 //
 //   node bench/run.mjs [--row NAME]... [--where native|chromium-riscv64|wasm]... [--rounds N]
-//                      [--out FILE] [--table]
+//                      [--out FILE] [--doc FILE]
 //
-// --table prints the file as it is, as Markdown, and measures nothing. Ours and the peer take turns in
+// --doc puts what the file holds into docs/performance.md and measures nothing. Ours and the peer take turns in
 // each round and the ratio is the median of the rounds' ratios, because machines are noisy.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { built } from './lib/paths.mjs';
+import { table, writeDocument } from './lib/table.mjs';
 
 const ROWS = ['engine-size', 'boot', 'coremark', 'gcc-hello', 'prompt'];
 const WHERE = ['wasm', 'native', 'chromium-riscv64'];
@@ -36,29 +37,6 @@ function merge(old, rows) {
     return [...kept, ...rows.filter((r) => !had.has(key(r)))];
 }
 
-function number(value, unit) {
-    if (unit === 'bytes') return value.toLocaleString('en-US');
-    return unit === 'MIPS' ? value.toFixed(0) : value.toPrecision(3);
-}
-
-function cells(row) {
-    const ratio = (r) => (typeof r === 'number' ? r.toFixed(2) : '');
-    const figure = (v) => (typeof v === 'number' ? number(v, row.unit) : '');
-    return [row.name, row.where, row.unit, figure(row.ours), figure(row.peer), ratio(row.ratio), figure(row.ours_cpu), figure(row.peer_cpu), ratio(row.ratio_cpu)];
-}
-
-const HEAD = ['row', 'where', 'unit', 'ours', 'peer', 'ratio', 'ours, CPU', 'peer, CPU', 'ratio, CPU'];
-const LEFT = 3; // the first columns are words
-
-function table(rows, markdown) {
-    const lines = [HEAD, ...rows.map(cells)];
-    if (markdown) lines.splice(1, 0, HEAD.map((_, i) => (i < LEFT ? '---' : '---:')));
-    const widths = HEAD.map((_, i) => Math.max(...lines.map((l) => l[i].length)));
-    const pad = (text, i) => (i < LEFT ? text.padEnd(widths[i]) : text.padStart(widths[i]));
-    const edge = markdown ? '|' : '';
-    return lines.map((l) => `${edge} ${l.map(pad).join(markdown ? ' | ' : '  ')} ${edge}`.trim()).join('\n');
-}
-
 function options() {
     const { values } = parseArgs({
         options: {
@@ -66,7 +44,7 @@ function options() {
             where: { type: 'string', multiple: true },
             rounds: { type: 'string' },
             out: { type: 'string', default: built('bench.json') },
-            table: { type: 'boolean', default: false },
+            doc: { type: 'string' },
         },
     });
     for (const [given, known] of [[values.row, ROWS], [values.where, WHERE]]) {
@@ -105,8 +83,12 @@ async function measure(o) {
 
 try {
     const o = options();
-    const { rows, failed } = o.table ? { rows: read(o.out), failed: [] } : await measure(o);
-    console.log(table(rows, o.table));
+    if (o.doc !== undefined) {
+        writeDocument(o.doc, read(o.out));
+        process.exit(0);
+    }
+    const { rows, failed } = await measure(o);
+    console.log(table(rows));
     if (failed.length > 0) throw new Error(`not measured: ${failed.join(', ')}`);
     process.exit(0);
 } catch (error) {

@@ -14,15 +14,17 @@ BENCH_NEEDS_gcc-hello := $(BENCH_MACHINES)
 BENCH_NEEDS_prompt := extension images vscode-bed
 BENCH_ROWS := engine-size boot coremark gcc-hello prompt
 
-.PHONY: bench bench-build
+.PHONY: bench bench-build bench-doc
 ROW ?= $(BENCH_ROWS)
-ifneq ($(filter bench bench-build,$(MAKECMDGOALS)),)
+ifneq ($(filter bench bench-build bench-doc,$(MAKECMDGOALS)),)
 ifneq ($(filter-out $(BENCH_ROWS),$(ROW)),)
 $(error ROW: there are $(BENCH_ROWS))
 endif
 endif
 bench: bench-build ## measure, against qemu-system-riscv64 where it applies; ROW="coremark ..." ROUNDS=5
 	node bench/run.mjs $(ROW:%=--row %) $(if $(ROUNDS),--rounds $(ROUNDS))
+bench-doc: bench ## make bench, and its table into docs/performance.md
+	node bench/run.mjs --doc docs/performance.md
 bench-build: $(sort $(foreach r,$(ROW),$(BENCH_NEEDS_$r)))
 
 $(BENCH_DIR)/programs/%: bench/guest/%.c bench/guest/instret.h
