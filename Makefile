@@ -6,6 +6,8 @@ B := build
 # Expensive outputs (third-party sources, kernels, images, the VS Code bed), keyed by content hash.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/berth
 export CACHE
+# A newer Node.js than the system's, where tools/node.sh had to get one.
+export PATH := $(CACHE)/node/bin:$(PATH)
 
 WARN := -Wall -Wextra -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes -Werror
 COMMON := -std=gnu11 -O2 -g $(WARN) -Isrc -Iinclude -ffunction-sections -fdata-sections

@@ -82,7 +82,7 @@ missing() {
             echo "$name"
         fi
     done <<<"$(packages)"
-    # Any node from 18 on will do, wherever it came from.
+    # Any node from 18 on will do to start with, wherever it came from; tools/node.sh gets a newer one.
     major=$(node_major || true)
     [[ ${major:-0} -ge 18 ]] || echo nodejs
     command -v npm >/dev/null || echo npm
@@ -93,7 +93,7 @@ missing() {
     die "this script knows Debian 12 (bookworm); on ${PRETTY_NAME:-this system} install the equivalents of tools/deps.sh --list"
 
 list=$(missing)
-[[ -n $list ]] || exit 0
+[[ -n $list ]] || exec "$(dirname "$0")/node.sh"
 mapfile -t want <<<"$list"
 echo "deps: installing ${want[*]}"
 
@@ -138,3 +138,4 @@ done
 
 list=$(missing)
 [[ -z $list ]] || die "still missing after installation:" $list
+exec "$(dirname "$0")/node.sh"
