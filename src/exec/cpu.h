@@ -38,7 +38,7 @@ struct jit_host {
 struct cpu_settings {
     enum exec_engine engine;
     unsigned max_block_insns; // 0: the default; 1 is the torture build's value
-    unsigned tlb_bits; // log2 of entries a TLB; 0: the default; 2 is the torture build's value
+    unsigned tlb_bits; // log2 of translations kept at once; 0: as many as fit; 2 for torture runs
     bool icount_time;  // guest time = instructions retired, for reproducible runs
     const struct jit_host *jit; // ENGINE_JIT: borrowed
     unsigned

@@ -329,7 +329,6 @@ bool jit_init(struct cpu *c, struct err *err) {
     assert(c->set.hot_samples < COLD);
     j->abi = (struct region_abi){
         .pc_cell = offsetof(struct guest_state, pc),
-        .zero_cell = offsetof(struct guest_state, zero),
         .exc = offsetof(struct guest_state, exc),
         .cpu = (i32)(uintptr_t)c,
         .budget = offsetof(struct cpu, run.budget),

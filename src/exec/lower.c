@@ -32,13 +32,13 @@ struct lower {
     u16 next[IR_BLOCK_CAP];
     u32 meta;
     u32 insns;
+    struct uop sink; // written in place of uops that do not fit
 };
 
 static struct uop *put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm) {
-    static struct uop sink;
     if (l->n >= l->cap) {
         l->failed = true;
-        return &sink;
+        return &l->sink;
     }
     struct uop *u = &l->out[l->n++];
     *u = (struct uop){(u16)code, d, a, b, {.imm = imm}};

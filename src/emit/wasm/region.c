@@ -15,7 +15,7 @@
 #include "ir/ops.h"
 
 enum { T_REGION, T_HELPER, T_SLOW_LOAD, T_SLOW_STORE, T_BINARY, T_RAISE, T_PLACE };
-enum { L_STATE, L_BUDGET, L_TLB, L_PTR, L_ENTRY, L_VA, L_PC, L_TAG, L_CELLS }; // locals by number
+enum { L_STATE, L_BUDGET, L_TLB, L_PTR, L_ENTRY, L_VA, L_PC, L_CELLS }; // locals by number
 enum { PAGE = 4096, META_SHIFT = 12 };
 
 enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE };
@@ -909,7 +909,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct bu
     em.abi = abi;
     find_cells(&em);
     static const u8 fixed[L_CELLS] = {W_T_I32, W_T_I32, W_T_I32, W_T_I32,
-                                      W_T_I32, W_T_I64, W_T_I64, W_T_I64};
+                                      W_T_I32, W_T_I64, W_T_I64};
     memcpy(em.types, fixed, sizeof fixed);
     memset(em.types + L_CELLS, W_T_I64, em.ncells);
     em.nlocals = em.first_value = L_CELLS + em.ncells;

@@ -25,7 +25,6 @@ struct region {
 struct region_abi {
     u32 pc_cell;
     u32 exc;          // u8: a helper raised an exception
-    u32 zero_cell;    // always 0
     i32 cpu;          // address of what the next offsets are relative to
     u32 budget;       // i64
     u32 page;         // u64
