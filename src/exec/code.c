@@ -47,7 +47,7 @@ void code_free(struct cpu *c) {
 }
 
 // Everything goes. Write entries marked slow stay so: they only miss.
-static void flush_all(struct cpu *c) {
+void code_flush(struct cpu *c) {
     free_pages(c);
     memset(c->hash, 0, ((size_t)1 << HASH_BITS) * sizeof *c->hash);
     memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
@@ -208,7 +208,7 @@ u32 code_block_bytes(const struct ir_block *b) {
 
 // Room for a block; may throw everything away.
 static void make_room(struct cpu *c) {
-    if (c->arena_used + HDR_UOPS + BLOCK_UOPS > ARENA_UOPS) flush_all(c);
+    if (c->arena_used + HDR_UOPS + BLOCK_UOPS > ARENA_UOPS) code_flush(c);
 }
 
 // Lifts and lowers the block at pc and files it.
@@ -220,6 +220,7 @@ static u32 decode(struct cpu *c, gva pc) {
     u32 index = c->arena_used + HDR_UOPS;
     while (!n) {
         if (!code_lift(c, pc, max, &ppn, bytes)) return 0;
+        if (unlikely(c->set.dump & (DUMP_GUEST | DUMP_IR))) dump_block(c, pc, &c->ir);
         n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn == PPN_LOOSE ? 0 : index);
         assert((n || max > 1) && "one instruction does not fit a block");
         if (!n) max = max > 8 ? max / 4 : 1;
@@ -243,6 +244,7 @@ static u32 decode(struct cpu *c, gva pc) {
     k->hash_next = *head;
     *head = index;
     c->arena_used = index + n;
+    if (unlikely(c->set.dump & DUMP_UOPS)) dump_uops(c, index, n);
     c->stats.blocks_decoded++;
     c->stats.uops += n;
     return index;

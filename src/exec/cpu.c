@@ -1,6 +1,7 @@
 // A CPU: creation, the run loop around an engine, interrupts and idling. Depends on everything in
 // exec/. One thread owns a CPU; callbacks of the board come only from cpu_run.
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,8 +108,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
             s->icount += x.insns;
             if (x.kind == IR_EXIT_FAULT) raised++;
             if (x.kind == IR_EXIT_JUMP) s->pc = x.pc;
-            if (x.kind == IR_EXIT_LEAVE && !c->attention && c->arch->take_interrupt(s))
-                c->stats.traps++;
+            if (x.kind == IR_EXIT_LEAVE && !c->attention) take_interrupt(c);
         } else {
             raised++;
         }
@@ -120,30 +120,41 @@ u64 eval_run(struct cpu *c, u32 budget) {
 
 // ---- the run loop
 
+bool cpu_look(struct cpu *c) {
+    struct guest_state *s = c->s;
+    bool pending = c->arch->interrupt_pending(s);
+    if (s->idle && !pending) return false;
+    s->idle = false;
+    if (pending) take_interrupt(c);
+    c->attention = false;
+    s->stop = false;
+    return true;
+}
+
+static u32 slice_of(const struct cpu *c, u64 left) {
+    if (c->set.torture & TORTURE_EXITS) return 1;
+    u32 most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
+    return left < most ? (u32)left : most;
+}
+
 enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
     struct guest_state *s = c->s;
     u64 done = 0;
     while (done < max_insns) {
         if (s->halted) return CPU_STOP_HALTED;
-        bool pending = c->arch->interrupt_pending(s);
-        if (s->idle) {
-            if (!pending) {
-                s->stop = false;
-                return CPU_STOP_IDLE;
-            }
-            s->idle = false;
+        if (!cpu_look(c)) {
+            s->stop = false;
+            return CPU_STOP_IDLE;
         }
-        if (pending && c->arch->take_interrupt(s)) c->stats.traps++;
-        c->attention = false;
-        s->stop = false;
-        u64 left = max_insns - done;
-        u32 most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
-        u32 slice = left < most ? (u32)left : most;
+        if (c->set.trace && c->set.trace->commit) c->set.trace->commit(c->set.trace->arg, c);
+        u32 slice = slice_of(c, max_insns - done);
         u64 before = s->icount;
         u64 n = c->set.engine == ENGINE_EVAL ? eval_run(c, slice) : interp_run(c, slice);
         done += n;
+        c->stats.runs++;
         c->stats.insns += s->icount - before;
         if (c->jit && c->run.last) jit_sample(c, c->run.last);
+        if (c->set.torture & TORTURE_FLUSH && c->stats.runs % 3 == 0) code_flush(c);
         if (c->stop_requested) {
             c->stop_requested = false;
             return CPU_STOP_REQUEST;
@@ -173,6 +184,24 @@ void cpu_request_stop(struct cpu *c) {
 u64 cpu_icount(const struct cpu *c) { return guest_icount(c->s); }
 
 void cpu_get_stats(const struct cpu *c, struct cpu_stats *out) { *out = c->stats; }
+
+u64 cpu_hash(const struct cpu *c) {
+    const u8 *p = (const u8 *)c->s;
+    u64 h = c->s->pc;
+    for (u32 i = c->arch->compare_from; i < c->arch->compare_to; i += 8) {
+        u64 v;
+        memcpy(&v, p + i, 8);
+        h = (h ^ v) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
+    return h;
+}
+
+size_t cpu_commit_line(const struct cpu *c, char *buf, size_t cap) {
+    int n = snprintf(buf, cap, "%llu %llx %016llx", (unsigned long long)cpu_icount(c),
+                     (unsigned long long)c->s->pc, (unsigned long long)cpu_hash(c));
+    return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+}
 
 size_t cpu_describe(struct cpu *c, char *buf, size_t cap) {
     return c->arch->describe(c->s, buf, cap);

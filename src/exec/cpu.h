@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/types.h"
+#include "exec/switches.h"
 #include "mem/bus.h"
 
 struct cpu;
@@ -35,6 +36,15 @@ struct jit_host {
     void (*remove)(void *arg, u32 slot);
 };
 
+// For tests and for looking in; both slow the CPU down.
+struct cpu_trace {
+    void *arg;
+    // What cpu_settings.dump asked for: `what` is its letter. Text, or a module ('w').
+    void (*dump)(void *arg, char what, const void *p, size_t n);
+    // Between runs of the engine: interrupts were looked at and taken, all state is in memory.
+    void (*commit)(void *arg, struct cpu *c);
+};
+
 struct cpu_settings {
     enum exec_engine engine;
     unsigned max_block_insns; // 0: the default; 1 is the torture build's value
@@ -43,6 +53,10 @@ struct cpu_settings {
     const struct jit_host *jit; // ENGINE_JIT: borrowed
     unsigned
         hot_samples; // how often a block is found running before it is translated; 0: the default
+    u32 dump;        // enum cpu_dump: what trace->dump gets
+    u32 disabled;    // enum cpu_pass: passes of the translator that are switched off
+    u32 torture;     // enum cpu_torture
+    const struct cpu_trace *trace; // borrowed; NULL: none
     const struct log *log;
 };
 
@@ -81,13 +95,13 @@ void cpu_request_stop(struct cpu *c);
 
 u64 cpu_icount(const struct cpu *c); // guest instructions retired since creation
 
-struct cpu_stats {
-    u64 insns, blocks_decoded, uops, tlb_misses, code_invalidations, traps;
-    u64 regions, region_bytes; // translated so far
-};
 void cpu_get_stats(const struct cpu *c, struct cpu_stats *out);
 
 // One line of registers for logs and lock-step comparison; returns the length written.
 size_t cpu_describe(struct cpu *c, char *buf, size_t cap);
+// A hash of the architected state, memory not included: equal in engines that agree.
+u64 cpu_hash(const struct cpu *c);
+// The line that a commit log has for a stop: count, pc, hash; without a newline.
+size_t cpu_commit_line(const struct cpu *c, char *buf, size_t cap);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef BERTH_EXEC_ENGINE_H
 #define BERTH_EXEC_ENGINE_H
 
+#include "base/compiler.h"
 #include "exec/cpu.h"
 #include "exec/tlb.h"
 #include "exec/uop.h"
@@ -87,6 +88,13 @@ struct cpu {
     struct cpu_stats stats;
 };
 
+// ---- dump.c: to cpu_settings.trace, when the settings ask for it (tested by the caller)
+void dump_block(struct cpu *c, gva pc, const struct ir_block *b);
+void dump_uops(struct cpu *c, u32 index, unsigned n);
+void dump_trap(struct cpu *c, const char *what, u64 cause, u64 tval);
+void dump_text(struct cpu *c, enum cpu_dump bit, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void dump_bytes(struct cpu *c, enum cpu_dump bit, const void *p, size_t n);
+
 // ---- memory.c
 // Host address of the page of `va` for `access` through the TLB, filling it. NULL: MMIO (*pa is
 // set, *fault false) or a fault (*fault true, *cause set; nothing raised).
@@ -115,16 +123,31 @@ void code_written(struct cpu *c, gpa pa, u64 len);
 bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns);
 u32 code_block_bytes(const struct ir_block *b);           // guest bytes of a lifted block
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len); // bytes of a page with code are code
+void code_flush(struct cpu *c);                           // everything goes; not from inside a run
 // Delivers the exception that was noted: state.pc becomes the handler's.
 static inline void deliver(struct cpu *c) {
     c->stats.traps++;
     c->s->exc = false;
+    if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "exception", c->run.cause, c->run.tval);
     c->arch->raise(c->s, c->run.cause, c->run.tval);
     c->s->insn_index = 0;
+}
+// Takes the most urgent interrupt that is enabled and pending, if any. Engines do this where an
+// instruction that may have changed anything is complete, and the run loop between runs.
+static inline void take_interrupt(struct cpu *c) {
+    gva pc = c->s->pc;
+    if (!c->arch->take_interrupt(c->s)) return;
+    c->stats.traps++;
+    c->stats.interrupts++;
+    if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "interrupt", 0, pc);
 }
 static inline struct block *block_of(struct cpu *c, u32 index) {
     return (struct block *)(void *)&c->arena[index - HDR_UOPS];
 }
+
+// ---- cpu.c
+// Between two runs: wakes an idle CPU when an interrupt is pending and takes it. False: still idle.
+bool cpu_look(struct cpu *c);
 
 // ---- jit.c
 bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it

@@ -418,7 +418,7 @@ enter: // the block at arena index `to`, whose guest address is pc
 
 left: // an instruction that may have changed anything is complete
     if (c->attention || c->run.budget <= 0 || s->stop) goto out;
-    if (c->arch->take_interrupt(s)) c->stats.traps++;
+    take_interrupt(c);
     goto relook;
 
 faulted: // inside a block: the instructions before this one are done

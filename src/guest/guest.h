@@ -52,6 +52,8 @@ enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
 struct guest_arch {
     const char *name;  // "riscv64"
     u32 state_size;    // sizeof the architecture's state, head included
+    // The part of the state, beside pc, that is the same in engines that agree (cpu_hash).
+    u32 compare_from, compare_to;
     unsigned max_insn; // longest instruction in bytes
     const struct guest_helper *helpers;
     unsigned nhelpers;

@@ -301,6 +301,8 @@ static size_t toy_describe(const struct guest_state *s, char *buf, size_t cap) {
 static const struct guest_arch toy_arch = {
     .name = "toy",
     .state_size = sizeof(struct toy),
+    .compare_from = offsetof(struct toy, r),
+    .compare_to = offsetof(struct toy, v) + NVREGS * 16,
     .max_insn = INSN,
     .helpers = helpers,
     .nhelpers = ARRAY_LEN(helpers),

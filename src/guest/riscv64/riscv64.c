@@ -54,6 +54,8 @@ static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
 const struct guest_arch guest_riscv64 = {
     .name = "riscv64",
     .state_size = sizeof(struct rv64_state),
+    .compare_from = offsetof(struct rv64_state, x),
+    .compare_to = offsetof(struct rv64_state, super), // which depends on what was cached
     .max_insn = 4,
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
