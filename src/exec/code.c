@@ -57,13 +57,15 @@ void code_flush(struct cpu *c) {
 }
 
 static u32 hash_of(u32 ppn, u16 start, u32 mode) {
-    u64 k = ((u64)ppn << 12 | start) * 4 + mode;
+    u64 k = ((u64)ppn << 12 | start) << JUMP_MODE_BITS | mode;
     return (u32)(k * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS));
 }
 
-static u32 loose_hash(const u8 bytes[8], u16 start, u32 mode) {
-    u64 k;
+static u32 loose_hash(const u8 bytes[LOOSE_BYTES], u16 start, u32 mode) {
+    u64 k, k2;
     memcpy(&k, bytes, 8);
+    memcpy(&k2, bytes + 8, 8);
+    k ^= k2 * 0x9e3779b97f4a7c15u;
     return hash_of((u32)(k ^ k >> 32) * 2654435761u, start, mode);
 }
 
@@ -146,7 +148,7 @@ static void watch(struct cpu *c, const u8 *p, u32 len) {
 }
 
 // Lifts one instruction that crosses from this page into the next.
-static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail, u8 bytes[8]) {
+static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail, u8 bytes[LOOSE_BYTES]) {
     u8 both[32];
     assert(c->arch->max_insn <= 15 && avail < 16);
     memcpy(both, code, avail);
@@ -161,8 +163,8 @@ static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
     if (!c->ir.ended) ir_jump(&c->ir, rel + (i32)n);
     watch(c, code, avail);
     watch(c, more, n > avail ? n - avail : 1);
-    memset(bytes, 0, 8);
-    memcpy(bytes, both, n < 8 ? n : 8);
+    memset(bytes, 0, LOOSE_BYTES);
+    memcpy(bytes, both, n);
     return 1;
 }
 
@@ -188,7 +190,7 @@ bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigne
     return true;
 }
 
-int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]) {
+int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]) {
     u8 *code = fetch(c, pc, pc);
     if (!code) return 0;
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
@@ -215,7 +217,7 @@ static void make_room(struct cpu *c) {
 static u32 decode(struct cpu *c, gva pc) {
     make_room(c);
     u32 ppn;
-    u8 bytes[8] = {0};
+    u8 bytes[LOOSE_BYTES] = {0};
     unsigned max = c->set.max_block_insns, n = 0;
     u32 index = c->arena_used + HDR_UOPS;
     while (!n) {
@@ -231,7 +233,7 @@ static u32 decode(struct cpu *c, gva pc) {
     *k = (struct block){.ppn = ppn, .start = start, .mode = (u8)mode, .insns = c->ir.ninsns};
     u32 *head;
     if (ppn == PPN_LOOSE) {
-        memcpy(k->code, bytes, 8);
+        memcpy(k->code, bytes, LOOSE_BYTES);
         head = &c->hash[loose_hash(bytes, start, mode)];
     } else {
         if (!own_page(c, ppn)) return 0;
@@ -266,14 +268,14 @@ u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
 // An instruction that crosses pages is found by its bytes: it belongs to no page, only its bytes
 // are watched in both, so that a change forgets the jumps to it.
 static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
-    u8 bytes[8] = {0};
+    u8 bytes[LOOSE_BYTES] = {0};
     u32 mode = c->arch->code_mode(c->s);
     if (lift_straddler(c, pc, code, avail, bytes) == 0) return 0;
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     for (u32 i = c->hash[loose_hash(bytes, start, mode)]; i; i = block_of(c, i)->hash_next) {
         const struct block *k = block_of(c, i);
         if (k->ppn == PPN_LOOSE && k->start == start && k->mode == mode &&
-            memcmp(k->code, bytes, 8) == 0)
+            memcmp(k->code, bytes, LOOSE_BYTES) == 0)
             return i;
     }
     return decode(c, pc);

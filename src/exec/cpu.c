@@ -99,7 +99,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
     u32 raised = 0; // charged like instructions, but not counted
     do {
         u32 ppn;
-        u8 bytes[8];
+        u8 bytes[LOOSE_BYTES];
         gva pc = s->pc;
         tlb_switch(&c->tlb, c->arch->tlb_key(s));
         if (code_lift(c, pc, c->set.max_block_insns, &ppn, bytes)) {

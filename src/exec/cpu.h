@@ -24,6 +24,21 @@ struct cpu_board {
     // SBI SRST and the like: the guest wants to stop. 0 = power off, 1 = reboot; failed: guest's
     // word.
     void (*shutdown)(void *arg, int type, bool failed);
+
+    // x86_64 only; each may be NULL (ports read as ones, no such MSR, no interrupts).
+    u32 (*port_read)(void *arg, u16 port, unsigned size); // size 1, 2 or 4
+    void (*port_write)(void *arg, u16 port, unsigned size, u32 val);
+    // Model-specific registers that are not the CPU's own: the local APIC (also CR8, as MSR 0x808),
+    // paravirtual clocks. False: there is none, or not that value (#GP).
+    bool (*msr_read)(void *arg, u32 msr, u64 *val);
+    bool (*msr_write)(void *arg, u32 msr, u64 val);
+    // The local interrupt controller. pending: something is deliverable (timers brought up to
+    // date); ack: its vector, now in service, -1 when there is none after all; timer: time_ns of
+    // the next timer interrupt, ~0 none. A change outside of these calls is told by cpu_set_irq
+    // (any line; line 2 is NMI).
+    bool (*irq_pending)(void *arg);
+    int (*irq_ack)(void *arg);
+    u64 (*irq_timer)(void *arg);
 };
 
 // What a host that can compile WebAssembly at run time provides for ENGINE_JIT.

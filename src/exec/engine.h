@@ -15,19 +15,24 @@ enum {
     HASH_BITS = 16,       // chains of blocks by physical address
     JUMPS_BITS = 12,      // entries of the jump cache
     HDR_UOPS = 2,         // a block's header occupies that many uops before its first
+    LOOSE_BYTES = 16,     // key of an instruction that crosses pages: its bytes, zeros after them
 };
 
 // Stands before a block's uops in the arena.
 struct block {
     u32 hash_next; // arena indices of headers, 0 = none
-    u32 page_next;
-    u32 ppn;   // physical page relative to RAM; LOOSE: of none
-    u16 start; // offset in the page
+    u32 ppn;       // physical page relative to RAM; LOOSE: of none
+    u16 start;     // offset in the page
     u8 mode;
     u8 heat; // samples that found it running (jit.c)
     u32 insns;
-    u32 bytes;  // guest bytes it was made from, all in the page (LOOSE: from `code`)
-    u8 code[8]; // LOOSE: the bytes of the one instruction
+    union {
+        struct {
+            u32 page_next;
+            u32 bytes; // guest bytes it was made from, all in the page
+        };
+        u8 code[LOOSE_BYTES]; // LOOSE: the bytes of the one instruction
+    };
 };
 _Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fits its uops");
 
@@ -108,7 +113,7 @@ bool code_init(struct cpu *c, struct err *err);
 void code_free(struct cpu *c);
 // Lifts the block at `pc`: 1, or 0 when an exception was raised. *ppn: its page, PPN_LOOSE for an
 // instruction that crosses into the next page, whose bytes are then in `bytes`.
-int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[8]);
+int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]);
 // Arena index of the block at `pc` in the current context, decoding when new; 0: an exception was
 // raised.
 u32 code_at(struct cpu *c, gva pc);

@@ -55,6 +55,6 @@ void tlb_set_slow(struct tlb *t, const u8 *page, bool slow);
 void tlb_forget_jumps(struct tlb *t);
 
 // Jump-cache tags: contexts and code modes differ in bits that addresses do not use.
-enum { JUMP_MODE_BITS = 2, JUMP_GENERATIONS = 1 << 13, JUMP_TAG_SHIFT = 48 };
+enum { JUMP_MODE_BITS = 5, JUMP_GENERATIONS = 1 << 10, JUMP_TAG_SHIFT = 48 };
 
 #endif

@@ -55,6 +55,7 @@ struct guest_arch {
     // The part of the state, beside pc, that is the same in engines that agree (cpu_hash).
     u32 compare_from, compare_to;
     unsigned max_insn; // longest instruction in bytes
+    bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
     const struct guest_helper *helpers;
     unsigned nhelpers;
 
@@ -67,7 +68,7 @@ struct guest_arch {
     // raises the guest's illegal-instruction exception. Must not depend on anything but the bytes
     // and `mode`.
     unsigned (*lift)(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
-    // What lifted code depends on besides its bytes: a small number (0..3) from the state.
+    // What lifted code depends on besides its bytes: a small number (0..31) from the state.
     u32 (*code_mode)(const struct guest_state *s);
     // What cached translations depend on: equal keys, equal translations (until a flush).
     u64 (*tlb_key)(const struct guest_state *s);
@@ -94,6 +95,7 @@ struct guest_arch {
 };
 
 extern const struct guest_arch guest_riscv64;
+extern const struct guest_arch guest_x86_64;
 
 // ---- services of the engine, for helpers
 // A guest access by a helper. False: an exception was raised (state.exc is set), return at once.
