@@ -98,8 +98,6 @@ static void forget_page(struct cpu *c, u64 ppn) {
     jit_drop_page(c, p);
     free(p);
     c->pages[ppn] = NULL;
-    tlb_set_slow(&c->tlb, bus_ram_ptr(c->bus, bus_ram_base(c->bus) + (ppn << GUEST_PAGE_SHIFT), 1),
-                 false);
     tlb_forget_jumps(&c->tlb);
     c->attention = true;
     c->stats.code_invalidations++;
@@ -134,9 +132,8 @@ static bool own_page(struct cpu *c, u32 ppn) {
     if (c->pages[ppn]) return true;
     c->pages[ppn] = calloc(1, sizeof *c->pages[ppn]);
     if (!c->pages[ppn]) return false;
-    tlb_set_slow(&c->tlb,
-                 bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)ppn << GUEST_PAGE_SHIFT), 1),
-                 true);
+    tlb_set_slow(&c->tlb, ppn,
+                 bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)ppn << GUEST_PAGE_SHIFT), 1));
     return true;
 }
 

@@ -39,7 +39,12 @@ struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
     c->s->log = c->set.log;
     assert(arch->nhelpers <= ARRAY_LEN(c->helper_effects));
     for (unsigned i = 0; i < arch->nhelpers; i++) c->helper_effects[i] = arch->helpers[i].effects;
-    tlb_init(&c->tlb, c->set.tlb_bits ? 1u << c->set.tlb_bits : 0);
+    u64 pages = bus_ram_size(bus) >> GUEST_PAGE_SHIFT;
+    if (!tlb_init(&c->tlb, c->set.tlb_bits ? 1u << c->set.tlb_bits : 0, arch->tlb_space, pages)) {
+        err_set(err, ERR_NOMEM, "out of memory");
+        cpu_destroy(c);
+        return NULL;
+    }
     if (!code_init(c, err) || !jit_init(c, err)) {
         cpu_destroy(c);
         return NULL;
@@ -54,6 +59,7 @@ void cpu_destroy(struct cpu *c) {
     bus_set_watcher(c->bus, NULL, NULL);
     code_free(c);
     jit_free(c);
+    tlb_free(&c->tlb);
     free(c->s);
     free(c);
 }

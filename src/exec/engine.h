@@ -13,7 +13,7 @@ enum {
     BLOCK_UOPS = 1536,    // most uops a block is lowered to
     ARENA_UOPS = 1 << 21, // 32 MiB
     HASH_BITS = 16,       // chains of blocks by physical address
-    JUMPS_BITS = 12,      // entries of the jump cache
+    JUMPS_BITS = 14,      // entries of the jump cache
     HDR_UOPS = 2,         // a block's header occupies that many uops before its first
     LOOSE_BYTES = 16,     // key of an instruction that crosses pages: its bytes, zeros after them
 };

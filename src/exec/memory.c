@@ -6,27 +6,39 @@
 #include "base/compiler.h"
 #include "exec/engine.h"
 
-static struct tlb_entry *table_of(struct cpu *c, enum guest_access access) {
-    struct tlb_context *x = c->tlb.cur;
-    return access == ACCESS_READ ? x->r : access == ACCESS_WRITE ? x->w : x->x;
-}
+_Static_assert((int)ACCESS_READ == (int)TLB_READ && (int)ACCESS_WRITE == (int)TLB_WRITE &&
+                   (int)ACCESS_EXEC == (int)TLB_EXEC,
+               "a table an access");
 
-static void fill(struct cpu *c, u64 own, enum guest_access access, u8 *page, gpa pa,
+static void fill(struct cpu *c, u64 own, enum guest_access access, u8 *page, u64 ppn,
                  const struct guest_translation *t) {
     uintptr_t addend = (uintptr_t)page - (uintptr_t)own;
-    bool code = c->pages[(pa - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT] != NULL;
-    u64 tag = access == ACCESS_WRITE && code ? own ^ TLB_SLOW : own;
-    tlb_fill(&c->tlb, table_of(c, access), own, tag, addend);
+    u64 tag = access == ACCESS_WRITE && c->pages[ppn] ? own ^ TLB_SLOW : own;
+    tlb_fill(&c->tlb, (enum tlb_table)access, own, ppn, tag, addend, t->global);
     // A page that was written is likely read next; the walk has told whether it may be.
     if (access == ACCESS_WRITE && t->read)
-        tlb_fill(&c->tlb, table_of(c, ACCESS_READ), own, own, addend);
+        tlb_fill(&c->tlb, TLB_READ, own, ppn, own, addend, t->global);
+}
+
+// A write entry found slow: its page may have lost its code since.
+static void refresh(struct cpu *c, struct tlb_entry *e, u64 own) {
+    u64 ppn =
+        (u64)((u8 *)(e->addend + (uintptr_t)own) - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >>
+        GUEST_PAGE_SHIFT;
+    if (!c->pages[ppn]) tlb_fill(&c->tlb, TLB_WRITE, own, ppn, own, e->addend, true);
 }
 
 u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fault, u64 *cause) {
     u64 own = va & ~(u64)(GUEST_PAGE_SIZE - 1);
-    struct tlb_entry *e = &table_of(c, access)[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
+    struct tlb_context *x = c->tlb.cur;
+    struct tlb_entry *table = access == ACCESS_READ ? x->r : access == ACCESS_WRITE ? x->w : x->x;
+    struct tlb_entry *e = &table[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
     *fault = false;
-    if (e->tag == own || e->tag == (own ^ TLB_SLOW)) return (u8 *)(e->addend + (uintptr_t)own);
+    if (e->tag == own) return (u8 *)(e->addend + (uintptr_t)own);
+    if (e->tag == (own ^ TLB_SLOW)) {
+        refresh(c, e, own);
+        return (u8 *)(e->addend + (uintptr_t)own);
+    }
     c->stats.tlb_misses++;
     struct guest_translation t;
     if (!c->arch->translate(c->s, va, access, &t, cause)) {
@@ -38,7 +50,8 @@ u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fau
     u8 *page = bus_ram_ptr(c->bus, base, GUEST_PAGE_SIZE);
     if (page) {
         bool ok = access == ACCESS_READ ? t.read : access == ACCESS_WRITE ? t.write : t.exec;
-        if (ok) fill(c, own, access, page, base, &t);
+        u64 ppn = (base - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT;
+        if (ok) fill(c, own, access, page, ppn, &t);
     }
     return page;
 }
@@ -82,9 +95,8 @@ static bool load_part(struct cpu *c, gva va, const struct part *p, u64 *val) {
 static bool store_part(struct cpu *c, gva va, const struct part *p, u64 val) {
     if (p->host) {
         memcpy(p->host, &val, p->len);
-        gpa pa =
-            bus_ram_base(c->bus) + (u64)(p->host - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
-        if (c->pages[(pa - bus_ram_base(c->bus)) >> GUEST_PAGE_SHIFT]) code_written(c, pa, p->len);
+        u64 off = (u64)(p->host - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+        if (c->pages[off >> GUEST_PAGE_SHIFT]) code_written(c, bus_ram_base(c->bus) + off, p->len);
         return true;
     }
     if (bus_mmio_write(c->bus, p->pa, p->len, val) || c->arch->open_bus) return true;

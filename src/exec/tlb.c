@@ -1,7 +1,17 @@
 // Translation contexts. Depends on base only. Whole flushes of a context touch its tables once
 // (24 KiB); finding a context is a scan of 16 keys, most often ending at the first probe.
+//
+// A context without local translations has any key of its class (the key without the address
+// space): tlb_switch gives it the key that is asked for. So a kernel whose pages are global keeps
+// its translations and its cached jumps through every fork, exec and switch, and costs no context
+// an address space.
+//
+// Cached jumps outlive the table's entries, which are direct-mapped, so what pages they may go to
+// is kept apart, in a filter; flushing a page that is not in it leaves them alone. Most flushes are
+// of data pages.
 #include "exec/tlb.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "mem/bus.h"
@@ -18,28 +28,54 @@ static void renew_jumps(struct tlb *t, struct tlb_context *c) {
     c->jumps = t->next_jumps;
 }
 
-static void clear(struct tlb *t, struct tlb_context *c) {
+static void clear_tables(struct tlb_context *c) {
     for (u32 i = 0; i < TLB_SIZE; i++) c->r[i].tag = c->w[i].tag = c->x[i].tag = TLB_NONE(i);
+}
+
+static void clear(struct tlb *t, struct tlb_context *c) {
+    clear_tables(c);
+    memset(c->execs, 0, sizeof c->execs);
+    c->local = false;
     renew_jumps(t, c);
 }
 
 static u32 slot_of(u64 page) { return (u32)(page >> GUEST_PAGE_SHIFT) % TLB_SIZE; }
 
-void tlb_init(struct tlb *t, unsigned live) {
+static u64 *exec_word(struct tlb_context *c, u64 va) {
+    return &c->execs[va >> 63][(va >> GUEST_PAGE_SHIFT) % TLB_FILTER_BITS / 64];
+}
+
+static u64 exec_bit(u64 va) { return (u64)1 << ((va >> GUEST_PAGE_SHIFT) % 64); }
+
+bool tlb_init(struct tlb *t, unsigned live, u64 space, u64 pages) {
     memset(t, 0, sizeof *t);
     t->live = live;
+    t->space = space;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) clear(t, &t->ctx[i]);
     t->cur = &t->ctx[0];
     t->cur->valid = true;
+    t->writers = calloc((size_t)pages, sizeof *t->writers);
+    return t->writers != NULL;
 }
 
-void tlb_fill(struct tlb *t, struct tlb_entry *table, u64 page, u64 tag, uintptr_t addend) {
+void tlb_free(struct tlb *t) { free(t->writers); }
+
+void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, uintptr_t addend,
+              bool global) {
+    struct tlb_context *c = t->cur;
     if (t->live && ++t->filled > t->live) {
-        struct tlb_context *c = t->cur;
-        for (u32 i = 0; i < TLB_SIZE; i++) c->r[i].tag = c->w[i].tag = c->x[i].tag = TLB_NONE(i);
+        clear_tables(c);
         t->filled = 1;
     }
-    table[slot_of(page)] = (struct tlb_entry){tag, addend};
+    u32 slot = slot_of(page);
+    if (!global) c->local = true;
+    if (table == TLB_EXEC) *exec_word(c, page) |= exec_bit(page);
+    if (table == TLB_WRITE) {
+        u16 *w = &t->writers[ppn], own = (u16)(slot + 1);
+        if (*w != own) *w = *w == TLB_WRITERS_NONE ? own : TLB_WRITERS_MANY;
+    }
+    struct tlb_entry *e = table == TLB_READ ? c->r : table == TLB_WRITE ? c->w : c->x;
+    e[slot] = (struct tlb_entry){tag, addend};
 }
 
 void tlb_switch(struct tlb *t, u64 key) {
@@ -47,7 +83,8 @@ void tlb_switch(struct tlb *t, u64 key) {
     struct tlb_context *oldest = &t->ctx[0];
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        if (c->valid && c->key == key) {
+        if (c->valid && (c->key == key || (!c->local && !((c->key ^ key) & ~t->space)))) {
+            c->key = key;
             c->used = ++t->clock;
             t->cur = c;
             return;
@@ -62,10 +99,14 @@ void tlb_switch(struct tlb *t, u64 key) {
     t->cur = oldest;
 }
 
+static bool to_flush(const struct tlb_context *c, u64 key, u64 mask) {
+    return c->valid && !((c->key ^ key) & mask) && (c->local || !mask);
+}
+
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask) {
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        if (!c->valid || (c->key & mask) != (key & mask)) continue;
+        if (!to_flush(c, key, mask)) continue;
         clear(t, c);
         if (c != t->cur) c->valid = false;
     }
@@ -73,29 +114,38 @@ void tlb_flush_key(struct tlb *t, u64 key, u64 mask) {
 
 void tlb_flush_all(struct tlb *t) { tlb_flush_key(t, 0, 0); }
 
+static void forget_entry(struct tlb_entry *table, u32 slot, u64 page) {
+    u64 tag = table[slot].tag;
+    if (tag == page || tag == (page ^ TLB_SLOW)) table[slot].tag = TLB_NONE(slot);
+}
+
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     u32 at = slot_of(va);
+    u64 page = va & ~(u64)(GUEST_PAGE_SIZE - 1);
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        if (!c->valid || (c->key & mask) != (key & mask)) continue;
-        c->r[at].tag = c->w[at].tag = c->x[at].tag = TLB_NONE(at);
-        renew_jumps(t, c);
+        if (!to_flush(c, key, mask)) continue;
+        forget_entry(c->r, at, page);
+        forget_entry(c->w, at, page);
+        forget_entry(c->x, at, page);
+        if (*exec_word(c, va) & exec_bit(va)) renew_jumps(t, c);
     }
 }
 
-void tlb_set_slow(struct tlb *t, const u8 *page, bool slow) {
+// Whether slot k is one of the page at host address `page`, and fast.
+static bool is_fast(const struct tlb_entry *e, u32 k, const u8 *page) {
+    return slot_of(e->tag) == k && e->addend + (uintptr_t)e->tag == (uintptr_t)page;
+}
+
+void tlb_set_slow(struct tlb *t, u64 ppn, const u8 *page) {
+    u32 first = 0, last = TLB_SIZE - 1, w = t->writers[ppn];
+    if (w == TLB_WRITERS_NONE) return;
+    if (w != TLB_WRITERS_MANY) first = last = w - 1;
+    t->writers[ppn] = TLB_WRITERS_NONE; // slow entries need not be found
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        if (!c->valid) continue;
-        for (u32 k = 0; k < TLB_SIZE; k++) {
-            struct tlb_entry *e = &c->w[k];
-            u64 flipped = e->tag ^ TLB_SLOW;
-            bool is_slow = slot_of(flipped) == k;
-            if (!is_slow && slot_of(e->tag) != k) continue;
-            u64 own = is_slow ? flipped : e->tag;
-            if (e->addend + (uintptr_t)own != (uintptr_t)page) continue;
-            e->tag = slow ? own ^ TLB_SLOW : own;
-        }
+        for (u32 k = first; c->valid && k <= last; k++)
+            if (is_fast(&c->w[k], k, page)) c->w[k].tag ^= TLB_SLOW;
     }
 }
 

@@ -1,6 +1,7 @@
 // Cached translations: several contexts, one for each recently used address space and privilege
 // (the guest's tlb_key), so that switching between them forgets nothing. Direct-mapped, one table
-// an access.
+// an access. A context that holds nothing but global translations serves every address space of
+// its privilege: a kernel's own.
 #ifndef BERTH_EXEC_TLB_H
 #define BERTH_EXEC_TLB_H
 
@@ -21,36 +22,52 @@ struct tlb_entry {
 #define TLB_SLOW       ((u64)1 << 12)
 #define TLB_NONE(slot) ((u64)((slot) ^ 2) << 12)
 
+enum { TLB_FILTER_BITS = 2048 }; // pages; each half of the address space has its own filter
+
 struct tlb_context {
     struct tlb_entry r[TLB_SIZE], w[TLB_SIZE], x[TLB_SIZE];
     u64 key;
     u64 used;  // recency
-    u64 jumps; // what jump-cache tags of this context are mixed with; renewed by every flush
+    u64 jumps; // what jump-cache tags of this context are mixed with; renewed when a cached jump
+               // may have become wrong
     bool valid;
+    bool local; // a translation that is not global was filled since the last clearing
+    u64 execs[2][TLB_FILTER_BITS / 64]; // pages that cached jumps may go to, by a hash
 };
+
+// Where a physical page may be cached for writing: in no slot, in one, or in any.
+enum { TLB_WRITERS_NONE = 0, TLB_WRITERS_MANY = 0xffff };
 
 struct tlb {
     u32 live;   // at most so many filled entries a table (torture builds); 0: no limit
     u32 filled; // slots filled since the tables were last cleared for that reason
+    u64 space;  // bits of a key that name the address space
     u64 clock;
     u64 next_jumps;
     bool jumps_wrapped; // jump cache must be cleared by its owner
+    u16 *writers;       // by physical page: 1 + slot, or one of TLB_WRITERS_*
     struct tlb_context *cur;
     struct tlb_context ctx[TLB_CONTEXTS];
 };
 
-void tlb_init(struct tlb *t, unsigned live);
-// Fills the slot of `page` (a guest page address) in `table`, one of the current context's.
-void tlb_fill(struct tlb *t, struct tlb_entry *table, u64 page, u64 tag, uintptr_t addend);
+// False: out of memory. `pages`: physical pages that may be filled for writing.
+bool tlb_init(struct tlb *t, unsigned live, u64 space, u64 pages);
+void tlb_free(struct tlb *t);
+
+enum tlb_table { TLB_READ, TLB_WRITE, TLB_EXEC };
+// Fills the slot of `page` (a guest page address, physical page `ppn`) in the current context.
+void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, uintptr_t addend,
+              bool global);
 // Makes the context for `key` current, reusing the least recently used one when there is none.
 void tlb_switch(struct tlb *t, u64 key);
 void tlb_flush_all(struct tlb *t);
-// Contexts whose key equals `key` under `mask`: everything, or one page.
+// Contexts whose key equals `key` under `mask`: everything, or one page. Global translations stay
+// when mask is not 0 (some may go, too).
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask);
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask);
-// The page at host address `page` now holds code (or no longer): its write entries become slow
-// (fast).
-void tlb_set_slow(struct tlb *t, const u8 *page, bool slow);
+// Physical page `ppn` at host address `page` now holds code: its write entries become slow. They
+// become fast again when they are filled anew, or found slow without need.
+void tlb_set_slow(struct tlb *t, u64 ppn, const u8 *page);
 // Every jump cached so far, in any context, is forgotten.
 void tlb_forget_jumps(struct tlb *t);
 

@@ -45,6 +45,7 @@ struct guest_translation {
     // What the TLB may cache for the whole 4 KiB page under the current context. write is false
     // when a first write must come back here (dirty bit).
     bool read, write, exec;
+    bool global; // the same in every address space of this privilege
 };
 
 enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
@@ -72,6 +73,8 @@ struct guest_arch {
     u32 (*code_mode)(const struct guest_state *s);
     // What cached translations depend on: equal keys, equal translations (until a flush).
     u64 (*tlb_key)(const struct guest_state *s);
+    // The key's bits that name the address space: global translations do not depend on them.
+    u64 tlb_space;
 
     // Walks the page tables (setting accessed and dirty bits). False: the access is not allowed and
     // *cause says which exception it is; nothing was raised.
@@ -106,8 +109,8 @@ bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val
 // Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
 // raise, with all state in memory.
 void guest_raise(struct guest_state *s, u64 cause, u64 tval);
-// Forget translations: all, those of one address (all keys), or those whose key matches under a
-// mask.
+// Forget translations: all, those of one address, or those whose key matches under a mask (with a
+// mask of 0 all keys; else global ones may stay).
 void guest_tlb_flush(struct guest_state *s);
 void guest_tlb_flush_page(struct guest_state *s, gva va, u64 key, u64 mask);
 void guest_tlb_flush_key(struct guest_state *s, u64 key, u64 mask);

@@ -257,7 +257,7 @@ static bool toy_translate(struct guest_state *s, gva va, enum guest_access acces
     if (va < RAM_BASE || va >= RAM_BASE + RAM_PAGES * 4096) return false;
     bool last = va >= RAM_BASE + (RAM_PAGES - 1) * 4096;
     if (last && access != ACCESS_READ) return false;
-    *out = (struct guest_translation){va, true, !last, true};
+    *out = (struct guest_translation){va, true, !last, true, .global = va / 4096 % 3 != 0};
     return true;
 }
 
@@ -311,6 +311,7 @@ static const struct guest_arch toy_arch = {
     .lift = toy_lift,
     .code_mode = toy_mode,
     .tlb_key = toy_key,
+    .tlb_space = 2,
     .translate = toy_translate,
     .bus_fault = toy_bus_fault,
     .raise = toy_raise,

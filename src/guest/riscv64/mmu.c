@@ -13,6 +13,7 @@
 #define PTE_W        ((u64)1 << 2)
 #define PTE_X        ((u64)1 << 3)
 #define PTE_U        ((u64)1 << 4)
+#define PTE_G        ((u64)1 << 5)
 #define PTE_A        ((u64)1 << 6)
 #define PTE_D        ((u64)1 << 7)
 #define PTE_RESERVED ((u64)0x3ff << 54) // without Svnapot and Svpbmt these are all reserved
@@ -24,6 +25,7 @@
 #define KEY_MXR        ((u64)1 << 54)
 #define KEY_MODE_SHIFT 55
 #define KEY_ASID_MASK  ((u64)0xffff << KEY_ASID_SHIFT)
+static_assert(RV64_TLB_SPACE == (KEY_ASID_MASK | (((u64)1 << SATP_PPN_BITS) - 1)), "PPN and ASID");
 
 u64 rv64_tlb_key(const struct guest_state *g) {
     const struct rv64_state *s = rv64_const(g);
@@ -97,7 +99,7 @@ bool rv64_translate(struct guest_state *g, gva va, enum guest_access access,
                     struct guest_translation *out, u64 *cause) {
     struct rv64_state *s = rv64_of(g);
     if (SATP_MODE(s->satp) == SATP_BARE) {
-        *out = (struct guest_translation){va, true, true, true};
+        *out = (struct guest_translation){va, true, true, true, true};
         return true;
     }
     u64 pte;
@@ -124,13 +126,14 @@ bool rv64_translate(struct guest_state *g, gva va, enum guest_access access,
     if (!(marked & PTE_D)) out->write = false;
     u64 low = ((u64)1 << (12 + 9 * (found - 1))) - 1;
     if (found > 1) note_superpage(s, va & ~low, va | low);
+    out->global = pte & PTE_G;
     out->pa = ((PTE_PPN(pte) * GUEST_PAGE_SIZE) & ~low) | (va & low);
     return true;
 }
 
-// Global pages are cached under each ASID's key: a flush of one ASID may leave those of others, as
-// the manual allows, and takes its own along, which it allows too. A superpage is cached in pieces
-// of 4 KiB but one address stands for all of it, so an address among them flushes every page.
+// A flush of one ASID leaves global pages, or takes some along: the manual allows both. A superpage
+// is cached in pieces of 4 KiB but one address stands for all of it, so an address among them
+// flushes every page.
 void rv64_sfence(struct rv64_state *s, const u64 *va, const u64 *asid) {
     u64 key = asid ? (*asid & 0xffff) << KEY_ASID_SHIFT : 0, mask = asid ? KEY_ASID_MASK : 0;
     if (va && (*va < s->super[*va >> 63].lo || *va > s->super[*va >> 63].hi)) {

@@ -64,6 +64,7 @@ const struct guest_arch guest_riscv64 = {
     .lift = rv64_lift,
     .code_mode = rv64_code_mode,
     .tlb_key = rv64_tlb_key,
+    .tlb_space = RV64_TLB_SPACE,
     .translate = rv64_translate,
     .bus_fault = rv64_bus_fault,
     .raise = rv64_raise,

@@ -118,6 +118,7 @@ u64 rv64_sip(struct rv64_state *s);
 void rv64_set_timer(struct rv64_state *s, u64 stimecmp);
 
 // ---- mmu.c
+#define RV64_TLB_SPACE (((u64)1 << 52) - 1) // bits of the key that are satp's PPN and ASID
 u64 rv64_tlb_key(const struct guest_state *g);
 bool rv64_translate(struct guest_state *g, gva va, enum guest_access access,
                     struct guest_translation *out, u64 *cause);
