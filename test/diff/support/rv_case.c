@@ -167,7 +167,7 @@ static u32 random_single(struct rng *r) {
     }
 }
 
-static void random_state(u64 *init, struct rng *r) {
+void state_random(u64 init[CASE_STATE], struct rng *r) {
     for (unsigned i = 0; i < 32; i++) init[i] = i ? random_int(r) : 0;
     for (unsigned i = 0; i < 32; i++) {
         u64 boxed = 0xffffffff00000000u | random_single(r);
@@ -261,7 +261,7 @@ static bool has_rm(u8 format) {
            format == RVF_FXRM;
 }
 
-static bool writes_x(u8 format) {
+bool rv_writes_x(u8 format) {
     return format != RVF_F4 && format != RVF_F3 && format != RVF_F3N && format != RVF_F2 &&
            format != RVF_FX && format != RVF_FXRM;
 }
@@ -269,7 +269,7 @@ static bool writes_x(u8 format) {
 static void item_plain(struct item *it, struct rng *r, enum rv_id id) {
     const struct rv_row *row = &rv_rows[id];
     u32 w = row->match | ((u32)rng_next(r) & ~row->mask);
-    if (writes_x(row->format) && rv_rd(w) == 31) w ^= 1u << 7;
+    if (rv_writes_x(row->format) && rv_rd(w) == 31) w ^= 1u << 7;
     if (has_rm(row->format)) {
         static const u8 modes[] = {0, 1, 2, 3, 4, 7, 7, 7};
         w = (w & ~0x7000u) | (u32)modes[rng_below(r, 8)] << 12;
@@ -314,7 +314,7 @@ static bool item_compressed(struct item *it, struct rng *r) {
     return true;
 }
 
-static void item_random(struct item *it, struct rng *r) {
+void item_random(struct item *it, struct rng *r) {
     for (;;) {
         memset(it, 0, sizeof *it);
         if (rng_below(r, 4) == 0) {
@@ -340,7 +340,7 @@ static void item_random(struct item *it, struct rng *r) {
 
 void case_random(struct rv_case *c, struct rng *r) {
     memset(c, 0, sizeof *c);
-    random_state(c->init, r);
+    state_random(c->init, r);
     c->nitems = CASE_ITEMS;
     for (unsigned i = 0; i < c->nitems; i++) item_random(&c->items[i], r);
 }

@@ -34,6 +34,10 @@ static inline u32 rng_below(struct rng *r, u32 n) { return (u32)((rng_next(r) >>
 // x31 points to the middle of the case's memory window and is never written by the items.
 enum { WINDOW_HALF = 512 };
 void case_random(struct rv_case *c, struct rng *r);
+// One item by itself, and values for registers.
+void item_random(struct item *it, struct rng *r);
+void state_random(u64 init[CASE_STATE], struct rng *r);
+bool rv_writes_x(u8 format);
 
 // An instruction of `row` with registers and a 12-bit immediate, for prologues and stubs.
 u32 enc_r(enum rv_id row, unsigned rd, unsigned rs1, unsigned rs2);
