@@ -224,7 +224,11 @@ static bool make(void *arg, const struct cpu_settings *set, struct lockstep_side
     const struct program *p = arg;
     struct err err = {0};
     struct bare *m = calloc(1, sizeof *m);
-    struct cpu_board board = {m, time_ns, no_write, no_read, no_shutdown};
+    struct cpu_board board = {.arg = m,
+                              .time_ns = time_ns,
+                              .console_write = no_write,
+                              .console_read = no_read,
+                              .shutdown = no_shutdown};
     *out = (struct lockstep_side){.skipped_ns = &m->skipped_ns, .world = m};
     out->bus = bus_create(p->base, p->size, &err);
     out->cpu = out->bus ? cpu_create(&guest_riscv64, out->bus, &board, set, &err) : NULL;
