@@ -1,22 +1,27 @@
 // Measures and writes build/bench.json, a list of
 //   { name, where, ours, peer, peer_name, ratio, unit, rounds, load }     ratio: ours / peer in time
-// and prints it as a table. ours_cpu, peer_cpu and ratio_cpu are the same in processor seconds, of all
-// threads. Rows that were not measured this time keep what the file had.
+// and prints it as a table, with the sets' geometric means and their targets. Further fields: stats.mjs. Rows
+// that were not measured this time keep what the file had.
 //
-//   node bench/run.mjs [--row NAME]... [--where native|chromium-riscv64|wasm]... [--rounds N]
-//                      [--out FILE] [--doc FILE]
+//   node bench/run.mjs [--row NAME]... [--set hot|cold] [--where native|chromium-ARCH|wasm]... [--rounds N]
+//                      [--engine interp|jit] [--out FILE] [--doc FILE]
 //
-// --doc puts what the file holds into docs/performance.md and measures nothing. Ours and the peer take turns in
-// each round and the ratio is the median of the rounds' ratios, because machines are noisy.
+// Without --where what users have: wasm and chromium-ARCH. With --engine the place is "chromium-ARCH/ENGINE".
+// --doc puts what the file holds into docs/performance.md and measures nothing. The architecture is BENCH_ARCH
+// of the environment.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { built } from './lib/paths.mjs';
+import { built, CHROMIUM } from './lib/paths.mjs';
 import { table, writeDocument } from './lib/table.mjs';
+import { SETS, summary } from './lib/targets.mjs';
 
-const ROWS = ['engine-size', 'boot', 'coremark', 'gcc-hello', 'prompt'];
-const WHERE = ['wasm', 'native', 'chromium-riscv64'];
+const MODULES = await Promise.all(['engine-size', 'hot', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
+const ROWS = MODULES.flatMap((m) => m.names);
+const WHERE = ['wasm', CHROMIUM, 'native'];
+const USUALLY = ['wasm', CHROMIUM];
+const ENGINES = ['interp', 'jit'];
 
 function read(file) {
     try {
@@ -41,39 +46,46 @@ function options() {
     const { values } = parseArgs({
         options: {
             row: { type: 'string', multiple: true },
+            set: { type: 'string', multiple: true },
             where: { type: 'string', multiple: true },
+            engine: { type: 'string' },
             rounds: { type: 'string' },
             out: { type: 'string', default: built('bench.json') },
             doc: { type: 'string' },
         },
     });
-    for (const [given, known] of [[values.row, ROWS], [values.where, WHERE]]) {
+    const engine = values.engine === undefined ? [] : [values.engine];
+    for (const [given, known] of [[values.row, ROWS], [values.set, Object.keys(SETS)], [values.where, WHERE], [engine, ENGINES]]) {
         const wrong = given?.find((g) => !known.includes(g));
         if (wrong !== undefined) throw new Error(`"${wrong}": there are ${known.join(', ')}`);
     }
     const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
     if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a number above 0');
-    return { ...values, rounds, where: Object.fromEntries(WHERE.map((w) => [w, values.where?.includes(w) ?? true])) };
+    const given = [...(values.row ?? []), ...(values.set ?? []).flatMap((s) => SETS[s].rows)];
+    const where = Object.fromEntries(WHERE.map((w) => [w, (values.where ?? USUALLY).includes(w)]));
+    return { ...values, rounds, row: given.length > 0 ? given : ROWS, where };
 }
 
 async function measure(o) {
     let measured = [];
     const failed = [];
-    for (const name of o.row ?? ROWS) {
-        const row = (await import(`./rows/${name}.mjs`)).default;
+    for (const module of MODULES) {
+        const wanted = module.names.filter((n) => o.row.includes(n));
+        if (wanted.length === 0) continue;
         // What else the machine was doing: figures of a busy one are worth less.
         const load = Number(os.loadavg()[0].toFixed(1));
-        process.stderr.write(`${name} (load ${load} on ${os.cpus().length} processors)\n`);
+        process.stderr.write(`${wanted.join(' ')} (load ${load} on ${os.cpus().length} processors)\n`);
         let all;
         try {
-            all = await row.run({ rounds: o.rounds ?? row.rounds, where: o.where });
+            all = await module.run({ rows: wanted, rounds: o.rounds ?? module.rounds, where: o.where, engine: o.engine });
         } catch (e) {
             // The others are still worth having.
-            failed.push(name);
-            console.error(`bench: ${name}: ${e.message}`);
+            failed.push(...wanted);
+            console.error(`bench: ${e.message}`);
             continue;
         }
-        const rows = all.filter((r) => o.where[r.where]).map((r) => ({ ...r, load }));
+        const place = (where) => (where === CHROMIUM && o.engine !== undefined ? `${where}/${o.engine}` : where);
+        const rows = all.filter((r) => o.where[r.where]).map((r) => ({ ...r, where: place(r.where), load }));
         measured = merge(measured, rows);
         mkdirSync(path.dirname(o.out), { recursive: true });
         writeFileSync(o.out, JSON.stringify(merge(read(o.out), rows), null, 2) + '\n');
@@ -88,7 +100,7 @@ try {
         process.exit(0);
     }
     const { rows, failed } = await measure(o);
-    console.log(table(rows));
+    console.log([table(rows), '', ...summary(rows)].join('\n'));
     if (failed.length > 0) throw new Error(`not measured: ${failed.join(', ')}`);
     process.exit(0);
 } catch (error) {

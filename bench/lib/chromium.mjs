@@ -5,7 +5,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cpuOfAll } from './cpu.mjs';
+import { cpuOfAll, rendererMemory } from './cpu.mjs';
 import { ARCH, built, MEMORY_MB, programs, top } from './paths.mjs';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
@@ -27,13 +27,18 @@ async function serve() {
     return { url: `http://localhost:${server.address().port}`, close };
 }
 
+export const newProfile = () => mkdtempSync(path.join(os.tmpdir(), 'berth-bench-'));
+export const removeProfile = (profile) => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+
 export class Browser {
-    static async launch() {
+    /** One after another may have the same profile and with it what the engine keeps on the browser's disk. */
+    static async launch(profile) {
         const b = new Browser();
         // Installed with the VS Code bed, by npm.
         const { chromium } = await import(pathToFileURL(built('vscode-bed/node_modules/playwright-core/index.mjs')));
         b.server = await serve();
-        b.profile = mkdtempSync(path.join(os.tmpdir(), 'berth-bench-'));
+        b.ownProfile = profile === undefined;
+        b.profile = profile ?? newProfile();
         b.context = await chromium.launchPersistentContext(b.profile, {
             executablePath: path.join(top, 'test/e2e/chromium.sh'),
             headless: true,
@@ -58,19 +63,20 @@ export class Browser {
     async close() {
         await this.context.close();
         this.server.close();
-        rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+        if (this.ownProfile) removeProfile(this.profile);
     }
 }
 
 const what = (image, more) => ({ arch: ARCH, memory: MEMORY_MB * 1024 * 1024, image, ...more });
 
 export class ChromiumGuest {
-    static async start(browser, image) {
+    /** engine: 'interp' or 'jit', or the package's default. Only the named programs are at /bench. */
+    static async start(browser, image, { engine, programs: names } = {}) {
         const g = new ChromiumGuest();
-        const names = await fs.readdir(programs).catch(() => []);
         g.browser = browser;
         g.page = await browser.page();
-        await g.page.evaluate((w) => globalThis.bench.start(w), what(image, { programs: names }));
+        const all = await fs.readdir(programs).catch(() => []);
+        await g.page.evaluate((w) => globalThis.bench.start(w), what(image, { programs: names ?? all, engine }));
         return g;
     }
 
@@ -83,6 +89,10 @@ export class ChromiumGuest {
         return cpuOfAll(this.browser.profile);
     }
 
+    memory() {
+        return rendererMemory(this.browser.profile);
+    }
+
     async close() {
         await this.page.evaluate(() => globalThis.bench.stop());
         await this.page.close();
@@ -90,10 +100,10 @@ export class ChromiumGuest {
 }
 
 /** Seconds from the machine's start until `mark` is on its console. */
-export async function bootInChromium(browser, initrd, mark) {
+export async function bootInChromium(browser, initrd, mark, engine) {
     const page = await browser.page();
     try {
-        return await page.evaluate(([w, m]) => globalThis.bench.boot(w, m), [what('scratch-test', { initrd }), mark]);
+        return await page.evaluate(([w, m]) => globalThis.bench.boot(w, m), [what('scratch-test', { initrd, engine }), mark]);
     } finally {
         await page.close();
     }

@@ -13,17 +13,33 @@ export function cpuOf(pid) {
     }
 }
 
-/** The sum of all processes whose command line has `part` in it. */
-export function cpuOfAll(part) {
-    let sum = 0;
+// The processes whose command line has all of `parts` in it.
+function* processes(...parts) {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
         try {
-            if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(part)) sum += cpuOf(pid) ?? 0;
+            const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+            if (parts.every((p) => line.includes(p))) yield pid;
         } catch {
             // It ended meanwhile.
         }
     }
+}
+
+/** The sum of all processes whose command line has `part` in it. */
+export function cpuOfAll(part) {
+    let sum = 0;
+    for (const pid of processes(part)) sum += cpuOf(pid) ?? 0;
     return sum;
+}
+
+/** Bytes of private memory: what Chromium's own task manager calls a process's footprint. */
+export function memoryOf(pid) {
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+}
+
+/** The tab of a browser with this profile that has the most. */
+export function rendererMemory(profile) {
+    return Math.max(...[...processes(profile, '--type=renderer')].map(memoryOf));
 }
 
 /** Runs a command in a guest that has cpu(): its result with the processor seconds it took. */

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-export const ARCH = 'riscv64';
+export const ARCH = process.env.BENCH_ARCH || 'riscv64';
+export const CHROMIUM = `chromium-${ARCH}`;
 export const built = (...parts) => path.join(top, 'build', ...parts);
 export const guestFile = (name) => built('guest', ARCH, name);
 export const image = (name) => built('images', ARCH, name);
 export const programs = built('bench', ARCH, 'programs');
+export const hostPrograms = built('bench', 'host');
 export const unpacked = (name) => built('bench', ARCH, 'root', name, 'rootfs');
 export const MEMORY_MB = 512;

@@ -10,7 +10,9 @@ import { ARCH, guestFile, MEMORY_MB, programs, unpacked } from './paths.mjs';
 import { Shell } from './shell.mjs';
 
 export const QEMU = `qemu-system-${ARCH}`;
-export const MACHINE = ['-M', 'virt', '-m', `${MEMORY_MB}M`, '-nographic', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', '-kernel', guestFile('Image')];
+const BOARDS = { riscv64: ['-M', 'virt'] };
+if (BOARDS[ARCH] === undefined) throw new Error(`no board of ${QEMU} to compare with; see BOARDS in bench/lib/qemu.mjs`);
+export const MACHINE = [...BOARDS[ARCH], '-m', `${MEMORY_MB}M`, '-nographic', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', '-kernel', guestFile('Image')];
 
 const SPAWN = 1, STDIN = 2;
 const READY = 64, STDOUT = 65, STDERR = 66, EXIT = 67, ERROR = 68, CREDIT = 96;
@@ -42,6 +44,7 @@ function share(number, folder, tag) {
 export class QemuGuest {
     static async start(imageName) {
         const g = new QemuGuest();
+        g.imageName = imageName;
         g.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-bench-'));
         const initrd = fs.readFileSync(guestFile('initramfs.cpio'));
         const conf = records(['hostname=berth', 'root=9p:root', 'mount=9p:bench:ro:/bench']);
@@ -59,7 +62,7 @@ export class QemuGuest {
             ...MACHINE, '-initrd', path.join(this.folder, 'initrd'), '-append', 'console=ttyS0 quiet',
             '-device', 'virtio-serial-device', '-chardev', `socket,id=ctl,path=${ctl}`,
             '-device', 'virtserialport,chardev=ctl,name=berth.ctl', '-device', 'virtio-rng-device',
-            ...share(0, unpacked(this.imageName ?? 'debian-gcc'), 'root'), ...share(1, programs, 'bench'),
+            ...share(0, unpacked(this.imageName), 'root'), ...share(1, programs, 'bench'),
         ];
         this.process = spawn(QEMU, args, { stdio: ['ignore', 'pipe', 'pipe'] });
         let console = '';

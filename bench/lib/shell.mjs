@@ -1,6 +1,7 @@
 // A shell on a pipe, and how long its commands take by the clock of this side: the guest's own clock is
 // one of the things under test. Runs in Node and in the page.
 
+export const READY = '@@0 ';
 const now = () => performance.now();
 
 export class Shell {
@@ -36,15 +37,27 @@ export class Shell {
         this.waiting = undefined;
     }
 
+    // What comes before a line "MARK STATUS".
+    expect(mark) {
+        return new Promise((resolve, reject) => {
+            this.waiting = { mark, begin: now(), resolve, reject };
+            this.feed(new Uint8Array());
+        });
+    }
+
+    /** For a shell that is not ready from the start: until something has printed READY. */
+    ready() {
+        return this.expect(READY);
+    }
+
     /** Runs a command that must succeed: { seconds, output }. */
     async run(command) {
         if (this.gone !== undefined) throw new Error(this.gone);
         // In two pieces, so that a shell that echoes its input does not print it whole.
         const id = ++this.count;
-        const result = await new Promise((resolve, reject) => {
-            this.waiting = { mark: `@@${id} `, begin: now(), resolve, reject };
-            this.write(`{ ${command}\n} </dev/null 2>&1; printf '\\n@%s%d %d\\n' @ ${id} $?\n`);
-        });
+        const done = this.expect(`@@${id} `);
+        this.write(`{ ${command}\n} </dev/null 2>&1; printf '\\n@%s%d %d\\n' @ ${id} $?\n`);
+        const result = await done;
         if (result.status !== 0) throw new Error(`${command}: status ${result.status}\n${result.output}`);
         return result;
     }

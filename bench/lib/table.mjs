@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { QEMU } from './qemu.mjs';
+import { summary } from './targets.mjs';
 
 function number(value, unit) {
     if (unit === 'bytes') return value.toLocaleString('en-US');
@@ -12,10 +13,13 @@ function number(value, unit) {
 function cells(row) {
     const ratio = (r) => (typeof r === 'number' ? r.toFixed(2) : '');
     const figure = (v) => (typeof v === 'number' ? number(v, row.unit) : '');
-    return [row.name, row.where, row.unit, figure(row.ours), figure(row.peer), ratio(row.ratio), figure(row.ours_cpu), figure(row.peer_cpu), ratio(row.ratio_cpu)];
+    return [
+        row.name, row.where, row.unit, figure(row.ours), figure(row.peer), ratio(row.ratio), figure(row.host), ratio(row.ratio_host),
+        figure(row.ours_cpu), figure(row.peer_cpu), ratio(row.ratio_cpu),
+    ];
 }
 
-const HEAD = ['row', 'where', 'unit', 'ours', 'peer', 'ratio', 'ours, CPU', 'peer, CPU', 'ratio, CPU'];
+const HEAD = ['row', 'where', 'unit', 'ours', 'peer', 'ratio', 'host C', 'ratio', 'ours, CPU', 'peer, CPU', 'ratio, CPU'];
 const LEFT = 3; // the first columns are words
 
 export function table(rows, markdown = false) {
@@ -43,5 +47,5 @@ export function writeDocument(file, rows) {
         `load of the machine before the rows ${Math.min(...loads)} to ${Math.max(...loads)},`,
         `Chromium ${versionOf(process.env.CHROMIUM ?? 'chromium', '--version')}, QEMU ${versionOf(QEMU, '--version')}.`,
     ].join(' ');
-    writeFileSync(file, `${text.slice(0, from)}${BEGIN}\n\n${about}\n\n${table(rows, true)}\n\n${text.slice(to)}`);
+    writeFileSync(file, `${text.slice(0, from)}${BEGIN}\n\n${about}\n\n${table(rows, true)}\n\n${summary(rows).map((l) => `    ${l}`).join('\n')}\n\n${text.slice(to)}`);
 }

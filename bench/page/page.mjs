@@ -1,9 +1,9 @@
 // A container in a page without anything else, for bench/lib/chromium.mjs to drive: no terminal, no
 // editor, the guest's shell on pipes.
 import { fetchBytes, fetchText, MemoryFs, startContainer } from '/build/wasm/package/index.js';
-import { Shell } from '/bench/lib/shell.mjs';
+import { READY, Shell } from '/bench/lib/shell.mjs';
 
-async function options({ arch, memory, image, initrd }) {
+async function options({ arch, memory, image, initrd, engine }) {
     return {
         worker: await fetchText('/build/wasm/package/worker.js'),
         wasm: fetchBytes('/build/wasm/berth.wasm'),
@@ -12,6 +12,7 @@ async function options({ arch, memory, image, initrd }) {
         image: { url: new URL(`/build/images/${arch}/${image}/`, location.href).toString() },
         arch,
         memory,
+        engine,
         onLog: (level, text) => console.log(`[${level}] ${text}`),
         onMessage: (text) => console.log(text),
     };
@@ -27,12 +28,13 @@ async function start(what) {
     container = startContainer({
         ...(await options(what)),
         volumes: [{ guest: '/bench', fs }],
-        // The package always gives a terminal; the shell shall not know.
-        process: { args: ['sh', '-c', 'stty raw -echo && cat | sh'] },
+        // The package always gives a terminal; the shell shall not know. What is typed before `stty` is lost.
+        process: { args: ['sh', '-c', `stty raw -echo && echo "${READY}0" && sh 2>&1 | cat`] },
     });
     shell = new Shell((text) => container.main.write(text));
     container.main.onData((data) => shell.feed(data));
     void container.stopped.then((end) => shell.end(`the machine stopped (${end.reason}) ${end.message}`));
+    await shell.ready();
     await shell.run('true');
 }
 

@@ -5,7 +5,7 @@ import { built } from '../lib/paths.mjs';
 import { plainRow } from '../lib/stats.mjs';
 
 export default {
-    name: 'engine-size',
+    names: ['engine-size'],
     rounds: 1,
     async run() {
         const wasm = readFileSync(built('wasm/berth.wasm'));

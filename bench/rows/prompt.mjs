@@ -1,9 +1,8 @@
 // prompt: seconds from choosing "Run Container On Browser" in VS Code's command palette to the shell's
 // prompt in the terminal, in a browser that has never seen the image. prompt-again: the page loaded anew,
 // the image kept by the browser. bytes-before-prompt: what the server sent meanwhile, headers and all.
+import { CHROMIUM } from '../lib/paths.mjs';
 import { median, plainRow } from '../lib/stats.mjs';
-
-const WHERE = 'chromium-riscv64';
 
 // Bytes that the bed's servers have written since they were watched.
 function watch(servers) {
@@ -27,10 +26,10 @@ async function visit(session, startContainer) {
 }
 
 export default {
-    name: 'prompt',
+    names: ['prompt'],
     rounds: 3,
     async run({ rounds: count, where }) {
-        if (!where[WHERE]) return [];
+        if (!where[CHROMIUM]) return [];
         // Only here, because they need the VS Code bed.
         const { Session } = await import('../../test/e2e/driver.mjs');
         const { startContainer } = await import('../../test/e2e/container.mjs');
@@ -48,10 +47,10 @@ export default {
         }
         const of = (list, key) => median(list.map((v) => v[key]));
         return [
-            plainRow('prompt', WHERE, of(first, 'seconds'), 's', count),
-            plainRow('prompt-again', WHERE, of(again, 'seconds'), 's', count),
-            plainRow('bytes-before-prompt', WHERE, of(first, 'bytes'), 'bytes', count),
-            plainRow('bytes-before-prompt-again', WHERE, of(again, 'bytes'), 'bytes', count),
+            plainRow('prompt', CHROMIUM, of(first, 'seconds'), 's', count),
+            plainRow('prompt-again', CHROMIUM, of(again, 'seconds'), 's', count),
+            plainRow('bytes-before-prompt', CHROMIUM, of(first, 'bytes'), 'bytes', count),
+            plainRow('bytes-before-prompt-again', CHROMIUM, of(again, 'bytes'), 'bytes', count),
         ];
     },
 };

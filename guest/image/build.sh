@@ -2,11 +2,13 @@
 # build.sh ARCH NAME: makes build/images/ARCH/NAME, an ordinary OCI image layout (tag latest).
 #   debian-gcc    Debian with gcc, make, less, vi: the demo; from Debian packages (needs the mirror)
 #   scratch-test  one static binary and nothing else: probe.c, which tests drive
+#   busybox       Debian's static busybox: the smallest thing with a shell; what `make bench` runs its hot rows in
+#   debian-bench  Debian with gcc and python3, for the other rows of `make bench`
 # Kept in $CACHE/images/<key>, the key covering what decides the content; a new key means a new download.
 # Runs as root, or as a user with a range in /etc/subuid (and the package uidmap).
 set -euo pipefail
 
-usage='usage: build.sh ARCH debian-gcc|scratch-test'
+usage='usage: build.sh ARCH debian-gcc|scratch-test|busybox|debian-bench'
 arch=${1:?$usage} name=${2:?$usage}
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -84,6 +86,53 @@ debian_tar() {
     in_namespace "$here/build.sh" "$arch" --bootstrap "$1"
 }
 
+# The like of bootstrap for debian-bench. Not one function with it: a change to the text of bootstrap is
+# a new demo image for everybody.
+bootstrap_bench() {
+    if [ "$(uname -m)" != "$arch" ]; then
+        mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+        echo ":berth-$arch:M::$magic:$mask:/usr/bin/$qemu:OCF" >/proc/sys/fs/binfmt_misc/register
+    fi
+    mmdebstrap --variant=minbase --architectures="$arch" --mode=root --skip=check/qemu \
+        --include=gcc,libc6-dev,python3 \
+        --aptopt='APT::Install-Recommends "false"' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/bin/*lto-dump*' \
+        --dpkgopt='path-exclude=/usr/lib/gcc/*/lib[altu]*san.a' \
+        --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' \
+        "$suite" "$1" \
+        "deb [signed-by=$keyring] $mirror $suite main"
+}
+
+debian_bench_tar() {
+    need mmdebstrap mmdebstrap
+    need $qemu qemu-user-static
+    in_namespace "$here/build.sh" "$arch" --bootstrap-bench "$1"
+}
+
+# Unpacked only, so nothing of $arch has to run.
+busybox_tar() {
+    need mmdebstrap mmdebstrap
+    local applet
+    mkdir -p "$work/root"/{bin,dev,proc,sys,tmp,root,etc}
+    chmod 1777 "$work/root/tmp"
+    in_namespace "$here/build.sh" "$arch" --extract-busybox "$work/extracted.tar"
+    tar --extract --file "$work/extracted.tar" --to-stdout ./usr/bin/busybox >"$work/root/bin/busybox"
+    chmod 755 "$work/root/bin/busybox"
+    for applet in cat chmod cp echo free ls mkdir printf ps rm sh stty true; do
+        ln -s busybox "$work/root/bin/$applet"
+    done
+    echo root:x:0:0:root:/root:/bin/sh >"$work/root/etc/passwd"
+    tar --create --file "$1" --directory "$work/root" --owner=0 --group=0 --numeric-owner \
+        --mtime="@$SOURCE_DATE_EPOCH" --sort=name .
+}
+
+extract_busybox() {
+    mmdebstrap --quiet --variant=extract --architectures="$arch" --mode=root --skip=check/qemu \
+        --include=busybox-static "$suite" "$1" \
+        "deb [signed-by=$keyring] $mirror $suite main"
+}
+
 probe_tar() {
     need $gcc gcc-riscv64-linux-gnu
     mkdir "$work/root"
@@ -106,10 +155,11 @@ layout() {
     umoci gc --layout "$dir"
 }
 
-if [ "$name" = --bootstrap ]; then
-    bootstrap "$3"
-    exit
-fi
+case $name in
+--bootstrap) bootstrap "$3"; exit ;;
+--bootstrap-bench) bootstrap_bench "$3"; exit ;;
+--extract-busybox) extract_busybox "$3"; exit ;;
+esac
 
 # Only what decides the content: making the demo image takes minutes.
 inputs() {
@@ -117,6 +167,8 @@ inputs() {
     case $name in
     debian-gcc) declare -f bootstrap debian_tar layout ;;
     scratch-test) declare -f probe_tar layout && cat "$here/probe.c" && $gcc --version ;;
+    busybox) declare -f busybox_tar extract_busybox layout ;;
+    debian-bench) declare -f bootstrap_bench debian_bench_tar layout ;;
     esac
 }
 key=$(inputs | sha256sum | cut -c1-16)
@@ -134,6 +186,13 @@ if [ ! -f "$out/index.json" ]; then
     scratch-test)
         probe_tar "$work/layer.tar"
         layout "$work/layer.tar" "$work/oci" --config.entrypoint /probe --config.cmd show ;;
+    busybox)
+        busybox_tar "$work/layer.tar"
+        layout "$work/layer.tar" "$work/oci" --config.cmd sh --config.workingdir /root ;;
+    debian-bench)
+        debian_bench_tar "$work/layer.tar"
+        layout "$work/layer.tar" "$work/oci" --config.cmd bash --config.env LANG=C.UTF-8 \
+            --config.workingdir /root ;;
     *) die "no image '$name'; $usage" ;;
     esac
     rm -rf "$out" && mv "$work/oci" "$out"

@@ -1,0 +1,124 @@
+// Many rows in one environment: a round boots each side once and runs the rows one after the other, the
+// sides in turns within each row. A row is
+//   { name, command, prepare?, programs?, printsTime?, check?, hostProgram? }
+// `prepare` runs untimed before it, `programs` are copied from /bench to /tmp/bench. With printsTime the
+// command prints "RESULT SECONDS INSTRUCTIONS" (bench/guest/bench.h) and SECONDS count; without, the time
+// from sending the command to having what it printed. What a command prints, or else what the untimed `check`
+// prints, must be the same everywhere.
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { Browser, ChromiumGuest, newProfile, removeProfile } from './chromium.mjs';
+import { timed } from './cpu.mjs';
+import { NativeGuest } from './native.mjs';
+import { CHROMIUM, hostPrograms } from './paths.mjs';
+import { QEMU, QemuGuest } from './qemu.mjs';
+import { timeRow } from './stats.mjs';
+
+const FOLDER = '/tmp/bench';
+const HOST_RUNS = 3; // they are short
+
+// A guest's clock that runs slow would make us fast. It cannot have counted more than passed here, and what
+// it left out is the start of a process and the way of a message, on a machine that may be busy.
+function trustClock(name, who, { seconds, wall }) {
+    if (seconds > wall * 1.01 + 0.01 || wall > seconds * 1.5 + 1) {
+        throw new Error(`${name}: the clock of ${who} says ${seconds} s, ours ${wall.toFixed(3)} s`);
+    }
+}
+
+function parse(name, output) {
+    const [, result, seconds, instructions] = /^(\S+) ([\d.]+) (\d+)$/.exec(output) ?? [];
+    if (result === undefined) throw new Error(`${name} printed: ${output}`);
+    return { result, seconds: Number(seconds), instructions: Number(instructions) };
+}
+
+async function sample(guest, who, row) {
+    if (row.prepare) await guest.run(row.prepare);
+    const { seconds: wall, cpu, output } = await timed(guest, `cd ${FOLDER}; ${row.command}`);
+    if (row.printsTime) {
+        const s = { ...parse(row.name, output), wall, cpu };
+        trustClock(row.name, who, s);
+        return s;
+    }
+    const result = row.check ? (await guest.run(row.check)).output : output;
+    return { result, seconds: wall, wall, cpu };
+}
+
+function hostSample(row) {
+    let best;
+    for (let i = 0; i < HOST_RUNS; i++) {
+        const s = parse(row.name, execFileSync(path.join(hostPrograms, row.hostProgram)).toString().trim());
+        if (best === undefined || s.seconds < best.seconds) best = s;
+    }
+    return best;
+}
+
+export async function startGuest(who, image, { browser, engine, programs }) {
+    let guest;
+    if (who === 'peer') guest = await QemuGuest.start(image);
+    else if (who === 'native') guest = await NativeGuest.start(image);
+    else guest = await ChromiumGuest.start(browser, image, { engine, programs });
+    const list = programs.map((p) => `/bench/${p}`).join(' ');
+    await guest.run(`mkdir -p ${FOLDER}${list && ` && cp ${list} ${FOLDER} && chmod +x ${FOLDER}/*`}`);
+    return guest;
+}
+
+// Calls record(row, who, sample).
+async function round({ rows, image, sides, engine, profile, backwards, atEnd }, record) {
+    const programs = [...new Set(rows.flatMap((r) => r.programs ?? []))];
+    const guests = {};
+    const browser = sides.includes(CHROMIUM) ? await Browser.launch(profile) : undefined;
+    try {
+        for (const who of sides) guests[who] = await startGuest(who, image, { browser, engine, programs });
+        const turn = Object.entries(guests);
+        if (backwards) turn.reverse();
+        for (const row of rows) {
+            process.stderr.write(`  ${row.name}`);
+            for (const [who, guest] of turn) {
+                const s = await sample(guest, who, row);
+                process.stderr.write(` ${s.seconds.toFixed(3)}`);
+                record(row, who, s);
+            }
+            if (row.hostProgram) record(row, 'host', hostSample(row));
+            process.stderr.write('\n');
+        }
+        await atEnd?.(guests);
+    } finally {
+        for (const guest of Object.values(guests)) await guest.close();
+        await browser?.close();
+    }
+}
+
+function sameResults(row, samples) {
+    const results = new Set(Object.values(samples).flatMap((list) => list.map((s) => s.result)));
+    if (results.size !== 1) throw new Error(`${row.name}: the results differ: ${[...results].join(', ')}`);
+}
+
+/**
+ * Measures rows in `count` rounds: a list of rows for build/bench.json, several places (`where`) one after
+ * the other. more(name, where, row, samples) may make further ones of a row. atEnd(guests) is called before the last
+ * round's guests end.
+ */
+export async function measure(rows, { image, count, where, engine, more, atEnd }) {
+    const ours = ['native', CHROMIUM].filter((w) => where[w]);
+    if (ours.length === 0) return [];
+    const samples = Object.fromEntries(rows.map((r) => [r.name, {}]));
+    const profile = newProfile(); // so that the image is fetched and unpacked once
+    try {
+        for (let i = 0; i < count; i++) {
+            const options = { rows, image, engine, profile, sides: ['peer', ...ours], backwards: i % 2 === 1 };
+            await round({ ...options, atEnd: i === count - 1 ? atEnd : undefined }, (row, who, s) => {
+                (samples[row.name][who] ??= []).push(s);
+            });
+        }
+    } finally {
+        removeProfile(profile);
+    }
+    return rows.flatMap((row) => {
+        const own = samples[row.name];
+        sameResults(row, own);
+        return ours.flatMap((who) => {
+            const made = timeRow(row.name, who, own[who], own.peer, QEMU, own.host);
+            return [made, ...(more?.(made, own[who]) ?? [])];
+        });
+    });
+}

@@ -1,0 +1,44 @@
+// The hot set: loops that run long enough to be translated well, in the smallest image with a shell. The
+// peers are QEMU and the same C compiled for the host. bench/README.md says what each stands for.
+import { CHROMIUM, MEMORY_MB } from '../lib/paths.mjs';
+import { plainRow } from '../lib/stats.mjs';
+import { measure } from '../lib/suite.mjs';
+import { SETS } from '../lib/targets.mjs';
+
+const HOT = SETS.hot.rows;
+const MEMORY = 'tab-memory';
+
+const row = (name) => ({ name, command: `./${name}`, programs: [name], hostProgram: name, printsTime: true });
+
+// The instructions are those that our engine counts (QEMU's counter shows time), the same for every
+// engine; the ratio is that of the times.
+function mips(coremark, samples) {
+    if (coremark.name !== 'coremark') return [];
+    const rate = (seconds) => (seconds === null ? null : samples[0].instructions / 1e6 / seconds);
+    const keys = ['ours', 'peer', 'ours_cpu', 'peer_cpu', 'ours_wall', 'peer_wall'];
+    const figures = Object.fromEntries(keys.map((k) => [k, rate(coremark[k])]));
+    return [{ ...coremark, ...figures, name: 'coremark-mips', unit: 'MIPS', host: null, ratio_host: null }];
+}
+
+// What the tab has beyond the guest's memory in use.
+async function tabMemory(guest) {
+    const { output } = await guest.run(`while read -r name kb unit; do case $name in MemFree:) echo $kb;; esac; done </proc/meminfo`);
+    const used = MEMORY_MB * 1024 * 1024 - Number(output) * 1024;
+    const total = guest.memory();
+    return [plainRow(MEMORY, CHROMIUM, total - used, 'bytes'), plainRow('tab-memory-total', CHROMIUM, total, 'bytes')];
+}
+
+export default {
+    names: [...HOT, MEMORY],
+    rounds: 3,
+    async run({ rows: wanted, rounds: count, where, engine }) {
+        const all = wanted.includes(MEMORY);
+        const names = all ? HOT : HOT.filter((n) => wanted.includes(n));
+        const memory = [];
+        const atEnd = async (guests) => {
+            if (all && guests[CHROMIUM]) memory.push(...(await tabMemory(guests[CHROMIUM])));
+        };
+        const rows = await measure(names.map(row), { image: 'busybox', count, where, engine, more: mips, atEnd });
+        return [...rows, ...memory];
+    },
+};
