@@ -16,9 +16,9 @@ enum { X86_LINE_INTR = 0, X86_LINE_NMI = 2 };
 // IA32_TSC_DEADLINE (0x6e0), x2APIC (0x800-0x8ff), KVM's clock (0x4b564d00, 0x4b564d01).
 enum { X86_MSR_TSC = 0x10, X86_TSC_HZ = 1000000000 };
 
-// CR8 for msr_read and msr_write: works in every mode of the APIC, whereas its MSR 0x808 is there
-// in x2APIC mode only. Values above 15 are refused (#GP).
-#define X86_MSR_CR8 0xffffffffu
+// CR8 is bits 7:4 of this MSR, which the board answers in both modes of the APIC (a guest should
+// find it in x2APIC mode only).
+enum { X86_MSR_TPR = 0x808 };
 
 // CPUID leaf X86_KVM_LEAF: eax = X86_KVM_LEAF + 1, ebx ecx edx = "KVMKVMKVM\0\0\0"; the next leaf:
 // eax = X86_KVM_FEATURES (no I/O delays, MSRs 0x4b564d00 and 0x4b564d01, a stable clock), the rest
