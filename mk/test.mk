@@ -5,6 +5,7 @@
 #   test/diff/*.sh          differential tests; test/diff/diff_*.c are built first (build/test/bin/diff_*)
 #   test/check/*.sh         any other quick, offline check that needs only the native build
 #   test/web/*.test.mjs     node:test files for the wasm build, the worker and the loader (make test)
+#   test/wasm/*.mjs         node:test files that run WASI test programs (make test)
 #   test/e2e/*.test.mjs     node:test files in Chromium (make test)
 #
 # Another fragment may add to CHECK_SCRIPTS and TEST_SCRIPTS (executables without arguments), and give
@@ -82,6 +83,7 @@ check_list = \
 test_list = $(check_list) \
 	$(foreach t,$(UNIT),$(call line,asan/$(t),300,par,$(B)/asan/bin/$(t))) \
 	$(foreach t,$(WEB_TESTS),$(call line,web/$(notdir $(basename $(basename $(t)))),300,ser,node --test --test-reporter=tap $(t))) \
+	$(foreach t,$(WASM_TESTS),$(call line,wasm/$(notdir $(basename $(t))),600,ser,node --test --test-reporter=tap $(t))) \
 	$(foreach t,$(sort $(TEST_SCRIPTS)),$(call line,test/$(call name_of,$(t)),600,ser,$(t))) \
 	$(foreach t,$(E2E_TESTS),$(call line,e2e/$(notdir $(basename $(basename $(t)))),900,ser,node --test --test-reporter=tap $(t)))
 

@@ -187,7 +187,8 @@ static int random_programs(const struct options *o) {
         "%llu instructions, %llu traps, %llu interrupts, %llu regions, %llu instructions in them\n",
         (unsigned long long)insns, (unsigned long long)traps, (unsigned long long)interrupts,
         (unsigned long long)regions, (unsigned long long)translated);
-    bool enough = insns > 1000 * o->count && traps && (o->dut.engine != ENGINE_JIT || regions);
+    bool enough = o->count < 20 ||
+                  (insns > 1000 * o->count && traps && (o->dut.engine != ENGINE_JIT || regions));
     if (!enough) printf("that is too little to mean anything\n");
     printf("%llu passed, %llu failed\n", (unsigned long long)(o->count - bad),
            (unsigned long long)bad + !enough);

@@ -13,6 +13,9 @@
 #include "base/compiler.h"
 #include "guest/guest.h"
 #include "ir/ops.h"
+#ifdef __wasm__
+#include "jit_host.h"
+#endif
 
 enum { NREGS = 12, NVREGS = 4, INSN = 6, RAM_PAGES = 16, CODE_PAGES = 6, RAM_BASE = 0x10000 };
 
@@ -450,32 +453,11 @@ static void test_tiny_tlb(void **state) {
 #ifdef __wasm__
 // Where code can be compiled at run time: the translator too. Its slices end where the budget is
 // looked at, not at every block, so only whole runs to the same count are compared.
-#define IMPORT(n) __attribute__((import_module("jit"), import_name(#n)))
-IMPORT(install) int js_install(const u8 *module, size_t len, u32 slot);
-IMPORT(grow) u32 js_grow(u32 slots);
-IMPORT(remove) void js_remove(u32 slot);
-
-static u64 translated;
-static bool jit_install(void *arg, const u8 *module, size_t len, u32 slot) {
-    (void)arg;
-    translated++;
-    return js_install(module, len, slot);
-}
-static u32 jit_grow(void *arg, u32 slots) {
-    (void)arg;
-    return js_grow(slots);
-}
-static void jit_remove(void *arg, u32 slot) {
-    (void)arg;
-    js_remove(slot);
-}
-static const struct jit_host jit = {NULL, jit_install, jit_grow, jit_remove};
-
 // Runs the translator in steps; whenever it stops, brings the evaluator to the same count and
 // compares.
 static bool follow(u64 seed, struct cpu_settings set, unsigned steps, unsigned budget) {
     set.engine = ENGINE_JIT;
-    set.jit = &jit;
+    set.jit = &test_jit_host;
     set.hot_samples = 2;
     struct side b = make(seed, set);
     set.engine = ENGINE_EVAL;
@@ -486,6 +468,7 @@ static bool follow(u64 seed, struct cpu_settings set, unsigned steps, unsigned b
         gva pc = a.t->g.pc;
         memcpy(code, bus_ram_ptr(a.bus, RAM_BASE, 1), RAM_PAGES * 4096);
         cpu_run(b.cpu, budget);
+        test_jit_settle(b.cpu);
         for (unsigned n = 0; n < 100000 && !same(&a, &b) && cpu_icount(a.cpu) <= cpu_icount(b.cpu);
              n++) {
             pc = a.t->g.pc;
@@ -511,8 +494,8 @@ static void test_translator(void **state) {
     for (u64 seed = 1; seed <= 25u * scale(); seed++)
         assert_true(
             follow(seed * 15485863, (struct cpu_settings){0}, 500, 20 + (unsigned)(seed % 400)));
-    print_message("%llu regions translated\n", (unsigned long long)translated);
-    assert_true(translated > 20u * scale());
+    print_message("%llu modules translated\n", (unsigned long long)test_jit_modules);
+    assert_true(test_jit_modules > 20u * scale());
     vectors = true;
 }
 #endif

@@ -1,0 +1,7 @@
+// The compiler of the WASI test programs.
+#include "../lockstep.h"
+#include "test/wasm/support/jit_host.h"
+
+const struct jit_host *lockstep_jit(void) { return &test_jit_host; }
+
+void lockstep_settle(struct cpu *c) { test_jit_settle(c); }

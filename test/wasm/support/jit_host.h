@@ -1,0 +1,13 @@
+// The compiler that run.mjs gives a WASI test program.
+#ifndef BERTH_TEST_WASM_JIT_HOST_H
+#define BERTH_TEST_WASM_JIT_HOST_H
+
+#include "exec/cpu.h"
+
+extern const struct jit_host test_jit_host;
+extern u64 test_jit_modules; // installed so far
+
+// Between two runs: delivers what was put off (TORTURE_LATE).
+void test_jit_settle(struct cpu *c);
+
+#endif

@@ -1,0 +1,40 @@
+// Runs a WASI program whose translator compiles through us:
+//   node test/wasm/support/run.mjs PROGRAM.wasm [ARG...]
+// The current directory is the program's. MODULES=DIR keeps every emitted module there.
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { WASI } from 'node:wasi';
+
+const [program, ...args] = process.argv.slice(2);
+const wasi = new WASI({
+    version: 'preview1',
+    env: process.env,
+    args: [program, ...args],
+    preopens: { '.': '.' },
+    returnOnExit: true,
+});
+let x;
+let emitted = 0;
+const jit = {
+    install(at, length, slot) {
+        const code = new Uint8Array(x.memory.buffer, at, length).slice();
+        if (process.env.MODULES) writeFileSync(path.join(process.env.MODULES, `${emitted++}.wasm`), code);
+        const table = x.__indirect_function_table;
+        try {
+            const module = new WebAssembly.Module(code);
+            const instance = new WebAssembly.Instance(module, { e: { m: x.memory, t: table } });
+            table.set(slot, instance.exports.f);
+            return 1;
+        } catch (error) {
+            console.log(`a module was refused: ${error}`);
+            return 0;
+        }
+    },
+    grow: (n) => x.__indirect_function_table.grow(n),
+    remove: (slot) => x.__indirect_function_table.set(slot, null),
+};
+const module = await WebAssembly.compile(readFileSync(program));
+const imports = { ...wasi.getImportObject(), jit };
+const instance = await WebAssembly.instantiate(module, imports);
+x = instance.exports;
+process.exitCode = wasi.start(instance);
