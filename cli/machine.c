@@ -18,6 +18,7 @@
 #include "machine/machine.h"
 #include "p9/fs.h"
 #include "term.h"
+#include "tracing.h"
 
 enum { MAX_DISKS = 8, MAX_SHARES = 8, INPUT_MAX = 4096 };
 #define MAX_IMAGE (4ull << 30)
@@ -36,6 +37,8 @@ static const char usage[] =
     "                       the SBI console) instead of the UART (ttyS0)\n"
     "  --arch NAME          riscv64 (default)\n"
     "  --engine NAME        interp (default) or eval, the slow reference\n"
+    "  --log-commits FILE   a line for each stop of the engine: count, pc, hash of registers\n"
+    "  --dump, --no, --torture   look into the engine, see below\n"
     "  --icount             guest time from instructions: reproducible, idle time is skipped\n"
     "  --stats              print what was executed to stderr at the end\n"
     "Ctrl-A x on a terminal ends the machine, Ctrl-A Ctrl-A sends Ctrl-A.\n"
@@ -53,7 +56,8 @@ struct disk {
 struct options {
     const char *kernel, *initrd, *append, *arch;
     u64 memory;
-    enum exec_engine engine;
+    struct cpu_settings cpu;
+    const char *log_commits;
     bool icount, stats, virtio_console;
     const char *disks[MAX_DISKS], *shares[MAX_SHARES];
     unsigned ndisks, nshares;
@@ -165,12 +169,35 @@ static int bad_usage(const char *what, const char *value) {
 }
 
 // Names an option that takes a value; the rest is the value.
-enum opt { OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_ARCH, OPT_MEMORY, OPT_ENGINE, OPT_BLK, OPT_9P };
-static const char *const valued[] = {
-    [OPT_KERNEL] = "--kernel", [OPT_INITRD] = "--initrd", [OPT_APPEND] = "--append",
-    [OPT_ARCH] = "--arch",     [OPT_MEMORY] = "--memory", [OPT_ENGINE] = "--engine",
-    [OPT_BLK] = "--blk",       [OPT_9P] = "--9p",
+enum opt {
+    OPT_KERNEL,
+    OPT_INITRD,
+    OPT_APPEND,
+    OPT_ARCH,
+    OPT_MEMORY,
+    OPT_BLK,
+    OPT_9P,
+    OPT_LOG_COMMITS,
+    OPT_ENGINE, // this and the rest are cpu_set_switch's, by the name without dashes
+    OPT_DUMP,
+    OPT_NO,
+    OPT_TORTURE,
 };
+static const char *const valued[] = {
+    [OPT_KERNEL] = "--kernel", [OPT_INITRD] = "--initrd",
+    [OPT_APPEND] = "--append", [OPT_ARCH] = "--arch",
+    [OPT_MEMORY] = "--memory", [OPT_BLK] = "--blk",
+    [OPT_9P] = "--9p",         [OPT_LOG_COMMITS] = "--log-commits",
+    [OPT_ENGINE] = "--engine", [OPT_DUMP] = "--dump",
+    [OPT_NO] = "--no",         [OPT_TORTURE] = "--torture",
+};
+
+static int set_switch(struct options *o, const char *name, const char *v) {
+    struct err err = {0};
+    if (cpu_set_switch(&o->cpu, name, v, &err) == 0) return 0;
+    cli_error("machine: %s", err.msg);
+    return EXIT_USAGE;
+}
 
 static int set_valued(struct options *o, enum opt opt, const char *v) {
     switch (opt) {
@@ -188,10 +215,6 @@ static int set_valued(struct options *o, enum opt opt, const char *v) {
         return 0;
     case OPT_MEMORY:
         return parse_memory(v, &o->memory) ? bad_usage("bad --memory", v) : 0;
-    case OPT_ENGINE:
-        if (strcmp(v, "interp") && strcmp(v, "eval")) return bad_usage("unknown --engine", v);
-        o->engine = strcmp(v, "eval") == 0 ? ENGINE_EVAL : ENGINE_INTERP;
-        return 0;
     case OPT_BLK:
         if (o->ndisks == MAX_DISKS) return bad_usage("too many --blk", v);
         o->disks[o->ndisks++] = v;
@@ -200,6 +223,14 @@ static int set_valued(struct options *o, enum opt opt, const char *v) {
         if (o->nshares == MAX_SHARES) return bad_usage("too many --9p", v);
         o->shares[o->nshares++] = v;
         return 0;
+    case OPT_LOG_COMMITS:
+        o->log_commits = v;
+        return 0;
+    case OPT_ENGINE:
+    case OPT_DUMP:
+    case OPT_NO:
+    case OPT_TORTURE:
+        return set_switch(o, valued[opt] + 2, v);
     }
     return bad_usage("unknown option", v);
 }
@@ -333,14 +364,10 @@ static void close_all(struct session *s) {
 static void print_stats(struct machine *m, u64 ns) {
     struct cpu_stats st;
     cpu_get_stats(machine_cpu(m), &st);
-    double seconds = (double)ns / 1e9;
-    fprintf(stderr,
-            "berth: %.3f s, %llu instructions (%.1f MIPS), %llu blocks decoded, %llu micro-ops, "
-            "%llu TLB misses, %llu code invalidations, %llu traps\n",
-            seconds, (unsigned long long)st.insns, (double)st.insns / 1e6 / seconds,
-            (unsigned long long)st.blocks_decoded, (unsigned long long)st.uops,
-            (unsigned long long)st.tlb_misses, (unsigned long long)st.code_invalidations,
-            (unsigned long long)st.traps);
+    struct buf figures = {0};
+    cpu_stats_text(&st, ns, &figures);
+    fputs(buf_cstr(&figures), stderr);
+    buf_free(&figures);
 }
 
 static int exit_status(const struct session *s, const struct machine_status *st) {
@@ -387,7 +414,7 @@ static struct machine *create(struct session *s, const struct options *o, const 
         .blk = s->blk,
         .nblk = s->ndisks,
         .virtio_console = o->virtio_console,
-        .cpu = {.engine = o->engine, .icount_time = o->icount, .log = log},
+        .cpu = o->cpu,
         .log = log,
         .arg = s,
         .console = console_out,
@@ -399,13 +426,20 @@ static struct machine *create(struct session *s, const struct options *o, const 
     return m;
 }
 
+static void help(void) {
+    struct buf switches = {0};
+    cpu_list_switches(&switches);
+    printf("%s\n%s", usage, buf_cstr(&switches));
+    buf_free(&switches);
+}
+
 int cli_machine(int argc, char **argv) {
     struct options o = {.arch = "riscv64", .memory = 256u << 20, .append = ""};
     struct log log = cli_log(false);
     struct session s = {.signal_fd = -1};
     struct buf kernel = {0}, initrd = {0};
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+        help();
         return 0;
     }
     int rc = parse_options(argc, argv, &o);
@@ -413,11 +447,23 @@ int cli_machine(int argc, char **argv) {
     for (unsigned i = 0; rc == 0 && i < o.nshares; i++) rc = open_share(&s, o.shares[i]);
     if (rc == 0) rc = read_file(o.kernel, &kernel);
     if (rc == 0 && o.initrd) rc = read_file(o.initrd, &initrd);
+    o.cpu.icount_time = o.icount;
+    o.cpu.log = &log;
+    struct err err = {0};
+    struct tracing tracing = {0};
+    if (rc == 0 && tracing_start(&tracing, o.log_commits, &o.cpu, &err) < 0) {
+        cli_error("machine: %s", err.msg);
+        rc = EXIT_BERTH;
+    }
     if (rc == 0) s.m = create(&s, &o, &log, &kernel, &initrd);
     buf_free(&kernel);
     buf_free(&initrd);
     if (rc == 0) rc = s.m ? run(&s, &o) : EXIT_BERTH;
     machine_destroy(s.m);
+    if (tracing_end(&tracing, &err) < 0) {
+        cli_error("machine: %s", err.msg);
+        rc = EXIT_BERTH;
+    }
     close_all(&s);
     return rc;
 }

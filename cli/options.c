@@ -24,6 +24,10 @@ enum option_id {
     OPT_INITRD,
     OPT_APPEND,
     OPT_ENGINE,
+    OPT_DUMP,
+    OPT_NO,
+    OPT_TORTURE,
+    OPT_LOG_COMMITS,
     OPT_STATS,
     OPT_VERBOSE,
     OPT_HELP,
@@ -42,6 +46,8 @@ static const struct option {
     {"tty", 't', false, OPT_TTY},          {"rm", 0, false, OPT_RM},
     {"kernel", 0, true, OPT_KERNEL},       {"initrd", 0, true, OPT_INITRD},
     {"append", 0, true, OPT_APPEND},       {"engine", 0, true, OPT_ENGINE},
+    {"dump", 0, true, OPT_DUMP},           {"no", 0, true, OPT_NO},
+    {"torture", 0, true, OPT_TORTURE},     {"log-commits", 0, true, OPT_LOG_COMMITS},
     {"stats", 0, false, OPT_STATS},        {"verbose", 0, false, OPT_VERBOSE},
     {"help", 0, false, OPT_HELP},
 };
@@ -66,6 +72,8 @@ const char options_help[] =
     "      --kernel FILE, --initrd FILE, --append STRING\n"
     "                             the guest's kernel, initramfs, more kernel command line\n"
     "      --engine interp|eval   how guest code is executed\n"
+    "      --dump, --no, --torture, --log-commits\n"
+    "                             to look into the engine: see berth machine --help\n"
     "      --stats                print statistics at the end\n"
     "      --verbose              print the kernel's messages and what happens, on stderr\n";
 
@@ -160,12 +168,15 @@ static int apply(struct run_options *o, enum option_id id, const char *val, stru
         o->append = val;
         return 0;
     case OPT_ENGINE:
-        if (strcmp(val, "interp") == 0)
-            o->engine = ENGINE_INTERP;
-        else if (strcmp(val, "eval") == 0)
-            o->engine = ENGINE_EVAL;
-        else
-            return err_set(err, ERR_INVALID, "unknown engine \"%s\": interp or eval", val);
+        return cpu_set_switch(&o->cpu, "engine", val, err);
+    case OPT_DUMP:
+        return cpu_set_switch(&o->cpu, "dump", val, err);
+    case OPT_NO:
+        return cpu_set_switch(&o->cpu, "no", val, err);
+    case OPT_TORTURE:
+        return cpu_set_switch(&o->cpu, "torture", val, err);
+    case OPT_LOG_COMMITS:
+        o->log_commits = val;
         return 0;
     case OPT_STATS:
         o->stats = true;
@@ -227,7 +238,7 @@ static int parse_short(struct run_options *o, char **argv, int *i, struct err *e
 }
 
 int options_parse(struct run_options *o, int argc, char **argv, struct err *err) {
-    *o = (struct run_options){.engine = ENGINE_INTERP};
+    *o = (struct run_options){.cpu = {.engine = ENGINE_INTERP}};
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         if (strcmp(argv[i], "--") == 0) {

@@ -22,7 +22,8 @@ struct run_options {
     const char *workdir, *user, *entrypoint, *hostname, *kernel, *initrd, *append;
     bool interactive, tty; // as given; neither: decided by what stdin and stdout are
     bool stats, verbose, help;
-    enum exec_engine engine;
+    struct cpu_settings cpu; // engine, dumps, passes, torture
+    const char *log_commits; // file, or NULL
     const char *image;
     char **command; // NULL-terminated rest of argv; empty: the image's
 };

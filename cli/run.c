@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "options.h"
 #include "term.h"
+#include "tracing.h"
 
 #define GUEST_ARCH     "riscv64" // the one guest there is
 #define MAX_GUEST_FILE (UINT64_C(1) << 28)
@@ -26,6 +27,7 @@
 struct run {
     struct run_options opt;
     struct log log;
+    struct tracing tracing;
     char kernel_path[PATH_MAX];
     struct buf kernel, initrd;
     struct blob_store store;
@@ -102,7 +104,8 @@ static bool wants_tty(const struct run_options *o) {
 
 static int prepare(struct run *r, struct err *err) {
     char initrd[PATH_MAX];
-    int rc = load_guest_file(r->opt.kernel, "Image", r->kernel_path, &r->kernel, err);
+    int rc = tracing_start(&r->tracing, r->opt.log_commits, &r->opt.cpu, err);
+    if (rc == 0) rc = load_guest_file(r->opt.kernel, "Image", r->kernel_path, &r->kernel, err);
     if (rc == 0) rc = load_guest_file(r->opt.initrd, "initramfs.cpio", initrd, &r->initrd, err);
     if (rc == 0) rc = open_volumes(r, err);
     if (rc == 0) rc = load_image(r, err);
@@ -136,7 +139,7 @@ static struct container *create(struct run *r, struct loop *loop, struct err *er
                     .tty = tty,
                     .cols = cols,
                     .rows = rows},
-        .cpu = {.engine = o->engine, .log = &r->log},
+        .cpu = o->cpu,
         .log = &r->log,
     };
     struct buf cmdline = {0};
@@ -162,18 +165,16 @@ static struct container *create(struct run *r, struct loop *loop, struct err *er
 
 static void print_stats(struct container *c, u64 wall_ns, const struct loop_times *t) {
     struct cpu_stats st;
+    struct buf figures = {0};
     cpu_get_stats(machine_cpu(container_machine(c)), &st);
     double run = (double)t->run_ns / 1e9;
     cli_error("%.1f million guest instructions in %.2f s of running (%.0f MIPS), %.2f s in all; "
               "ready after %.2f s",
               (double)st.insns / 1e6, run, run > 0 ? (double)st.insns / 1e6 / run : 0,
               (double)wall_ns / 1e9, (double)t->ready_ns / 1e9);
-    cli_error(
-        "blocks decoded %llu, micro-ops %llu, TLB misses %llu, code invalidations %llu, traps "
-        "%llu",
-        (unsigned long long)st.blocks_decoded, (unsigned long long)st.uops,
-        (unsigned long long)st.tlb_misses, (unsigned long long)st.code_invalidations,
-        (unsigned long long)st.traps);
+    cpu_stats_text(&st, t->run_ns, &figures);
+    fputs(buf_cstr(&figures), stderr);
+    buf_free(&figures);
 }
 
 static void run_close(struct run *r) {
@@ -197,6 +198,7 @@ static int run_container(struct run *r, struct err *err) {
     if (c && r->opt.stats) print_stats(c, host_monotonic_ns() - start, loop_get_times(loop));
     container_destroy(c);
     loop_destroy(loop);
+    if (tracing_end(&r->tracing, err) < 0) return EXIT_BERTH;
     return status;
 }
 
@@ -210,6 +212,7 @@ int cli_run(int argc, char **argv) {
             fputs(options_help, stdout);
             status = 0;
         } else {
+            r.opt.cpu.log = &r.log;
             status = run_container(&r, &err);
         }
     }

@@ -69,7 +69,7 @@ static void test_all(void **state) {
     assert_string_equal(o.user, "joe:g");
     assert_string_equal(o.entrypoint, "");
     assert_string_equal(o.hostname, "h.x");
-    assert_int_equal(o.engine, ENGINE_EVAL);
+    assert_int_equal(o.cpu.engine, ENGINE_EVAL);
     assert_int_equal(o.nvolumes, 3);
     assert_string_equal(o.volumes[0].dir, "/a");
     assert_string_equal(o.volumes[0].guest, "/b");
@@ -109,7 +109,10 @@ static void test_wrong(void **state) {
     bad("-v :/b img", "invalid volume");
     bad("-v /a:/b:zz img", "the mode is \"ro\" or \"rw\"");
     bad("--hostname a/b img", "invalid hostname");
-    bad("--engine jit img", "unknown engine \"jit\"");
+    bad("--engine llvm img", "unknown engine \"llvm\": use interp, eval or jit");
+    bad("--no inline,magic img", "unknown pass \"magic\"");
+    bad("--dump ix img", "unknown dump \"x\"");
+    bad("--torture rack img", "unknown torture \"rack\"");
     bad("--rm=maybe img", "takes no value");
     char many[512] = "";
     for (unsigned i = 0; i < MAX_VOLUME_OPTIONS + 1; i++) strcat(many, "-v /a:/b ");
