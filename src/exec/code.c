@@ -1,60 +1,13 @@
 // The code cache: blocks decoded once a physical page and mode, found by physical address, linked
-// within their page, forgotten byte-exactly when their bytes are written. Depends on lower.c and
-// the guest's lift.
+// within their page. Depends on lower.c and the guest's lift; forget.c is the other half.
 //
-// Invariants: uops of a forgotten block stay readable until the whole arena is reused (which
-// happens only between blocks), so a running block may invalidate itself; links go only between
-// blocks of one physical page, and a block that is forgotten starts with UOP_STALE, so links need
-// no undoing.
+// Invariant: links go only between blocks of one physical page, so they hold under every mapping.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "exec/engine.h"
-
-enum { ARENA_FIRST = 16 }; // index 0 means none
-
-bool code_init(struct cpu *c, struct err *err) {
-    c->npages = bus_ram_size(c->bus) >> GUEST_PAGE_SHIFT;
-    c->arena = malloc(ARENA_UOPS * sizeof *c->arena);
-    c->hash = calloc((size_t)1 << HASH_BITS, sizeof *c->hash);
-    c->pages = calloc((size_t)c->npages, sizeof *c->pages);
-    c->jumps = malloc(((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
-    if (!c->arena || !c->hash || !c->pages || !c->jumps) {
-        err_set(err, ERR_NOMEM, "out of memory for the code cache");
-        return false;
-    }
-    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
-    c->arena_used = ARENA_FIRST;
-    return true;
-}
-
-static void free_pages(struct cpu *c) {
-    for (u64 i = 0; c->pages && i < c->npages; i++) {
-        if (c->pages[i]) jit_drop_page(c, c->pages[i]);
-        free(c->pages[i]);
-        c->pages[i] = NULL;
-    }
-}
-
-void code_free(struct cpu *c) {
-    free_pages(c);
-    free(c->arena);
-    free(c->hash);
-    free(c->pages);
-    free(c->jumps);
-}
-
-// Everything goes. Write entries marked slow stay so: they only miss.
-void code_flush(struct cpu *c) {
-    free_pages(c);
-    memset(c->hash, 0, ((size_t)1 << HASH_BITS) * sizeof *c->hash);
-    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
-    c->arena_used = ARENA_FIRST;
-    c->arena_generation++;
-    c->stats.code_invalidations++;
-}
 
 static u32 hash_of(u32 ppn, u16 start, u32 mode) {
     u64 k = ((u64)ppn << 12 | start) << JUMP_MODE_BITS | mode;
@@ -69,50 +22,17 @@ static u32 loose_hash(const u8 bytes[LOOSE_BYTES], u16 start, u32 mode) {
     return hash_of((u32)(k ^ k >> 32) * 2654435761u, start, mode);
 }
 
-static bool page_has_code(const struct code_page *p, u32 off, u32 len) {
-    for (u32 i = off; i < off + len; i++)
-        if (p->bytes[i / 64] >> (i % 64) & 1) return true;
-    return false;
-}
-
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len) {
     for (u32 i = off; i < off + len; i++) c->pages[ppn]->bytes[i / 64] |= (u64)1 << (i % 64);
 }
 
-static void unhash(struct cpu *c, struct block *k, u32 index) {
-    u32 *at = &c->hash[hash_of(k->ppn, k->start, k->mode)];
+void code_unhash(struct cpu *c, u32 index) {
+    const struct block *k = block_of(c, index);
+    u32 *at = &c->hash[k->ppn == PPN_LOOSE ? loose_hash(k->code, k->start, k->mode)
+                                           : hash_of(k->ppn, k->start, k->mode)];
     while (*at && *at != index) at = &block_of(c, *at)->hash_next;
-    assert(*at && "a block of a page is in the hash");
+    assert(*at && "a live block is in the hash");
     *at = k->hash_next;
-}
-
-// Forgets every block of a page.
-static void forget_page(struct cpu *c, u64 ppn) {
-    struct code_page *p = c->pages[ppn];
-    for (u32 i = p->blocks; i;) {
-        struct block *k = block_of(c, i);
-        unhash(c, k, i);
-        c->arena[i].code = UOP_STALE;
-        i = k->page_next;
-    }
-    jit_drop_page(c, p);
-    free(p);
-    c->pages[ppn] = NULL;
-    tlb_forget_jumps(&c->tlb);
-    c->attention = true;
-    c->stats.code_invalidations++;
-}
-
-void code_written(struct cpu *c, gpa pa, u64 len) {
-    u64 off = pa - bus_ram_base(c->bus);
-    while (len) {
-        u64 ppn = off >> GUEST_PAGE_SHIFT;
-        u32 at = (u32)(off % GUEST_PAGE_SIZE);
-        u64 n = GUEST_PAGE_SIZE - at < len ? GUEST_PAGE_SIZE - at : len;
-        if (c->pages[ppn] && page_has_code(c->pages[ppn], at, (u32)n)) forget_page(c, ppn);
-        off += n;
-        len -= n;
-    }
 }
 
 // Host address of the code at `pc`; NULL: raised.
@@ -132,6 +52,7 @@ static bool own_page(struct cpu *c, u32 ppn) {
     if (c->pages[ppn]) return true;
     c->pages[ppn] = calloc(1, sizeof *c->pages[ppn]);
     if (!c->pages[ppn]) return false;
+    c->pages[ppn]->written = GUEST_PAGE_SIZE; // near nothing
     tlb_set_slow(&c->tlb, ppn,
                  bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)ppn << GUEST_PAGE_SHIFT), 1));
     return true;
@@ -145,7 +66,8 @@ static void watch(struct cpu *c, const u8 *p, u32 len) {
 }
 
 // Lifts one instruction that crosses from this page into the next.
-static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail, u8 bytes[LOOSE_BYTES]) {
+static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
+                          u8 bytes[LOOSE_BYTES]) {
     u8 both[32];
     assert(c->arch->max_insn <= 15 && avail < 16);
     memcpy(both, code, avail);
@@ -205,14 +127,9 @@ u32 code_block_bytes(const struct ir_block *b) {
     return end - (u32)b->start;
 }
 
-// Room for a block; may throw everything away.
-static void make_room(struct cpu *c) {
-    if (c->arena_used + HDR_UOPS + BLOCK_UOPS > ARENA_UOPS) code_flush(c);
-}
-
 // Lifts and lowers the block at pc and files it.
 static u32 decode(struct cpu *c, gva pc) {
-    make_room(c);
+    code_make_room(c);
     u32 ppn;
     u8 bytes[LOOSE_BYTES] = {0};
     unsigned max = c->set.max_block_insns, n = 0;
@@ -227,7 +144,7 @@ static u32 decode(struct cpu *c, gva pc) {
     u32 mode = c->arch->code_mode(c->s);
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     struct block *k = block_of(c, index);
-    *k = (struct block){.ppn = ppn, .start = start, .mode = (u8)mode, .insns = c->ir.ninsns};
+    *k = (struct block){.ppn = ppn, .start = start, .mode = (u8)mode, .uops = (u16)n};
     u32 *head;
     if (ppn == PPN_LOOSE) {
         memcpy(k->code, bytes, LOOSE_BYTES);
@@ -242,6 +159,7 @@ static u32 decode(struct cpu *c, gva pc) {
     }
     k->hash_next = *head;
     *head = index;
+    if (c->jit && ppn != PPN_LOOSE) jit_decoded(c, index);
     c->arena_used = index + n;
     if (unlikely(c->set.dump & DUMP_UOPS)) dump_uops(c, index, n);
     c->stats.blocks_decoded++;

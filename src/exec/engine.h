@@ -11,11 +11,14 @@
 enum {
     DEFAULT_BLOCK_INSNS = 64,
     BLOCK_UOPS = 1536,    // most uops a block is lowered to
-    ARENA_UOPS = 1 << 21, // 32 MiB
-    HASH_BITS = 16,       // chains of blocks by physical address
-    JUMPS_BITS = 14,      // entries of the jump cache
-    HDR_UOPS = 2,         // a block's header occupies that many uops before its first
-    LOOSE_BYTES = 16,     // key of an instruction that crosses pages: its bytes, zeros after them
+    ARENA_UOPS = 1 << 21, // 32 MiB, in a ring of segments (forget.c)
+    ARENA_SEGMENTS = 16,
+    TINY_SEGMENT_UOPS = 2048, // torture
+    ARENA_FIRST = 16,         // index 0 means none
+    HASH_BITS = 17,           // chains of blocks by physical address
+    JUMPS_BITS = 14,          // entries of the jump cache
+    HDR_UOPS = 2,             // a block's header occupies that many uops before its first
+    LOOSE_BYTES = 16, // key of an instruction that crosses pages: its bytes, zeros after them
 };
 
 // Stands before a block's uops in the arena.
@@ -25,7 +28,8 @@ struct block {
     u16 start;     // offset in the page
     u8 mode;
     u8 heat; // samples that found it running (jit.c)
-    u32 insns;
+    u16 uops;
+    u16 unused;
     union {
         struct {
             u32 page_next;
@@ -42,6 +46,8 @@ _Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fi
 struct code_page {
     u32 blocks;           // arena index of the first header
     u32 regions;          // first translated region, 1 + index in jit.regions; 0 = none
+    bool swept;           // forget.c: dead blocks were taken out
+    u16 written;          // where code was written last
     u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction
 };
 
@@ -81,7 +87,10 @@ struct cpu {
     // Code cache.
     struct uop *arena;
     u32 arena_used;
-    u32 arena_generation; // changes when everything was thrown away
+    u32 arena_generation;            // changes when blocks were evicted: indices may be another's
+    u32 segment_uops, nsegments;     // the ring
+    u32 segment;                     // being filled
+    u32 segment_end[ARENA_SEGMENTS]; // how far the others are filled, 0 = empty
     u32 *hash;
     struct code_page **pages; // by physical page of RAM
     u64 npages;
@@ -109,8 +118,6 @@ bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val);
 bool mem_store(struct cpu *c, gva va, unsigned size, u64 val);
 
 // ---- code.c
-bool code_init(struct cpu *c, struct err *err);
-void code_free(struct cpu *c);
 // Lifts the block at `pc`: 1, or 0 when an exception was raised. *ppn: its page, PPN_LOOSE for an
 // instruction that crosses into the next page, whose bytes are then in `bytes`.
 int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]);
@@ -121,14 +128,23 @@ u32 code_at(struct cpu *c, gva pc);
 u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode);
 // The same for a block known to lie in physical page `ppn`.
 u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc);
+void code_unhash(struct cpu *c, u32 index);
+
+// ---- forget.c
+// Room for one more block; may evict others (arena_generation).
+void code_make_room(struct cpu *c);
 // RAM was written (by a device or through a slow entry): forgets blocks made from these bytes.
 void code_written(struct cpu *c, gpa pa, u64 len);
+void code_flush(struct cpu *c); // everything goes; not from inside a run
+bool code_init(struct cpu *c, struct err *err);
+void code_free(struct cpu *c);
+
+// ---- code.c
 // Lifts the block at `rel` of the page at host address `page` into c->ir; false: it crosses the
 // end.
 bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns);
 u32 code_block_bytes(const struct ir_block *b);           // guest bytes of a lifted block
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len); // bytes of a page with code are code
-void code_flush(struct cpu *c);                           // everything goes; not from inside a run
 // Delivers the exception that was noted: state.pc becomes the handler's.
 static inline void deliver(struct cpu *c) {
     c->stats.traps++;
@@ -160,6 +176,9 @@ void jit_free(struct cpu *c);
 // The block at arena index `block` was found running: translates it when that was often enough.
 void jit_sample(struct cpu *c, u32 block);
 void jit_drop_page(struct cpu *c, struct code_page *p);
+// The block at arena index `block` was decoded (again): its translation, if it lives, is its first
+// uop.
+void jit_decoded(struct cpu *c, u32 block);
 
 // ---- interp.c, cpu.c
 // Runs from state.pc until the budget is used, attention or leave-worthy events; returns

@@ -396,7 +396,9 @@ enter: // the block at arena index `to`, whose guest address is pc
             OP(LEAVE) : c->run.budget -= u->d;
             goto left;
             OP(STALE) : pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
-            goto jump;
+            // Not through the jump cache, which may have led here.
+            if (!(to = jump_miss(c, pc))) goto excepted;
+            goto enter;
             OP(REGION) : {
                 // Translated code keeps the budget in c->run and goes from region to region by
                 // itself.

@@ -24,6 +24,8 @@ enum {
 
 struct jit_region {
     u32 slot;
+    u16 start;
+    u8 mode;
     u32 next; // of the same page, or of the free ones; 1 + index
 };
 
@@ -163,6 +165,17 @@ void jit_drop_page(struct cpu *c, struct code_page *p) {
     p->regions = 0;
 }
 
+void jit_decoded(struct cpu *c, u32 index) {
+    const struct block *k = block_of(c, index);
+    for (u32 id = c->pages[k->ppn]->regions; id; id = c->jit->regions[id - 1].next) {
+        const struct jit_region *r = &c->jit->regions[id - 1];
+        if (r->start != k->start || r->mode != k->mode) continue;
+        c->arena[index].code = UOP_REGION;
+        c->arena[index].imm = r->slot;
+        break;
+    }
+}
+
 // ---- forming
 
 static bool known(const struct region *r, i64 rel) {
@@ -252,7 +265,8 @@ static bool install(struct cpu *c, const struct region *r, u32 index) {
     struct jit_region *e = ok ? new_region(j, &id) : NULL;
     if (e) {
         struct code_page *p = c->pages[block_of(c, index)->ppn];
-        *e = (struct jit_region){slot, p->regions};
+        *e = (struct jit_region){slot, (u16)r->blocks[0].start, block_of(c, index)->mode,
+                                 p->regions};
         p->regions = id;
         c->arena[index].code = UOP_REGION;
         c->arena[index].imm = slot;

@@ -398,6 +398,8 @@ static void explain(const struct side *a, const struct side *b, const u8 *code_b
     buf_free(&text);
 }
 
+static u64 evictions; // of decoded code, in all runs
+
 // Runs both engines in steps of `budget` and compares after each. On a difference, runs again block
 // by block and shows the block where it starts.
 static bool run_pair(u64 seed, struct cpu_settings set, unsigned steps, unsigned budget) {
@@ -416,6 +418,9 @@ static bool run_pair(u64 seed, struct cpu_settings set, unsigned steps, unsigned
         if (!ok && budget == 1) explain(&a, &b, code, pc);
     }
     if (ok) assert_true(cpu_icount(a.cpu) > steps / 2);
+    struct cpu_stats st;
+    cpu_get_stats(b.cpu, &st);
+    evictions += st.code_evictions;
     free(code);
     drop(&a);
     drop(&b);
@@ -448,6 +453,18 @@ static void test_tiny_tlb(void **state) {
     (void)state;
     for (u64 seed = 1; seed <= 30u * scale(); seed++)
         assert_true(run_pair(seed * 1299709, (struct cpu_settings){.tlb_bits = 2}, 20, 100));
+}
+
+// The arena is full again and again: blocks are evicted while others, and links, live on.
+static void test_tiny_arena(void **state) {
+    (void)state;
+    for (u64 seed = 1; seed <= 80u * scale(); seed++) {
+        struct cpu_settings set = {.torture = TORTURE_ARENA};
+        if (seed % 4 == 0) set.max_block_insns = 1;
+        assert_true(run_pair(seed * 32452843, set, 200, 150));
+    }
+    print_message("%llu evictions\n", (unsigned long long)evictions);
+    assert_true(evictions > 100);
 }
 
 #ifdef __wasm__
@@ -522,6 +539,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engines_agree), cmocka_unit_test(test_one_instruction_blocks),
         cmocka_unit_test(test_tiny_tlb),      cmocka_unit_test(test_two_vms),
+        cmocka_unit_test(test_tiny_arena),
 #ifdef __wasm__
         cmocka_unit_test(test_translator),
 #endif

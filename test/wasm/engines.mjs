@@ -4,5 +4,5 @@ import { test } from 'node:test';
 import { runWasi } from './support/wasi.mjs';
 
 test('evaluator, interpreter and translator agree in wasm', () => {
-    assert.match(runWasi('engines.wasm'), /^5 passed, 0 failed$/m);
+    assert.match(runWasi('engines.wasm'), /^[1-9][0-9]* passed, 0 failed$/m);
 });
