@@ -14,11 +14,6 @@ struct kernel_image {
 int load_riscv64(struct bus *bus, const u8 *image, size_t len, struct kernel_image *out,
                  struct err *err);
 
-// An executable ELF64 file of `elf_machine` (e_machine), loaded by physical addresses. `what` names
-// the expected kind in messages ("riscv64").
-int load_elf64(struct bus *bus, const u8 *image, size_t len, u16 elf_machine, const char *what,
-               struct kernel_image *out, struct err *err);
-
 // ERR_NOMEM "... needs N MiB of memory".
 int load_too_small(struct err *err, const char *thing, u64 bytes_needed, u64 ram_size);
 

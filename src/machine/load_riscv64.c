@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 #include "machine/load.h"
+#include "machine/load_elf.h"
 
-enum { EM_RISCV = 243 };
 enum { TEXT_OFFSET = 8, IMAGE_SIZE = 16, FLAGS = 24, MAGIC2 = 56, HEADER_SIZE = 64 };
 #define FLAG_BIG_ENDIAN 1u
 #define MAX_KERNEL      (4ull << 30) // against nonsense in the header
@@ -50,6 +50,15 @@ static const char *other_kind(const u8 *p, size_t len) {
     return "it has neither the Linux Image magic nor an ELF header";
 }
 
+static int load_elf(struct bus *bus, const u8 *p, size_t len, struct kernel_image *out,
+                    struct err *err) {
+    static const struct elf_kind kind = {"riscv64", EM_RISCV, 0};
+    struct elf e;
+    int rc = elf_parse(p, len, &kind, &e, err);
+    if (rc) return rc;
+    return elf_load(&e, bus, bus_ram_base(bus), out, err);
+}
+
 int load_riscv64(struct bus *bus, const u8 *image, size_t len, struct kernel_image *out,
                  struct err *err) {
     if (len >= HEADER_SIZE && memcmp(image + MAGIC2, "RSC\x05", 4) == 0)
@@ -58,6 +67,6 @@ int load_riscv64(struct bus *bus, const u8 *image, size_t len, struct kernel_ima
                            "\x7f"
                            "ELF",
                            4) == 0)
-        return load_elf64(bus, image, len, EM_RISCV, "riscv64", out, err);
+        return load_elf(bus, image, len, out, err);
     return err_set(err, ERR_INVALID, "not a riscv64 kernel image: %s", other_kind(image, len));
 }
