@@ -117,9 +117,10 @@ const char *rv64_csr_name(unsigned csr) {
 
 u32 rv64_code_mode(const struct guest_state *g) {
     const struct rv64_state *s = rv64_const(g);
-    if (!(s->sstatus & SSTATUS_FS)) return MODE_FS_OFF;
-    if (s->frm == RM_RNE) return MODE_RM_RNE;
-    return s->frm <= RM_RMM ? MODE_RM_OTHER : MODE_RM_INVALID;
+    u32 mode = s->priv == PRIV_S ? MODE_S : 0;
+    if (!(s->sstatus & SSTATUS_FS)) return mode | MODE_FS_OFF;
+    if (s->frm == RM_RNE) return mode | MODE_RM_RNE;
+    return mode | (s->frm <= RM_RMM ? MODE_RM_OTHER : MODE_RM_INVALID);
 }
 
 // ---- the instructions

@@ -6,6 +6,8 @@
 // for rd may be one of them. Pure: depends on the bytes and the mode only.
 #include "guest/riscv64/lift.h"
 
+#include "base/compiler.h"
+
 void lift_illegal(struct lift *l) {
     ir_trapif(l->b, ir_const32(l->b, 1), EXC_ILLEGAL, ir_const64(l->b, l->raw));
     ir_jump(l->b, l->next);
@@ -259,11 +261,66 @@ void lift_sfence(struct lift *l, unsigned arg) {
     leave_to_next(l);
 }
 
+// Registers that are nothing but cells, and what is kept of a write to them. They are what a trap
+// handler begins and ends with.
+static const struct {
+    u16 csr;
+    u16 cell;
+    u64 writable;
+} plain_csrs[] = {
+    {0x140, offsetof(struct rv64_state, sscratch), ~(u64)0},
+    {0x141, offsetof(struct rv64_state, sepc), ~(u64)1},
+    {0x142, offsetof(struct rv64_state, scause), ~(u64)0},
+    {0x143, offsetof(struct rv64_state, stval), ~(u64)0},
+};
+
+enum { CSR_SSTATUS = 0x100, CSR_WRITE = 1, CSR_SET = 2 };
+
+static ir_ref csr_new_value(struct lift *l, unsigned how, ir_ref old, ir_ref v) {
+    if (how == CSR_WRITE) return v;
+    if (how == CSR_SET) return ir_OR64(l->b, old, v);
+    return ir_AND64(l->b, old, ir_XOR64(l->b, v, ir_const64(l->b, ~(u64)0)));
+}
+
+static bool lift_plain_csr(struct lift *l, unsigned how, ir_ref v, bool writes) {
+    for (size_t i = 0; i < ARRAY_LEN(plain_csrs); i++) {
+        if (plain_csrs[i].csr != l->insn >> 20) continue;
+        ir_ref old = ir_get(l->b, plain_csrs[i].cell);
+        if (writes) {
+            v = ir_AND64(l->b, csr_new_value(l, how, old, v),
+                         ir_const64(l->b, plain_csrs[i].writable));
+            ir_set(l->b, plain_csrs[i].cell, v);
+        }
+        lift_set_rd(l, old);
+        return true;
+    }
+    return false;
+}
+
+// Reading sstatus, and switching interrupts by an immediate, which cannot reach more than SIE.
+// What may have become possible is looked at when SIE was set.
+static bool lift_sstatus(struct lift *l, unsigned how, unsigned field, bool writes) {
+    bool immediate = rv_funct3(l->insn) & 4;
+    if (l->insn >> 20 != CSR_SSTATUS || (writes && (!immediate || how == CSR_WRITE))) return false;
+    u64 constant = SSTATUS_UXL64 | (l->mode != MODE_FS_OFF ? SSTATUS_SD : 0);
+    ir_ref stored = ir_get(l->b, RV_SSTATUS);
+    u64 bits = writes ? field & SSTATUS_STORED : 0;
+    if (bits && how == CSR_SET)
+        ir_set(l->b, RV_SSTATUS, ir_OR64(l->b, stored, ir_const64(l->b, bits)));
+    else if (bits)
+        ir_set(l->b, RV_SSTATUS, ir_AND64(l->b, stored, ir_const64(l->b, ~bits)));
+    if (rv_rd(l->insn)) lift_set_rd(l, ir_OR64(l->b, stored, ir_const64(l->b, constant)));
+    if (bits && how == CSR_SET) leave_to_next(l);
+    return true;
+}
+
 void lift_csr(struct lift *l, unsigned arg) {
     (void)arg;
-    unsigned f3 = rv_funct3(l->insn), field = rv_rs1(l->insn);
+    unsigned f3 = rv_funct3(l->insn), field = rv_rs1(l->insn), how = f3 & 3;
     ir_ref v = f3 & 4 ? ir_const64(l->b, field) : lift_rs1(l);
-    bool writes = (f3 & 3) == 1 || field != 0;
+    bool writes = how == CSR_WRITE || field != 0;
+    if (l->s_mode && (lift_plain_csr(l, how, v, writes) || lift_sstatus(l, how, field, writes)))
+        return;
     bool mode = writes && rv64_csr_changes_mode(l->insn >> 20);
     ir_ref old = ir_call(l->b, mode ? HELPER_csr_mode : HELPER_csr, v, 0, 0, l->insn);
     lift_set_rd(l, old);
@@ -289,10 +346,10 @@ unsigned rv64_lift(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, 
     if (avail < len) return LIFT_SHORT;
     if (len == 4) raw = get_le32(code);
     u32 insn = len == 2 ? rv_expand(raw) : raw;
-    struct lift l = {b, insn, raw, rel, rel + (i32)len, mode};
+    struct lift l = {b, insn, raw, rel, rel + (i32)len, mode & MODE_FP, (mode & MODE_S) != 0};
     ir_insn_start(b, rel, len);
     enum rv_id id = rv_decode(insn);
-    if (id == RV_ILLEGAL || (mode == MODE_FS_OFF && needs_fp(id)))
+    if (id == RV_ILLEGAL || (l.mode == MODE_FS_OFF && needs_fp(id)))
         lift_illegal(&l);
     else
         lifters[id].fn(&l, lifters[id].arg);

@@ -11,7 +11,8 @@ struct lift {
     u32 insn; // expanded to 32 bits
     u32 raw;  // as it lies in memory, for stval
     i32 rel, next;
-    u32 mode; // MODE_*
+    u32 mode; // MODE_*, floating point's part
+    bool s_mode;
 };
 
 static inline ir_ref lift_x(struct lift *l, unsigned r) {

@@ -16,13 +16,15 @@ struct rv64_state {
     u64 f[32];    // single precision NaN-boxed
     u64 res_addr; // address of the last LR, RES_NONE when there is no reservation
     u64 res_val;  // what LR loaded there
+    // What a trap handler begins and ends with. IR changes only SIE of sstatus.
+    u64 sstatus; // bits SSTATUS_STORED; FS is held as off or dirty
+    u64 sscratch, sepc, scause, stval;
     // ---- not touched by IR
     u64 priv;            // enum rv64_priv
     u64 fflags;          // 5 bits
     u64 frm;             // 3 bits, also the reserved values
-    u64 sstatus;         // bits SSTATUS_STORED; FS is held as off or dirty
     u64 sie, ssip, seip; // ssip, seip: 0 or the bit in sip
-    u64 stvec, sscratch, sepc, scause, stval, satp;
+    u64 stvec, satp;
     u64 scounteren, senvcfg;
     u64 stimecmp;
     u64 stip; // 0 or the bit in sip, as of the last look at the clock (trap.c)
@@ -44,6 +46,7 @@ static_assert(offsetof(struct rv64_state, res_addr) == offsetof(struct rv64_stat
 #define RV_PC       ((u32)offsetof(struct rv64_state, g.pc))
 #define RV_RES_ADDR ((u32)offsetof(struct rv64_state, res_addr))
 #define RV_RES_VAL  ((u32)offsetof(struct rv64_state, res_val))
+#define RV_SSTATUS  ((u32)offsetof(struct rv64_state, sstatus))
 #define RES_NONE    (~(u64)0)
 
 static inline struct rv64_state *rv64_of(struct guest_state *s) { return (struct rv64_state *)s; }
@@ -90,8 +93,8 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define SATP_PPN(v)   ((v) & (((u64)1 << SATP_PPN_BITS) - 1))
 
 // What code depends on besides its bytes (rv64_code_mode): whether F and D may be used and what
-// a dynamic rounding mode means.
-enum { MODE_FS_OFF, MODE_RM_RNE, MODE_RM_OTHER, MODE_RM_INVALID };
+// a dynamic rounding mode means; and whether it runs in S mode.
+enum { MODE_FS_OFF, MODE_RM_RNE, MODE_RM_OTHER, MODE_RM_INVALID, MODE_FP = 3, MODE_S = 4 };
 
 enum { RM_RNE, RM_RTZ, RM_RDN, RM_RUP, RM_RMM, RM_DYN = 7 };
 
