@@ -17,7 +17,7 @@ import { built, CHROMIUM } from './lib/paths.mjs';
 import { table, writeDocument } from './lib/table.mjs';
 import { SETS, summary } from './lib/targets.mjs';
 
-const MODULES = await Promise.all(['engine-size', 'hot', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
+const MODULES = await Promise.all(['engine-size', 'hot', 'cold', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
 const ROWS = MODULES.flatMap((m) => m.names);
 const WHERE = ['wasm', CHROMIUM, 'native'];
 const USUALLY = ['wasm', CHROMIUM];

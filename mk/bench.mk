@@ -8,17 +8,24 @@ BENCH_HOST := $(B)/bench/host
 
 BENCH_HOT := coremark sort-chase sha256 strings fib bytecode mandelbrot matrix
 BENCH_HOT_PROGRAMS := $(BENCH_HOT:%=$(BENCH_DIR)/programs/%) $(BENCH_HOT:%=$(BENCH_HOST)/%)
+BENCH_COLD := gcc-hello gcc-hello-warm python-start find-usr python-loop calls-2000 cold-50000 fork-exec-static \
+	fork-exec-dynamic syscalls pipe-ping-pong page-faults gzip sort-lines
+BENCH_COLD_PROGRAMS := $(addprefix $(BENCH_DIR)/programs/,pyloop.py calls-2000 cold-50000 fork-exec nothing-static \
+	nothing-dynamic syscalls pipe-ping-pong page-faults gentext)
 BENCH_IMAGES := busybox debian-bench
 
 BENCH_BROWSER := $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) vscode-bed
 BENCH_MACHINES := $(B)/berth guest $(BENCH_BROWSER)
 BENCH_NEEDS_HOT := $(BENCH_MACHINES) $(BENCH_DIR)/root/busybox.stamp $(BENCH_HOT_PROGRAMS)
 $(foreach r,$(BENCH_HOT) tab-memory interpreter-mips,$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_HOT)))
+BENCH_NEEDS_COLD := $(BENCH_MACHINES) $(BENCH_DIR)/root/debian-bench.stamp $(BENCH_COLD_PROGRAMS)
+$(foreach r,$(BENCH_COLD),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_COLD)))
 BENCH_NEEDS_engine-size := wasm
 BENCH_NEEDS_boot := $(BENCH_MACHINES) $(B)/images/$(BENCH_ARCH)/scratch-test/index.json $(BENCH_DIR)/init.cpio
 BENCH_NEEDS_prompt := extension images vscode-bed
-BENCH_ROWS := engine-size $(BENCH_HOT) tab-memory boot interpreter-mips prompt
+BENCH_ROWS := engine-size $(BENCH_HOT) tab-memory $(BENCH_COLD) boot interpreter-mips prompt
 BENCH_SET_hot := $(BENCH_HOT) tab-memory
+BENCH_SET_cold := $(BENCH_COLD) boot
 
 .PHONY: bench bench-build bench-doc
 ROW ?= $(if $(SET),$(foreach s,$(SET),$(BENCH_SET_$s)),$(BENCH_ROWS))
@@ -42,6 +49,26 @@ BENCH_CFLAGS := -std=gnu11 -O2 $(WARN)
 $(BENCH_DIR)/programs/%: bench/guest/%.c bench/guest/bench.h
 	@mkdir -p $(@D)
 	$(GUEST_CC_$(BENCH_ARCH)) $(BENCH_CFLAGS) -static -s -Wl,--build-id=none $< -o $@
+$(BENCH_DIR)/programs/nothing-static: bench/guest/nothing.c
+	@mkdir -p $(@D)
+	$(GUEST_CC_$(BENCH_ARCH)) $(BENCH_CFLAGS) -static -s $< -o $@
+$(BENCH_DIR)/programs/nothing-dynamic: bench/guest/nothing.c
+	@mkdir -p $(@D)
+	$(GUEST_CC_$(BENCH_ARCH)) $(BENCH_CFLAGS) -s $< -o $@
+$(BENCH_DIR)/programs/pyloop.py: bench/guest/pyloop.py
+	@mkdir -p $(@D)
+	cp $< $@
+# Generated functions; with little optimisation, because there are many: it takes a minute, once.
+$(BENCH_DIR)/programs/calls-2000: bench/guest/generate.mjs bench/guest/bench.h
+	@mkdir -p $(@D) $(BENCH_DIR)/generated
+	node $< calls >$(BENCH_DIR)/generated/calls-2000.c
+	$(GUEST_CC_$(BENCH_ARCH)) -std=gnu11 -O1 -static -s -Ibench/guest $(BENCH_DIR)/generated/calls-2000.c -o $@
+$(BENCH_DIR)/programs/cold-50000: bench/guest/generate.mjs bench/guest/bench.h
+	@mkdir -p $(@D)
+	node $< cold $(BENCH_DIR)/generated/cold
+	printf '%s\0' $(BENCH_DIR)/generated/cold/*.c | xargs -0 -P2 -I{} \
+		$(GUEST_CC_$(BENCH_ARCH)) -std=gnu11 -Og -Ibench/guest -c {} -o {}.o
+	$(GUEST_CC_$(BENCH_ARCH)) -static -s $(BENCH_DIR)/generated/cold/*.o -o $@
 $(BENCH_HOST)/%: bench/guest/%.c bench/guest/bench.h
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $< -o $@

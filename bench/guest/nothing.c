@@ -1,0 +1,2 @@
+// Starts and ends; see fork-exec.c.
+int main(void) { return 7; }
