@@ -1,6 +1,7 @@
 # What runs inside the VM: kernel, init, initramfs, demo images. GUEST_ARCHS grows with the machines.
-GUEST_ARCHS := riscv64
+GUEST_ARCHS := riscv64 x86_64
 GUEST_CC_riscv64 := riscv64-linux-gnu-gcc
+GUEST_CC_x86_64 := x86_64-linux-gnu-gcc
 GUEST_INIT_SRC := $(wildcard guest/init/*.c)
 GUEST_KERNEL_SRC := $(wildcard guest/kernel/* guest/kernel/patches/*)
 GUEST_CFLAGS := -std=gnu11 -Os $(WARN) -Iinclude -static -ffunction-sections -fdata-sections \
@@ -11,7 +12,7 @@ IMAGES := debian-gcc scratch-test
 guest: $(foreach a,$(GUEST_ARCHS),$(B)/guest/$a/Image $(B)/guest/$a/initramfs.cpio) ## guest kernel and initramfs
 guest-kernel: $(foreach a,$(GUEST_ARCHS),$(B)/guest/$a/Image)
 guest-kernel-config: ## configure the guest kernel only, to try out a fragment
-	guest/kernel/build.sh riscv64 config
+	$(foreach a,$(GUEST_ARCHS),guest/kernel/build.sh $a config$(newline))
 
 define GUEST_RULES
 # The kernel's script finds a finished build in the cache by its inputs' hash.
@@ -31,6 +32,6 @@ endef
 $(foreach a,$(GUEST_ARCHS),$(eval $(call GUEST_RULES,$a)))
 
 images: $(foreach a,$(GUEST_ARCHS),$(foreach i,$(IMAGES),$(B)/images/$a/$i/index.json)) ## demo and test images
-test-guest: guest $(B)/images/riscv64/scratch-test/index.json ## init's protocol, under qemu-system-riscv64
-	test/guest/ctl_test.py
+test-guest: guest $(foreach a,$(GUEST_ARCHS),$(B)/images/$a/scratch-test/index.json) ## init's protocol, under qemu-system-*
+	$(foreach a,$(GUEST_ARCHS),test/guest/ctl_test.py $a$(newline))
 TEST_SCRIPTS += test/guest/ctl_test.py

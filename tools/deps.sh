@@ -50,6 +50,7 @@ python3                              generators of test data
 chromium                             end-to-end tests
 fonts-dejavu-core                    end-to-end tests: a monospace font for the terminal
 qemu-system-misc                     make bench: the peer; kernel tests
+qemu-system-x86                      make bench: the peer; kernel tests
 device-tree-compiler                 tests: reading the generated device tree
 wabt                                 tests: validating emitted wasm
 ca-certificates                      npm

@@ -29,7 +29,13 @@ riscv64)
     # As the ELF header says: class, byte order, machine 243; the mask leaves the OS ABI open.
     magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00'
     mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' ;;
-*) die "no images for '$arch'; there is: riscv64" ;;
+x86_64 | amd64)
+    # Debian and OCI call it amd64; so does uname from here on, where its programs run as they are.
+    [ "$(uname -m)" != x86_64 ] || uname() { echo amd64; }
+    arch=amd64 suite=trixie gcc=x86_64-linux-gnu-gcc qemu=qemu-x86_64-static
+    magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x3e\x00'
+    mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' ;;
+*) die "no images for '$arch'; there is: riscv64, x86_64" ;;
 esac
 
 # Runs a script of ours with uids 0-65535 in a private user and mount namespace where programs of

@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <sys/io.h>
+#endif
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -217,4 +220,21 @@ void boot_container(const struct conf *c) {
     make_devices();
     write_etc(c->hostname); // before the volumes, which are the user's
     for (unsigned i = 0; i < c->nmounts; i++) mount_volume(&c->mounts[i]);
+}
+
+#ifdef __x86_64__
+// This kernel has no ACPI, without which Linux knows no way to switch a PC off. The register is where
+// QEMU's PCs have ACPI's.
+static void power_port(void) {
+    enum { PM1_CONTROL = 0x604, SLEEP_ENABLE = 1 << 13 };
+    if (ioperm(PM1_CONTROL, 2, 1) == 0) outw(SLEEP_ENABLE, PM1_CONTROL);
+}
+#else
+static void power_port(void) {}
+#endif
+
+void boot_machine_off(void) {
+    power_port();
+    reboot(RB_POWER_OFF);
+    for (;;) pause();
 }

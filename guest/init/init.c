@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -98,8 +97,7 @@ static void power_off(unsigned grace_ms) {
     u32 status;
     ctl_send_u32(1, CTL_EXIT, session_main_over(&status) ? status : 128 + SIGKILL);
     ctl_flush_wait(2000);
-    reboot(RB_POWER_OFF);
-    for (;;) pause();
+    boot_machine_off();
 }
 
 int main(void) {

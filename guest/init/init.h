@@ -50,6 +50,7 @@ void conf_read(struct conf *c); // fatal when the file is missing or wrong
 // ---- boot.c ----
 void boot_early(void);                    // what init itself needs
 void boot_container(const struct conf *); // afterwards / is the container's root
+void boot_machine_off(void) __attribute__((noreturn));
 
 // ---- ctl.c ----
 void ctl_open(void); // waits for the port

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,8 +56,7 @@ void init_fatal(const char *fmt, ...) {
         ctl_flush_wait(1000);
     }
     sync();
-    reboot(RB_POWER_OFF);
-    for (;;) pause();
+    boot_machine_off();
 }
 
 char *file_read(const char *path, size_t max, size_t *len) {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the guest kernel: build.sh ARCH [CONFIG-ONLY]. Installs build/guest/ARCH/Image (and the
 # kernel's gen_init_cpio, which makes our initramfs) from $CACHE/kernel/<key>, building it there when
-# the key is new: the key covers fragments, source package, compiler and this script.
+# the key is new: the key covers fragments, patches, source package, compiler and how it is built.
 # The source is Debian's linux-source package; nothing is downloaded. Takes 7-25 minutes with 2 jobs.
 # With a second argument it stops after the configuration, to try out a fragment.
 set -euo pipefail
@@ -18,17 +18,15 @@ die() { echo "guest/kernel/build.sh: $*" >&2; exit 1; }
 
 case $arch in
 riscv64) karch=riscv cross=riscv64-linux-gnu- target=Image image=arch/riscv/boot/Image ;;
-*) die "no kernel for '$arch'; there is: riscv64" ;;
+# The ELF file: what is compressed the guest would have to unpack, at its speed.
+x86_64) karch=x86_64 cross=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
+*) die "no kernel for '$arch'; there is: riscv64, x86_64" ;;
 esac
 fragments=("$here/common.config" "$here/$arch.config" "$here/oci.config")
 
 [ -r "$tarball" ] || die "$tarball is missing: apt-get install linux-source-$series (bookworm-backports)"
-command -v ${cross}gcc >/dev/null || die "no ${cross}gcc: apt-get install gcc-riscv64-linux-gnu"
+command -v ${cross}gcc >/dev/null || die "no ${cross}gcc: tools/deps.sh installs it"
 version=$(dpkg-query -W -f '${Version}' linux-source-$series)
-
-key=$({ echo "$arch $version"; ${cross}gcc --version | head -1; ${cross}ld --version | head -1
-        cat "${fragments[@]}" "$here"/patches/* "$here/build.sh"; } | sha256sum | cut -c1-16)
-out=$cache/$arch-$key
 
 # A line of a fragment that is not in the final configuration means a wrong name or a missing
 # dependency; `# CONFIG_X is not set` also holds when X cannot exist.
@@ -45,8 +43,8 @@ check_config() {
     [ $bad = 0 ] || die "the lines above are not in the final configuration $config"
 }
 
-build() {
-    local src obj=$cache/obj-$arch-$key patch
+unpack() {
+    local patch
     src=$cache/src-$version-$(cat "$here"/patches/* | sha256sum | cut -c1-8)
     if [ ! -d "$src" ]; then
         echo "unpacking $tarball"
@@ -57,6 +55,11 @@ build() {
         done
         mv "$src.new" "$src"
     fi
+}
+
+build() {
+    local src obj=$cache/obj-$arch-$key
+    unpack
     # The same bytes wherever and whenever it is built.
     export KBUILD_BUILD_USER=berth KBUILD_BUILD_HOST=berth KBUILD_BUILD_VERSION=1
     export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' SOURCE_DATE_EPOCH=1767225600
@@ -73,18 +76,35 @@ build() {
     nice "${make[@]}" -j"$jobs" $target >"$obj/build.log" 2>&1 ||
         { tail -30 "$obj/build.log" >&2; die "the kernel did not build; log: $obj/build.log"; }
     rm -rf "$out.new" && mkdir "$out.new"
-    cp "$obj/$image" "$obj/.config" "$obj/System.map" "$obj/usr/gen_init_cpio" "$out.new/"
+    cp "$obj/.config" "$obj/System.map" "$obj/usr/gen_init_cpio" "$out.new/"
+    case $target in
+    vmlinux) ${cross}strip -o "$out.new/Image" "$obj/$image" ;;
+    *) cp "$obj/$image" "$out.new/Image" ;;
+    esac
     mv "$out.new" "$out"
     # Three gigabytes that only a change of the configuration would need again.
     [ "${KEEP_KERNEL_OBJ:-}" != "" ] || rm -rf "$obj" "$src"
 }
 
+# Comments and what only finds or installs a finished kernel are not in it.
+inputs() {
+    echo "$arch $version $karch $target $image"
+    ${cross}gcc --version | head -1
+    ${cross}ld --version | head -1
+    cat "${fragments[@]}" "$here"/patches/*
+    declare -f unpack build
+}
+key=$(inputs | sha256sum | cut -c1-16)
+out=$cache/$arch-$key
+
 mkdir -p "$cache"
-exec 9>"$cache/lock" && flock 9 # a second make waits for the first one's build
-[ -f "$out/$(basename $image)" ] && [ "${2:-}" = "" ] || build "${2:-}"
+if [ ! -f "$out/Image" ] || [ "${2:-}" != "" ]; then
+    exec 9>"$cache/lock" && flock 9 # a second make waits for the first one's build
+    [ -f "$out/Image" ] && [ "${2:-}" = "" ] || build "${2:-}"
+fi
 dest=$top/build/guest/$arch
 mkdir -p "$dest"
-for f in "$(basename $image)" System.map gen_init_cpio; do
+for f in Image System.map gen_init_cpio; do
     cmp -s "$out/$f" "$dest/$f" || cp "$out/$f" "$dest/$f"
 done
 cp "$out/.config" "$dest/kernel.config"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Tests of guest/init over the control channel, under qemu-system-riscv64.
+"""Tests of guest/init over the control channel, under qemu-system-riscv64 and -x86_64.
 
-usage: ctl_test.py [TEST...]      after `make guest images`; runs all tests or those named
+usage: ctl_test.py [ARCH...] [TEST...]      after `make guest images`; runs all tests or those named
 
 The image is unpacked from its layer into a directory that QEMU serves over 9p; some tests add files
 to it (passwd, scripts), others run it bare. Prints one line a failed test and a sum at the end.
@@ -22,8 +22,9 @@ import guestvm
 from guestvm import Guest
 
 TOP = os.environ.get("BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
-BUILD, IMAGE = TOP + "/guest/riscv64", TOP + "/images/riscv64/scratch-test"
-ONLY = sys.argv[1:]
+ARCHS = [a for a in sys.argv[1:] if a in guestvm.MACHINES] or list(guestvm.MACHINES)
+ONLY = [t for t in sys.argv[1:] if t not in guestvm.MACHINES]
+arch = ARCHS[0]
 tests = []
 
 
@@ -58,7 +59,7 @@ class Case:
         self.tmp = tempfile.mkdtemp(prefix="ctl-test-")
         self.root = self.tmp + "/root"
         os.mkdir(self.root)
-        unpack(IMAGE, self.root)
+        unpack("%s/images/%s/scratch-test" % (TOP, arch), self.root)
         for name, text in dict(files).items():
             path = self.root + "/" + name
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -69,7 +70,7 @@ class Case:
         for guest, mode in volumes:
             os.makedirs(self.vol(guest), exist_ok=True)
             vols.append((self.vol(guest), guest, mode))
-        self.guest = Guest(BUILD, self.root, vols, **kw)
+        self.guest = Guest("%s/guest/%s" % (TOP, arch), self.root, vols, **kw)
 
     def vol(self, guest):
         return self.tmp + "/vol" + guest.replace("/", "_")
@@ -104,7 +105,7 @@ def scratch_image_defaults():
         eq(g.ready, 1)
         s = g.run(1, ["/probe", "show"], env=["A=1", "B=two words"])
         out = text(s.out).splitlines()
-        eq(out[:4], ["machine=riscv64", "hostname=testhost", "cwd=/", "pid=1 uid=0 gid=0 groups="])
+        eq(out[:4], ["machine=" + arch, "hostname=testhost", "cwd=/", "pid=1 uid=0 gid=0 groups="])
         eq(out[4:], ["tty=000", "env A=1", "env B=two words", "env HOME=/"])
         eq((s.status, text(s.err), s.error), (0, "", ""))
         g.wait_off()
@@ -607,22 +608,25 @@ def broken_frames():
         has(" ".join(g.errors), "broken control channel")
 
 
+def run(t):
+    start = time.monotonic()
+    try:
+        t()
+        print("ok   %-8s %-45s %.1f s" % (arch, t.__name__, time.monotonic() - start), flush=True)
+        return True
+    except Exception as e:
+        where = traceback.extract_tb(e.__traceback__)[1]
+        print("FAIL %s %s line %d: %s" % (arch, t.__name__, where.lineno, e), flush=True)
+        return False
+
+
 def main():
-    passed = failed = 0
-    for t in tests:
-        if ONLY and t.__name__ not in ONLY:
-            continue
-        start = time.monotonic()
-        try:
-            t()
-            passed += 1
-            print("ok   %-45s %.1f s" % (t.__name__, time.monotonic() - start), flush=True)
-        except Exception as e:
-            failed += 1
-            where = traceback.extract_tb(e.__traceback__)[1]
-            print("FAIL %s line %d: %s" % (t.__name__, where.lineno, e), flush=True)
-    print("%d passed, %d failed" % (passed, failed))
-    return failed != 0
+    global arch
+    results = []
+    for arch in ARCHS:
+        results += [run(t) for t in tests if not ONLY or t.__name__ in ONLY]
+    print("%d passed, %d failed" % (results.count(True), results.count(False)))
+    return not all(results)
 
 
 sys.exit(main())
