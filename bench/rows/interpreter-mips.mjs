@@ -1,6 +1,7 @@
 // interpreter-mips: CoreMark's guest instructions a second, in millions, in Chromium with the interpreter
-// alone.
+// alone; ours_cpu: the same by processor time of the whole browser.
 import { Browser } from '../lib/chromium.mjs';
+import { timed } from '../lib/cpu.mjs';
 import { CHROMIUM } from '../lib/paths.mjs';
 import { plainRow } from '../lib/stats.mjs';
 import { startGuest } from '../lib/suite.mjs';
@@ -10,8 +11,9 @@ async function sample() {
     let guest;
     try {
         guest = await startGuest(CHROMIUM, 'busybox', { browser, engine: 'interp', programs: ['coremark'] });
-        const [, seconds, instructions] = (await guest.run('/tmp/bench/coremark')).output.split(' ').map(Number);
-        return instructions / 1e6 / seconds;
+        const { output, cpu } = await timed(guest, '/tmp/bench/coremark');
+        const [, seconds, instructions] = output.split(' ').map(Number);
+        return { wall: instructions / 1e6 / seconds, cpu: instructions / 1e6 / cpu };
     } finally {
         await guest?.close();
         await browser.close();
@@ -25,6 +27,7 @@ export default {
         if (!where[CHROMIUM]) return [];
         const rates = [];
         for (let i = 0; i < count; i++) rates.push(await sample());
-        return [plainRow('interpreter-mips', CHROMIUM, Math.max(...rates), 'MIPS', count)];
+        const best = (key) => Math.max(...rates.map((r) => r[key]));
+        return [{ ...plainRow('interpreter-mips', CHROMIUM, best('wall'), 'MIPS', count), ours_cpu: best('cpu') }];
     },
 };
