@@ -65,19 +65,10 @@ void dump_block(struct cpu *c, gva pc, const struct ir_block *b) {
     buf_free(&out);
 }
 
-static const char *const uop_names[UOP_COUNT] = {[UOP_INVALID] = "invalid",
-#define IR_BIN(n, t, ty, e)                                                                        \
-    [UOP_##n] = t, [UOP_##n##_I] = t ".imm", [UOP_##n##_X] = t ".sx", [UOP_##n##_XI] = t ".sx.imm",
-#define IR_CMP(n, t, ty, e)      [UOP_##n] = t, [UOP_##n##_I] = t ".imm", [UOP_BR_##n] = "br." t,
-#define IR_UN(n, t, r, ty, e)    [UOP_##n] = t,
-#define IR_SHV(n, t, e)          [UOP_##n] = t,
-#define IR_SEL(n, t, ty)         [UOP_##n] = t,
-#define IR_LOAD(n, t, ty, by, e) [UOP_##n] = t,
-#define IR_STORE(n, t, ty, by)   [UOP_##n] = t,
-#include "ir/ops.def"
-#define UOP_MISC(n) [UOP_##n] = #n,
-                                                 UOP_MISC_LIST
-#undef UOP_MISC
+static const char *const uop_names[UOP_COUNT] = {
+    [UOP_INVALID] = "INVALID",
+#define UOP(n) [UOP_##n] = #n,
+#include "exec/uops.def"
 };
 
 void dump_uops(struct cpu *c, u32 index, unsigned n) {
@@ -86,7 +77,7 @@ void dump_uops(struct cpu *c, u32 index, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         const struct uop *u = &c->arena[index + i];
         const char *name = u->code < UOP_COUNT ? uop_names[u->code] : NULL;
-        buf_printf(&out, "%5u  %-14s d=%u a=%u b=%u imm=%llx\n", i, name ? name : "?", u->d, u->a,
+        buf_printf(&out, "%5u  %-24s d=%u a=%u b=%u imm=%llx\n", i, name ? name : "?", u->d, u->a,
                    u->b, (unsigned long long)u->imm);
     }
     dump_bytes(c, DUMP_UOPS, out.data, out.len);

@@ -26,11 +26,11 @@ static void kill(struct cpu *c, u32 index) {
 
 // A way out of the block at `self` that leads to a dead block is to be looked up again.
 static void unlink_way(struct cpu *c, u32 self, struct uop *u) {
-    if (u->code != UOP_JUMP || !is_dead(c, u->target)) return;
+    if (u->code != UOP_JUMP || !is_dead(c, uop_target(c->arena, u))) return;
     if (u->a == LINK_TAKEN) u[-1].target = 0;
     if (u->a == LINK_OTHER) u[-2].other = 0;
     u->code = UOP_LINK;
-    u->disp = block_of(c, u->target)->start;
+    u->disp = block_of(c, uop_target(c->arena, u))->start;
     u->meta = self;
 }
 

@@ -7,39 +7,8 @@
 // that may fault; the budget is charged at exits only, by whole blocks.
 #include <string.h>
 
-#include "base/compiler.h"
 #include "emit/wasm/region.h"
-#include "exec/engine.h"
-#include "ir/ops.h"
-
-#define CELL(off)  (*(u64 *)(void *)(st + (off)))
-#define VCELL(off) (*(v128 *)(void *)(st + (off)))
-
-// Reading and writing a cell as a value of each type.
-#define GET_I64(o)     CELL(o)
-#define GET_I32(o)     (u32) CELL(o)
-#define GET_F64(o)     ir_f64_of(CELL(o))
-#define GET_F32(o)     ir_f32_of((u32)CELL(o))
-#define GET_V128(o)    VCELL(o)
-#define PUT_I64(o, v)  (CELL(o) = (v))
-#define PUT_I32(o, v)  (CELL(o) = (u32)(v))
-#define PUT_F64(o, v)  (CELL(o) = ir_bits_of_f64(v))
-#define PUT_F32(o, v)  (CELL(o) = ir_bits_of_f32(v))
-#define PUT_V128(o, v) (VCELL(o) = (v128)(v))
-#define T_I64          u64
-#define T_I32          u32
-#define T_F64          double
-#define T_F32          float
-#define T_V128         v128
-// Sign-extending and immediate forms exist for integers; the other types' codes are never emitted.
-#define SX_I32(o, v) (CELL(o) = (u64)(i64)(i32)(v))
-#define SX_I64(o, v) (CELL(o) = (u64)(v))
-#define SX_F64(o, v) PUT_F64(o, v)
-#define SX_F32(o, v) PUT_F32(o, v)
-#define IMM_I32(u)   (u32)(u)->imm
-#define IMM_I64(u)   (u)->imm
-#define IMM_F64(u)   ir_f64_of((u)->imm)
-#define IMM_F32(u)   ir_f32_of((u32)(u)->imm)
+#include "exec/uop_do.h"
 
 // The address is not in the jump cache for this context: finds or decodes its block. 0: raised.
 static NOINLINE u32 jump_miss(struct cpu *c, gva pc) {
@@ -66,34 +35,33 @@ static ALWAYS_INLINE void place(struct cpu *c, const struct uop *u) {
     c->s->insn_index = u->meta >> UOP_META_SHIFT;
 }
 
-static NOINLINE bool slow_load(struct cpu *c, const struct uop *u, gva va, unsigned size,
-                               bool for_write, u64 *val) {
+NOINLINE bool uop_slow_load(struct cpu *c, const struct uop *u, gva va, unsigned size,
+                            bool for_write, u64 *val) {
     place(c, u);
     if (!mem_load(c, va, size, for_write, val)) return false;
     heed(c);
     return true;
 }
 
-static NOINLINE bool slow_store(struct cpu *c, const struct uop *u, gva va, unsigned size,
-                                u64 val) {
+NOINLINE bool uop_slow_store(struct cpu *c, const struct uop *u, gva va, unsigned size, u64 val) {
     place(c, u);
     if (!mem_store(c, va, size, val)) return false;
     heed(c);
     return true;
 }
 
-static NOINLINE bool slow_loadv(struct cpu *c, const struct uop *u, gva va, v128 *val) {
+NOINLINE bool uop_slow_loadv(struct cpu *c, const struct uop *u, gva va, v128 *val) {
     u64 lo, hi;
-    if (!slow_load(c, u, va, 8, false, &lo) || !slow_load(c, u, va + 8, 8, false, &hi))
+    if (!uop_slow_load(c, u, va, 8, false, &lo) || !uop_slow_load(c, u, va + 8, 8, false, &hi))
         return false;
     *val = (v128){lo, hi};
     return true;
 }
 
-static NOINLINE bool slow_storev(struct cpu *c, const struct uop *u, gva va, v128 val) {
+NOINLINE bool uop_slow_storev(struct cpu *c, const struct uop *u, gva va, v128 val) {
     u64 old; // both halves must be writable before one is written
-    return slow_load(c, u, va, 8, true, &old) && slow_load(c, u, va + 8, 8, true, &old) &&
-           slow_store(c, u, va, 8, val[0]) && slow_store(c, u, va + 8, 8, val[1]);
+    return uop_slow_load(c, u, va, 8, true, &old) && uop_slow_load(c, u, va + 8, 8, true, &old) &&
+           uop_slow_store(c, u, va, 8, val[0]) && uop_slow_store(c, u, va + 8, 8, val[1]);
 }
 
 // A link is taken for the first time: finds or decodes its target and makes this uop, and the
@@ -109,10 +77,11 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
         u->code = UOP_FAR;
         return to;
     }
-    if (u->a == LINK_TAKEN) u[-1].target = to;
-    if (u->a == LINK_OTHER) u[-2].other = to;
+    i32 way = (i32)((u8 *)&c->arena[to] - (u8 *)u), step = (i32)sizeof *u;
+    if (u->a == LINK_TAKEN) u[-1].target = way + step;
+    if (u->a == LINK_OTHER) u[-2].other = way + 2 * step;
     u->code = UOP_JUMP;
-    u->target = to;
+    u->target = way;
     return to;
 }
 
@@ -127,14 +96,44 @@ typedef u32 (*region_fn)(struct guest_state *s); // enum region_exit
 #define OP(n)    case UOP_##n
 #define DISPATCH continue
 #endif
-#define NEXT                                                                                       \
-    u++;                                                                                           \
+#define NEXT(n)                                                                                    \
+    u += (n);                                                                                      \
     DISPATCH
 
-// An access that hits: all its bytes in the page the entry is for (tlb.h).
-#define HIT(e, va, bytes) likely(((va) ^ (e)->tag) <= GUEST_PAGE_SIZE - (bytes))
-#define SLOT(table, va)   (&(table)[(va) >> GUEST_PAGE_SHIFT & (TLB_SIZE - 1)])
-#define HOST(e, va)       ((void *)((e)->addend + (uintptr_t)(va)))
+#if !BERTH_COMPUTED_GOTO
+// Uops without a handler of their own in the loop (fuse.def).
+enum rare { RARE_FAULT, RARE_PLAIN, RARE_TAKEN, RARE_NOT_TAKEN };
+
+static NOINLINE enum rare run_rare(struct cpu *c, u8 *st, const struct tlb_context *tlb,
+                                   struct uop *u) {
+    switch (u->code) {
+#define UOP_PLAIN(n)                                                                               \
+    case UOP_##n:                                                                                  \
+        return do_##n(c, st, tlb, u) ? RARE_PLAIN : RARE_FAULT;
+#define UOP_BRANCH(n)                                                                              \
+    case UOP_BR_##n:                                                                               \
+        return taken_##n(st, u) ? RARE_TAKEN : RARE_NOT_TAKEN;
+#include "exec/uops.def"
+    default:
+        __builtin_unreachable();
+    }
+}
+#endif
+
+// To the block that an exit is linked with, or to the uop `n` further that will link it. The two
+// ways of a branch must stay two: with one computed target the next uop's address would wait for
+// the comparison's operands, where a predicted branch does not.
+#define WAY(to, n)                                                                                 \
+    {                                                                                              \
+        i32 way = (to);                                                                            \
+        if (unlikely((n) && !way)) {                                                               \
+            NEXT(n);                                                                               \
+        }                                                                                          \
+        u = (struct uop *)(void *)((u8 *)u + way);                                                 \
+        if (unlikely(c->run.budget <= 0)) goto spent;                                              \
+        DISPATCH;                                                                                  \
+    }
+#define KEEP_BRANCH __asm__ volatile("")
 
 // What is live across uops is kept to four locals (u, st, tlb, c): more would be spilled at every
 // dispatch. The rest of a run's state is in c->run.
@@ -144,33 +143,13 @@ u64 interp_run(struct cpu *c, u32 limit) {
     struct tlb_context *tlb;
     struct uop *u;
     gva pc;
-    u64 va, m;
+    u64 m;
     u32 to;
 #if BERTH_COMPUTED_GOTO
-    static const void *const labels[UOP_COUNT] = {[UOP_INVALID] = &&L_INVALID,
-#define IR_BIN(n, t, ty, e) [UOP_##n] = &&L_##n, IR_BIN_##ty(n)
-#define IR_BIN_I64(n)       [UOP_##n##_I] = &&L_##n##_I,
-#define IR_BIN_I32(n)                                                                              \
-    [UOP_##n##_I] = &&L_##n##_I, [UOP_##n##_X] = &&L_##n##_X, [UOP_##n##_XI] = &&L_##n##_XI,
-#define IR_BIN_F32(n)
-#define IR_BIN_F64(n)
-#define IR_BIN_V128(n)
-#define IR_CMP(n, t, ty, e)                                                                        \
-    [UOP_##n] = &&L_##n, [UOP_##n##_I] = &&L_##n##_I, [UOP_BR_##n] = &&L_BR_##n,
-#define IR_UN(n, t, r, ty, e)    [UOP_##n] = &&L_##n,
-#define IR_SHV(n, t, e)          [UOP_##n] = &&L_##n,
-#define IR_SEL(n, t, ty)         [UOP_##n] = &&L_##n,
-#define IR_LOAD(n, t, ty, by, e) [UOP_##n] = &&L_##n,
-#define IR_STORE(n, t, ty, by)   [UOP_##n] = &&L_##n,
-#include "ir/ops.def"
-#undef IR_BIN_I64
-#undef IR_BIN_I32
-#undef IR_BIN_F32
-#undef IR_BIN_F64
-#undef IR_BIN_V128
-#define UOP_MISC(n) [UOP_##n] = &&L_##n,
-                                                  UOP_MISC_LIST
-#undef UOP_MISC
+    static const void *const labels[UOP_COUNT] = {
+        [UOP_INVALID] = &&L_INVALID,
+#define UOP(n) [UOP_##n] = &&L_##n,
+#include "exec/uops.def"
     };
 #endif
     c->run.budget = c->run.start = limit;
@@ -211,138 +190,64 @@ enter: // the block at arena index `to`, whose guest address is pc
     for (;;) {
         switch (u->code) {
 #endif
-#define IR_BIN(n, t, ty, e)                                                                        \
-    OP(n) : {                                                                                      \
-        T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
-        PUT_##ty(u->d, e);                                                                         \
-        NEXT;                                                                                      \
+// Handlers: of uops by themselves, ...
+#define RUN(n, k)                                                                                  \
+    if (unlikely(!do_##n(c, st, tlb, u + (k)))) goto faulted
+#define PLAIN(n)                                                                                   \
+    OP(n) : RUN(n, 0);                                                                             \
+    NEXT(1);
+// the branch at u[k], ...
+#define BRANCH(n, k) BRANCH_IF(taken_##n(st, u), k)
+#define BRANCH_IF(e, k)                                                                            \
+    u += (k);                                                                                      \
+    c->run.budget -= u->d;                                                                         \
+    if (e) {                                                                                       \
+        KEEP_BRANCH;                                                                               \
+        WAY(u->target, 1)                                                                          \
     }                                                                                              \
-    IR_BIN_##ty(n, e)
-#define IR_BIN_INT(n, ty, e)                                                                       \
-    OP(n##_I) : {                                                                                  \
-        T_##ty a = GET_##ty(u->a), b = IMM_##ty(u);                                                \
-        PUT_##ty(u->d, e);                                                                         \
-        NEXT;                                                                                      \
-    }
-#define IR_BIN_I64(n, e) IR_BIN_INT(n, I64, e)
-#define IR_BIN_I32(n, e)                                                                           \
-    IR_BIN_INT(n, I32, e)                                                                          \
-    OP(n##_X) : {                                                                                  \
-        u32 a = GET_I32(u->a), b = GET_I32(u->b);                                                  \
-        SX_I32(u->d, e);                                                                           \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(n##_XI) : {                                                                                 \
-        u32 a = GET_I32(u->a), b = IMM_I32(u);                                                     \
-        SX_I32(u->d, e);                                                                           \
-        NEXT;                                                                                      \
-    }
-#define IR_BIN_F32(n, e)
-#define IR_BIN_F64(n, e)
-#define IR_BIN_V128(n, e)
-#define IR_CMP(n, t, ty, e)                                                                        \
-    OP(n) : {                                                                                      \
-        T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
-        CELL(u->d) = (e);                                                                          \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(n##_I) : {                                                                                  \
-        T_##ty a = GET_##ty(u->a), b = IMM_##ty(u);                                                \
-        CELL(u->d) = (e);                                                                          \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(BR_##n) : {                                                                                 \
-        T_##ty a = GET_##ty(u->a), b = GET_##ty(u->b);                                             \
-        bool taken = (e);                                                                          \
-        to = taken ? u->target : u->other;                                                         \
-        c->run.budget -= u->d;                                                                     \
-        if (likely(to)) goto in_page;                                                              \
-        u += taken ? 1 : 2;                                                                        \
-        DISPATCH;                                                                                  \
-    }
-#define IR_UN(n, t, rt, ty, e)                                                                     \
-    OP(n) : {                                                                                      \
-        T_##ty a = GET_##ty(u->a);                                                                 \
-        PUT_##rt(u->d, e);                                                                         \
-        NEXT;                                                                                      \
-    }
-#define IR_SHV(n, t, e)                                                                            \
-    OP(n) : {                                                                                      \
-        v128 a = VCELL(u->a);                                                                      \
-        u32 b = GET_I32(u->b);                                                                     \
-        VCELL(u->d) = (e);                                                                         \
-        NEXT;                                                                                      \
-    }
-#define IR_SEL(n, t, ty)                                                                           \
-    OP(n) : {                                                                                      \
-        T_##ty x = GET_I32(u->a) ? GET_##ty(u->b) : GET_##ty((u16)u->imm);                         \
-        PUT_##ty(u->d, x);                                                                         \
-        NEXT;                                                                                      \
-    }
-#define LOAD(n, bytes, table, for_write, e)                                                        \
-    OP(n) : {                                                                                      \
-        va = CELL(u->a) + (u64)(i64)u->disp;                                                       \
-        const struct tlb_entry *x = SLOT(tlb->table, va);                                          \
-        if (HIT(x, va, bytes)) {                                                                   \
-            m = 0;                                                                                 \
-            memcpy(&m, HOST(x, va), bytes);                                                        \
-        } else if (!slow_load(c, u, va, bytes, for_write, &c->run.datum))                          \
-            goto faulted;                                                                          \
-        else                                                                                       \
-            m = c->run.datum;                                                                      \
-        CELL(u->d) = (e);                                                                          \
-        NEXT;                                                                                      \
-    }
-#define IR_LOAD(n, t, ty, bytes, e) LOAD(n, bytes, r, false, e)
-#define IR_STORE(n, t, ty, bytes)                                                                  \
-    OP(n) : {                                                                                      \
-        va = CELL(u->a) + (u64)(i64)u->disp;                                                       \
-        m = CELL(u->b);                                                                            \
-        const struct tlb_entry *x = SLOT(tlb->w, va);                                              \
-        if (HIT(x, va, bytes))                                                                     \
-            memcpy(HOST(x, va), &m, bytes);                                                        \
-        else if (!slow_store(c, u, va, bytes, m))                                                  \
-            goto faulted;                                                                          \
-        NEXT;                                                                                      \
-    }
-#include "ir/ops.def"
-            LOAD(LDW8, 1, w, true, m)
-            LOAD(LDW16, 2, w, true, m)
-            LOAD(LDW32, 4, w, true, m)
-            LOAD(LDW64, 8, w, true, m)
-            OP(LDV) : {
-                va = CELL(u->a) + (u64)(i64)u->disp;
-                const struct tlb_entry *x = SLOT(tlb->r, va);
-                if (HIT(x, va, 16))
-                    memcpy(&VCELL(u->d), HOST(x, va), 16);
-                else if (!slow_loadv(c, u, va, &VCELL(u->d)))
-                    goto faulted;
-                NEXT;
-            }
-            OP(STV) : {
-                va = CELL(u->a) + (u64)(i64)u->disp;
-                const struct tlb_entry *x = SLOT(tlb->w, va);
-                if (HIT(x, va, 16))
-                    memcpy(HOST(x, va), &VCELL(u->b), 16);
-                else if (!slow_storev(c, u, va, VCELL(u->b)))
-                    goto faulted;
-                NEXT;
-            }
-            OP(MOV) : CELL(u->d) = CELL(u->a);
-            NEXT;
-            OP(MOVI) : CELL(u->d) = u->imm;
-            NEXT;
-            OP(MOVPC) : CELL(u->d) = c->run.page + u->imm;
-            NEXT;
-            OP(MOVV) : VCELL(u->d) = VCELL(u->a);
-            NEXT;
+    WAY(u->other, 2)
+#if BERTH_COMPUTED_GOTO
+#define UOP_PLAIN(n)  PLAIN(n)
+#define UOP_BRANCH(n) OP(BR_##n) : BRANCH(n, 0)
+#include "exec/uops.def"
+#else
+#define FUSE1(n)    PLAIN(n)
+#define FUSE1_BR(n) OP(BR_##n) : BRANCH(n, 0)
+#endif
+// ... and of fused ones.
+#define FUSE2(a, b)                                                                                \
+    OP(a##__##b) : RUN(a, 0);                                                                      \
+    RUN(b, 1);                                                                                     \
+    NEXT(2);
+#define FUSE2_BR(a, b)                                                                             \
+    OP(a##__##b) : RUN(a, 0);                                                                      \
+    BRANCH(b, 1)
+#define FUSE2_TO(a, b)                                                                             \
+    OP(a##__##b) : RUN(a, 0);                                                                      \
+    u += 1;                                                                                        \
+    goto exit_##b;
+#define FUSE3(a, b, c_)                                                                            \
+    OP(a##__##b##__##c_) : RUN(a, 0);                                                              \
+    RUN(b, 1);                                                                                     \
+    RUN(c_, 2);                                                                                    \
+    NEXT(3);
+#define FUSE3_BR(a, b, c_)                                                                         \
+    OP(a##__##b##__##c_) : RUN(a, 0);                                                              \
+    RUN(b, 1);                                                                                     \
+    BRANCH(c_, 2)
+#define FUSE3_TO(a, b, c_)                                                                         \
+    OP(a##__##b##__##c_) : RUN(a, 0);                                                              \
+    RUN(b, 1);                                                                                     \
+    u += 2;                                                                                        \
+    goto exit_##c_;
+#include "exec/fuse.def"
             OP(TRAPIF) : {
                 if (unlikely(GET_I32(u->a))) {
                     place(c, u);
                     guest_raise(s, (u64)(u32)u->disp, CELL(u->b));
                     goto faulted;
                 }
-                NEXT;
+                NEXT(1);
             }
             OP(CALL) : {
                 CELL(u->d) = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b),
@@ -361,24 +266,13 @@ enter: // the block at arena index `to`, whose guest address is pc
                 u += 2;
                 DISPATCH;
             }
-            OP(BRNZ) : {
-                bool taken = GET_I32(u->a);
-                to = taken ? u->target : u->other;
-                c->run.budget -= u->d;
-                if (likely(to)) goto in_page;
-                u += taken ? 1 : 2;
-                DISPATCH;
-            }
+            OP(BRNZ) : BRANCH_IF(GET_I32(u->a), 0);
             OP(JUMP) : {
-                to = u->target;
                 c->run.budget -= u->d;
-            in_page:
-                u = &c->arena[to];
-                if (likely(c->run.budget > 0)) {
-                    DISPATCH;
-                }
-                s->pc = c->run.page + block_of(c, to)->start;
-                c->run.last = to;
+                WAY(u->target, 0)
+            spent: // at the block's first uop
+                s->pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
+                c->run.last = (u32)(u - c->arena);
                 goto out;
             }
             OP(LINK) : {
@@ -387,10 +281,10 @@ enter: // the block at arena index `to`, whose guest address is pc
                 if (!(to = resolve(c, u, pc))) goto excepted;
                 goto enter;
             }
-            OP(FAR) : pc = c->run.page + u->imm;
+            OP(FAR) : exit_FAR : pc = c->run.page + u->imm;
             c->run.budget -= u->d;
             goto jump;
-            OP(JUMPIND) : pc = CELL(u->a);
+            OP(JUMPIND) : exit_JUMPIND : pc = CELL(u->a);
             c->run.budget -= u->d;
             goto jump;
             OP(LEAVE) : c->run.budget -= u->d;
@@ -412,8 +306,14 @@ enter: // the block at arena index `to`, whose guest address is pc
         L_INVALID:
             __builtin_unreachable();
 #else
-        default:
-            __builtin_unreachable();
+        default: {
+            enum rare how = run_rare(c, st, tlb, u);
+            if (unlikely(how == RARE_FAULT)) goto faulted;
+            if (likely(how == RARE_PLAIN)) {
+                NEXT(1);
+            }
+            BRANCH_IF(how == RARE_TAKEN, 0)
+        }
 #endif
         }
     }

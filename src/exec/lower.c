@@ -32,16 +32,48 @@ struct lower {
     u16 next[IR_BLOCK_CAP];
     u32 meta;
     u32 insns;
+    unsigned group;  // uops at the end of what was put that run together (fuse.def)
     struct uop sink; // written in place of uops that do not fit
 };
+
+// The code of uops that run as `head` followed by one that runs as `next`, or none.
+static enum uop_code fused(enum uop_code head, enum uop_code next) {
+#define PAIR(a, b, to)                                                                             \
+    case UOP_##a *UOP_COUNT + UOP_##b:                                                             \
+        return UOP_##to;
+    switch (head * UOP_COUNT + next) {
+#define FUSE2(a, b)       PAIR(a, b, a##__##b)
+#define FUSE2_BR(a, b)    PAIR(a, BR_##b, a##__##b)
+#define FUSE2_TO(a, b)    PAIR(a, b, a##__##b)
+#define FUSE3(a, b, c)    PAIR(a##__##b, c, a##__##b##__##c)
+#define FUSE3_BR(a, b, c) PAIR(a##__##b, BR_##c, a##__##b##__##c)
+#define FUSE3_TO(a, b, c) PAIR(a##__##b, c, a##__##b##__##c)
+#include "exec/fuse.def"
+    default:
+        return UOP_INVALID;
+    }
+}
+
+// Lets the uop that is about to stand at l->n run together with those before it.
+static void fuse(struct lower *l, enum uop_code code) {
+    enum uop_code to = l->group ? fused((enum uop_code)l->out[l->n - l->group].code, code) : 0;
+    if (to) {
+        l->out[l->n - l->group].code = (u16)to;
+        l->group++;
+    } else {
+        l->group = 1;
+    }
+}
 
 static struct uop *put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm) {
     if (l->n >= l->cap) {
         l->failed = true;
         return &l->sink;
     }
-    struct uop *u = &l->out[l->n++];
+    struct uop *u = &l->out[l->n];
     *u = (struct uop){(u16)code, d, a, b, {.imm = imm}};
+    fuse(l, code);
+    l->n++;
     return u;
 }
 
@@ -497,6 +529,7 @@ unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u3
     l.failed = false;
     l.self = self;
     l.meta = l.insns = 0;
+    l.group = 0;
     memset(l.tmp_until, 0, sizeof l.tmp_until);
     memset(l.vtmp_until, 0, sizeof l.vtmp_until);
     memset(l.head, 0, sizeof l.head);
