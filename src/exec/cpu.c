@@ -10,8 +10,9 @@
 #include "ir/eval.h"
 
 enum {
-    SLICE_INSNS = 65536, // between looks at timers
-    SAMPLE_INSNS = 8192, // with a translator: where a slice ends is where time is spent
+    SLICE_INSNS = 65536,     // between looks at timers
+    SAMPLE_INSNS = 8192,     // with a translator: where a slice ends is where time is spent
+    OVERSHOOT_INSNS = 16384, // translated code may run longer than its budget by so much
 };
 
 static void ram_written(void *arg, gpa pa, u64 len) { code_written(arg, pa, len); }
@@ -137,10 +138,23 @@ bool cpu_look(struct cpu *c) {
     return true;
 }
 
-static u32 slice_of(const struct cpu *c, u64 left) {
+// When time is made of instructions a run ends at the next timer's deadline. Translated code looks
+// at its budget only where it loops or leaves, so the way there is left to the interpreter.
+static u64 until_timer(struct cpu *c) {
+    if (!c->set.icount_time) return ~(u64)0;
+    u64 timer = c->arch->next_timer(c->s), now = c->board.time_ns(c->board.arg);
+    if (timer == ~(u64)0) return timer;
+    // One that is due already and not taken is masked: any run may notice that it no longer is.
+    return timer <= now ? ~(u64)0 : (timer - now + CPU_ICOUNT_NS - 1) / CPU_ICOUNT_NS;
+}
+
+static u32 slice_of(struct cpu *c, u64 left) {
     if (c->set.torture & TORTURE_EXITS) return 1;
-    u32 most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
-    return left < most ? (u32)left : most;
+    u64 timer = until_timer(c), most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
+    c->run.interp_only = c->jit && timer <= OVERSHOOT_INSNS;
+    if (c->jit && timer > OVERSHOOT_INSNS) timer -= OVERSHOOT_INSNS;
+    if (timer < most) most = timer;
+    return left < most ? (u32)left : (u32)most;
 }
 
 enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {

@@ -60,11 +60,15 @@ struct cpu_trace {
     void (*commit)(void *arg, struct cpu *c);
 };
 
+enum { CPU_ICOUNT_NS = 10 }; // a 100 MIPS machine
+
 struct cpu_settings {
     enum exec_engine engine;
     unsigned max_block_insns; // 0: the default; 1 is the torture build's value
     unsigned tlb_bits; // log2 of translations kept at once; 0: as many as fit; 2 for torture runs
-    bool icount_time;  // guest time = instructions retired, for reproducible runs
+    // Guest time = instructions retired (CPU_ICOUNT_NS each), for reproducible runs: a timer
+    // interrupt is taken at the same instruction by every engine.
+    bool icount_time;
     const struct jit_host *jit; // ENGINE_JIT: borrowed
     unsigned
         hot_samples; // how often a block is found running before it is translated; 0: the default

@@ -71,17 +71,18 @@ struct cpu {
 
     // The interpreter's state during a run.
     struct {
-        i64 budget;      // instructions left
-        i64 start;       // at entry
-        i64 stash;       // set aside so that the run ends at the next exit
-        u64 icount;      // state.icount at entry
-        u64 page;        // guest address of the page being executed: what pcrel is relative to
-        u64 mix;         // what tags of the jump cache are mixed with in this context
-        u64 cause, tval; // of the exception that guest_raise noted (state.exc)
-        u64 datum;       // of a slow load
-        u64 sink;        // where translated code repeats a store that the slow path did
-        u32 raised;      // exceptions, charged like instructions but not counted as such
-        u32 last;        // arena index of the block where the budget ran out, 0 elsewhere
+        i64 budget;       // instructions left
+        i64 start;        // at entry
+        i64 stash;        // set aside so that the run ends at the next exit
+        u64 icount;       // state.icount at entry
+        u64 page;         // guest address of the page being executed: what pcrel is relative to
+        u64 mix;          // what tags of the jump cache are mixed with in this context
+        u64 cause, tval;  // of the exception that guest_raise noted (state.exc)
+        u64 datum;        // of a slow load
+        u64 sink;         // where translated code repeats a store that the slow path did
+        bool interp_only; // translations are not used in this run
+        u32 raised;       // exceptions, charged like instructions but not counted as such
+        u32 last;         // arena index of the block where the budget ran out, 0 elsewhere
     } run;
 
     // Code cache.

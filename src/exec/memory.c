@@ -163,4 +163,9 @@ void guest_code_barrier(struct guest_state *s) {
     (void)s;
 }
 
+void guest_timer_changed(struct guest_state *s) {
+    // The run ends, so that the next one's length is chosen anew (cpu.c).
+    if (s->cpu->set.icount_time) s->cpu->attention = true;
+}
+
 u64 guest_icount(const struct guest_state *s) { return s->icount + s->insn_index; }

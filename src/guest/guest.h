@@ -116,6 +116,8 @@ void guest_tlb_flush_page(struct guest_state *s, gva va, u64 key, u64 mask);
 void guest_tlb_flush_key(struct guest_state *s, u64 key, u64 mask);
 // The guest executed a barrier for instruction fetch (fence.i). Stores to code are already tracked.
 void guest_code_barrier(struct guest_state *s);
+// When the next timer interrupt is due has changed (next_timer). From helpers with HELPER_MODE.
+void guest_timer_changed(struct guest_state *s);
 u64 guest_icount(const struct guest_state *s); // exact inside helpers with HELPER_PC
 
 #endif

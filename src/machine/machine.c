@@ -20,7 +20,6 @@
 #include "virtio/rng.h"
 
 enum {
-    NS_PER_INSN = 10, // icount time: a 100 MIPS machine
     CONSOLE_BATCH = 4096,
     MAX_9P_TAG = 255,
 };
@@ -43,7 +42,7 @@ struct machine_p9 {
 u64 machine_time(void *arg) {
     struct machine *m = arg;
     if (!m->icount_time) return host_monotonic_ns() - m->origin_ns;
-    return (m->cpu ? cpu_icount(m->cpu) * NS_PER_INSN : 0) + m->skipped_ns;
+    return (m->cpu ? cpu_icount(m->cpu) * CPU_ICOUNT_NS : 0) + m->skipped_ns;
 }
 
 // Console.

@@ -606,6 +606,76 @@ static void test_fp_min_max_class(void **state) {
     assert_int_equal(rv64_help_fclass_s(g, 0x3f800000, 0, 0, 0), 1 << 9); // not boxed
 }
 
+// ---- time from instructions
+
+static u64 icount_ns(void *arg) {
+    struct fixture *f = arg;
+    return f->cpu ? cpu_icount(f->cpu) * CPU_ICOUNT_NS : 0;
+}
+
+// What 500 timer interrupts found in sepc and instret, as hashes in x6 and x7, when cpu_run is
+// called for `chunk` instructions at a time.
+static void timer_trace(enum exec_engine engine, u64 chunk, u64 hash[2]) {
+    static const u32 loop[] = {
+        0x00128293, // addi x5, x5, 1
+        0x0072f413, // andi x8, x5, 7
+        0xfe041ce3, // bne x8, x0, loop
+        0x00348493, // addi x9, x9, 3
+        0x0054c533, // xor x10, x9, x5
+        0xfedff06f, // j loop
+    };
+    static const u32 handler[] = {
+        0x141025f3, // csrr x11, sepc
+        0xc0202673, // csrr x12, instret
+        0x00531693, // slli x13, x6, 5
+        0x00d30333, // add x6, x6, x13
+        0x00b30333, // add x6, x6, x11
+        0x00539693, // slli x13, x7, 5
+        0x00d383b3, // add x7, x7, x13
+        0x00c383b3, // add x7, x7, x12
+        0xc0102773, // csrr x14, time
+        0x02570713, // addi x14, x14, 37
+        0xfff80813, // addi x16, x16, -1
+        0x00081463, // bne x16, x0, .+8
+        0xfff00713, // li x14, -1
+        0x14d71073, // csrw stimecmp, x14
+        0x10200073, // sret
+    };
+    struct fixture f = {0};
+    struct err err;
+    f.bus = bus_create(RAM, RAM_SIZE, &err);
+    struct cpu_board board = {.arg = &f, .time_ns = icount_ns};
+    struct cpu_settings set = {.engine = engine, .icount_time = true};
+    f.cpu = cpu_create(&guest_riscv64, f.bus, &board, &set, &err);
+    assert_true(bus_write(f.bus, RAM, loop, sizeof loop));
+    assert_true(bus_write(f.bus, RAM + 0x100, handler, sizeof handler));
+    cpu_boot(f.cpu, RAM, 0, 0);
+    struct rv64_state *s = rv64_of(f.cpu->s);
+    s->stvec = RAM + 0x100;
+    s->x[16] = 500;
+    assert_true(rv64_csr_write(s, 0x104, SIP_ALL));
+    assert_true(rv64_csr_write(s, 0x100, SSTATUS_SIE));
+    assert_true(rv64_csr_write(s, 0x14d, 41));
+    for (unsigned i = 0; s->x[16] && i < 1000000; i++) cpu_run(f.cpu, chunk);
+    assert_int_equal(s->x[16], 0);
+    hash[0] = s->x[6];
+    hash[1] = s->x[7];
+    cpu_destroy(f.cpu);
+    bus_destroy(f.bus);
+}
+
+static void test_timer_at_an_instruction(void **state) {
+    (void)state;
+    u64 first[2], other[2];
+    timer_trace(ENGINE_EVAL, 1000000, first);
+    for (u64 chunk = 1; chunk <= 100000; chunk = chunk * 7 + 3) {
+        timer_trace(ENGINE_INTERP, chunk, other);
+        assert_memory_equal(first, other, sizeof first);
+    }
+    timer_trace(ENGINE_EVAL, 17, other);
+    assert_memory_equal(first, other, sizeof first);
+}
+
 int main(void) {
 #define WITH_CPU(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -624,6 +694,7 @@ int main(void) {
         WITH_CPU(test_sbi_calls),
         WITH_CPU(test_fp_fast_paths),
         WITH_CPU(test_fp_min_max_class),
+        cmocka_unit_test(test_timer_at_an_instruction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ static void write_stvec(struct rv64_state *s, u64 v) {
 static void write_sie(struct rv64_state *s, u64 v) {
     s->sie = v & SIP_ALL;
     (void)rv64_interrupt_pending(&s->g);
+    guest_timer_changed(&s->g);
 }
 
 // A write that selects a mode which does not exist has no effect at all.

@@ -49,6 +49,7 @@ static void look_at_clock(struct rv64_state *s) {
 void rv64_set_timer(struct rv64_state *s, u64 stimecmp) {
     s->stimecmp = stimecmp;
     look_at_clock(s);
+    guest_timer_changed(&s->g);
 }
 
 u64 rv64_sip(struct rv64_state *s) {
