@@ -85,7 +85,8 @@ async function measure(o) {
             continue;
         }
         const place = (where) => (where === CHROMIUM && o.engine !== undefined ? `${where}/${o.engine}` : where);
-        const rows = all.filter((r) => o.where[r.where]).map((r) => ({ ...r, where: place(r.where), load }));
+        failed.push(...(all.failed ?? []));
+        const rows = (all.rows ?? all).filter((r) => o.where[r.where]).map((r) => ({ ...r, where: place(r.where), load }));
         measured = merge(measured, rows);
         mkdirSync(path.dirname(o.out), { recursive: true });
         writeFileSync(o.out, JSON.stringify(merge(read(o.out), rows), null, 2) + '\n');

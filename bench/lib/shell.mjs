@@ -2,6 +2,7 @@
 // one of the things under test. Runs in Node and in the page.
 
 export const READY = '@@0 ';
+const LIMIT_S = 180; // a command takes seconds; this is a guest that hangs
 const now = () => performance.now();
 
 export class Shell {
@@ -40,7 +41,12 @@ export class Shell {
     // What comes before a line "MARK STATUS".
     expect(mark) {
         return new Promise((resolve, reject) => {
-            this.waiting = { mark, begin: now(), resolve, reject };
+            const timer = setTimeout(() => this.end(`nothing for ${LIMIT_S} s`), LIMIT_S * 1000);
+            const settled = (f) => (value) => {
+                clearTimeout(timer);
+                f(value);
+            };
+            this.waiting = { mark, begin: now(), resolve: settled(resolve), reject: settled(reject) };
             this.feed(new Uint8Array());
         });
     }

@@ -69,8 +69,8 @@ export async function startGuest(who, image, { browser, engine, programs }) {
     return guest;
 }
 
-// Calls record(row, who, sample).
-async function round({ rows, image, sides, engine, profile, backwards, atEnd }, record) {
+// Calls record(row, who, sample) and fail(row, error).
+async function round({ rows, image, sides, engine, profile, backwards, atEnd }, record, fail) {
     const programs = [...new Set(rows.flatMap((r) => r.programs ?? []))];
     const guests = {};
     const browser = sides.includes(CHROMIUM) ? await Browser.launch(profile) : undefined;
@@ -80,12 +80,17 @@ async function round({ rows, image, sides, engine, profile, backwards, atEnd }, 
         if (backwards) turn.reverse();
         for (const row of rows) {
             process.stderr.write(`  ${row.name}`);
-            for (const [who, guest] of turn) {
-                const s = await sample(guest, who, row);
-                process.stderr.write(` ${s.seconds.toFixed(3)}`);
-                record(row, who, s);
+            // The other rows are still worth having.
+            try {
+                for (const [who, guest] of turn) {
+                    const s = await sample(guest, who, row);
+                    process.stderr.write(` ${who} ${s.seconds.toFixed(3)}`);
+                    record(row, who, s);
+                }
+                if (row.hostProgram) record(row, 'host', hostSample(row));
+            } catch (e) {
+                fail(row, e);
             }
-            if (row.hostProgram) record(row, 'host', hostSample(row));
             process.stderr.write('\n');
         }
         await atEnd?.(guests);
@@ -101,31 +106,43 @@ function sameResults(row, samples) {
 }
 
 /**
- * Measures rows in `count` rounds: a list of rows for build/bench.json, several places (`where`) one after
- * the other. more(name, where, row, samples) may make further ones of a row. atEnd(guests) is called before the last
+ * Measures rows in `count` rounds: { rows for build/bench.json, failed: names }. more(row, samples) may make
+ * further ones of a row. atEnd(guests) is called before the last
  * round's guests end.
  */
 export async function measure(rows, { image, count, where, engine, more, atEnd }) {
     const ours = ['native', CHROMIUM].filter((w) => where[w]);
-    if (ours.length === 0) return [];
+    if (ours.length === 0) return { rows: [], failed: [] };
     const samples = Object.fromEntries(rows.map((r) => [r.name, {}]));
+    const failed = new Set();
+    const fail = (row, e) => {
+        failed.add(row.name);
+        console.error(` ${e.message}`);
+    };
     const profile = newProfile(); // so that the image is fetched and unpacked once
     try {
         for (let i = 0; i < count; i++) {
             const options = { rows, image, engine, profile, sides: ['peer', ...ours], backwards: i % 2 === 1 };
             await round({ ...options, atEnd: i === count - 1 ? atEnd : undefined }, (row, who, s) => {
                 (samples[row.name][who] ??= []).push(s);
-            });
+            }, fail);
         }
     } finally {
         removeProfile(profile);
     }
-    return rows.flatMap((row) => {
+    for (const row of rows.filter((r) => !failed.has(r.name))) {
+        try {
+            sameResults(row, samples[row.name]);
+        } catch (e) {
+            fail(row, e);
+        }
+    }
+    const made = rows.filter((r) => !failed.has(r.name)).flatMap((row) => {
         const own = samples[row.name];
-        sameResults(row, own);
         return ours.flatMap((who) => {
-            const made = timeRow(row.name, who, own[who], own.peer, QEMU, own.host);
-            return [made, ...(more?.(made, own[who]) ?? [])];
+            const first = timeRow(row.name, who, own[who], own.peer, QEMU, own.host);
+            return [first, ...(more?.(first, own[who]) ?? [])];
         });
     });
+    return { rows: made, failed: [...failed] };
 }

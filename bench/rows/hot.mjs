@@ -36,9 +36,12 @@ export default {
         const names = all ? HOT : HOT.filter((n) => wanted.includes(n));
         const memory = [];
         const atEnd = async (guests) => {
-            if (all && guests[CHROMIUM]) memory.push(...(await tabMemory(guests[CHROMIUM])));
+            if (!all || !guests[CHROMIUM]) return;
+            const rows = await tabMemory(guests[CHROMIUM]).catch((e) => console.error(`${MEMORY}: ${e.message}`));
+            memory.push(...(rows ?? []));
         };
-        const rows = await measure(names.map(row), { image: 'busybox', count, where, engine, more: mips, atEnd });
-        return [...rows, ...memory];
+        const { rows, failed } = await measure(names.map(row), { image: 'busybox', count, where, engine, more: mips, atEnd });
+        if (all && where[CHROMIUM] && memory.length === 0) failed.push(MEMORY);
+        return { rows: [...rows, ...memory], failed };
     },
 };
