@@ -75,9 +75,9 @@ static void cpus(struct w *w) {
     str(w, "compatible", "riscv");
     str(w, "mmu-type", "riscv,sv48");
     // Both spellings: kernels before 6.7 know only the string.
-    str(w, "riscv,isa", "rv64imafdc_zicntr_zicsr_zifencei_zba_zbb_zbs_sstc");
+    str(w, "riscv,isa", "rv64imafdc_zicntr_zicsr_zifencei_zba_zbb_zbs_sstc_svvptc");
     str(w, "riscv,isa-base", "rv64i");
-    STRINGS(w, "riscv,isa-extensions", "i\0m\0a\0f\0d\0c\0zicntr\0zicsr\0zifencei\0zba\0zbb\0zbs\0sstc");
+    STRINGS(w, "riscv,isa-extensions", "i\0m\0a\0f\0d\0c\0zicntr\0zicsr\0zifencei\0zba\0zbb\0zbs\0sstc\0svvptc");
     begin(w, "interrupt-controller");
     cell(w, "#interrupt-cells", 1);
     flag(w, "interrupt-controller");
