@@ -138,9 +138,10 @@ void cpu_stats_records(const struct cpu_stats *st, struct buf *out) {
 }
 
 void cpu_stats_text(const struct cpu_stats *st, u64 ns, struct buf *out) {
-    double seconds = (double)(ns ? ns : 1) / 1e9;
-    buf_printf(out, "%12.1f  million guest instructions a second (%.3f s of running)\n",
-               (double)st->insns / 1e6 / seconds, seconds);
+    double seconds = (double)ns / 1e9;
+    if (ns)
+        buf_printf(out, "%12.1f  million guest instructions a second (%.3f s of running)\n",
+                   (double)st->insns / 1e6 / seconds, seconds);
     for (size_t i = 0; i < ARRAY_LEN(stats); i++) {
         u64 v = stat_value(st, i);
         if (v) buf_printf(out, "%12llu  %s\n", (unsigned long long)v, stats[i].what);

@@ -29,7 +29,8 @@ struct lockstep {
     struct lockstep_result *r;
     int line;            // level that the dut's interrupt line has; -1: never set
     unsigned ram_unlike; // comparisons of RAM in a row that failed
-    u64 ram_good;
+    u64 ram_good,
+        ram_looked; // counts of the last comparison in which RAM was the same, of the last
     bool failed;
     u64 trace_from; // count from which the reference's way is noted
     u32 nway;
@@ -85,6 +86,7 @@ static void way(const struct lockstep *l, struct buf *out) {
 static void catch_up(struct lockstep *l) {
     struct cpu *d = l->dut.cpu, *c = l->ref.cpu;
     u64 to = d->s->icount;
+    if (l->w->enter) l->w->enter(l->w->arg, &l->ref);
     while (c->s->icount < to && !c->s->idle && !c->s->halted) {
         u64 left = to - c->s->icount;
         if (c->s->icount >= l->trace_from) {
@@ -97,6 +99,7 @@ static void catch_up(struct lockstep *l) {
     }
     while (c->s->icount == to && exceptions(c) < exceptions(d) && !c->s->halted)
         step_ref(c, 1, true, true);
+    if (l->w->enter) l->w->enter(l->w->arg, &l->dut);
 }
 
 // ---- comparing
@@ -155,6 +158,7 @@ static void memory(struct lockstep *l, struct buf *out) {
 // A page-table walk made early (by a prefetch) marks its entries early: what differs has to differ
 // for longer.
 static bool same_ram(struct lockstep *l) {
+    l->ram_looked = l->dut.cpu->s->icount;
     if (memcmp(ram(&l->dut), ram(&l->ref), bus_ram_size(l->dut.bus)) == 0) {
         l->ram_unlike = 0;
         l->ram_good = l->dut.cpu->s->icount;
@@ -199,7 +203,7 @@ static void commit(void *arg, struct cpu *c) {
         fail(l, "registers");
         return;
     }
-    bool look_at_ram = fine || l->ram_unlike || l->r->stops % l->p->ram_every == 0;
+    bool look_at_ram = fine || l->ram_unlike || c->s->icount >= l->ram_looked + l->p->ram_every;
     if (look_at_ram && !same_ram(l)) {
         l->r->good = l->ram_good;
         fail(l, "memories");
@@ -296,9 +300,9 @@ bool lockstep_run(const struct lockstep_world *w, const struct lockstep_plan *p,
                   struct lockstep_result *r) {
     *r = (struct lockstep_result){0};
     struct lockstep_plan plan = *p;
-    if (!plan.ram_every) plan.ram_every = 64;
+    if (!plan.ram_every) plan.ram_every = 500;
     if (!plan.fine_from) plan.fine_from = ~(u64)0;
-    r->same = run_once(w, &plan, 0, r, NULL);
+    r->same = run_once(w, &plan, ~(u64)0, r, NULL);
     if (r->same) return true;
     // Again, with a stop at every exit from the last common one on. It may behave otherwise then,
     // so if that shows nothing, once more as it was.

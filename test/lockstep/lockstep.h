@@ -21,6 +21,8 @@ struct lockstep_world {
     void *arg;
     bool (*make)(void *arg, const struct cpu_settings *set, struct lockstep_side *out);
     void (*drop)(void *arg, struct lockstep_side *s);
+    // What is done next belongs to this side (whose random numbers it draws). May be NULL.
+    void (*enter)(void *arg, struct lockstep_side *s);
     // Ended by itself (switched off). May be NULL.
     bool (*ended)(void *arg, const struct lockstep_side *s);
     // The level of external interrupt line 9 from the `chunk`th chunk on, or -1: as it was. May be
@@ -34,7 +36,7 @@ struct lockstep_plan {
     u64 insns;     // how far
     u32 chunk_lo, chunk_hi; // instructions the dut is given at once
     u64 seed;               // of the chunks' sizes
-    u32 ram_every;          // stops between comparisons of RAM
+    u32 ram_every;          // instructions between comparisons of RAM
     u64 fine_from;          // from this count on: one stop at each exit, RAM compared each time
 };
 
@@ -45,6 +47,16 @@ struct lockstep_result {
     u64 good, bad; // counts of the last stop where both agreed, and of the first where not
     struct buf report;
 };
+
+// A whole machine that boots `kernel` (an Image or an ELF file) with instruction time.
+struct lockstep_boot {
+    const u8 *kernel, *initrd;
+    size_t kernel_len, initrd_len;
+    const char *cmdline;
+    u64 memory;
+    struct buf *console; // what the dut's guest writes, when not NULL
+};
+struct lockstep_world machine_world(struct lockstep_boot *b);
 
 // False with a report when they differ. The report ends with the way the reference took from the
 // last common state on.

@@ -8,7 +8,7 @@
 // --ref interp|eval       the reference (eval)
 // --torture NAMES --no PASSES    as `berth run` has them; `random` chooses torture by the seed
 // without it
-// --insns N --chunk LO-HI --out DIR
+// --insns N --chunk LO-HI --out DIR --append TEXT
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,8 @@ struct options {
     u64 seed, count, insns;
     struct cpu_settings dut;
     bool torture_given, ref_eval;
-    const char *torture, *no, *out;
+    const char *torture, *no, *out, *append;
+    u64 memory;
     u32 chunk_lo, chunk_hi;
     char **files;
     int nfiles;
@@ -38,8 +39,9 @@ static void set_switch(struct cpu_settings *set, const char *option, const char 
 }
 
 static void parse(struct options *o, int argc, char **argv) {
-    *o = (struct options){.seed = 1, .count = 50, .ref_eval = true, .out = "build/test"};
-    if (argc < 2) fatal("use: random, case or show", "");
+    *o = (struct options){
+        .seed = 1, .count = 50, .ref_eval = true, .out = "build/test", .append = "", .memory = 64};
+    if (argc < 2) fatal("use: random, case, show or boot", "");
     o->what = argv[1];
     o->files = argv + argc;
     for (int i = 2; i < argc; i++) {
@@ -58,6 +60,10 @@ static void parse(struct options *o, int argc, char **argv) {
             o->insns = strtoull(v, NULL, 0);
         else if (!strcmp(a, "--out"))
             o->out = v;
+        else if (!strcmp(a, "--append"))
+            o->append = v;
+        else if (!strcmp(a, "--memory"))
+            o->memory = strtoull(v, NULL, 0);
         else if (!strcmp(a, "--dut"))
             set_switch(&o->dut, "engine", v);
         else if (!strcmp(a, "--ref"))
@@ -197,14 +203,19 @@ static int random_programs(const struct options *o) {
 
 // ---- cases
 
-static bool load(const char *path, struct program *p) {
-    struct buf text = {0};
-    u8 part[4096];
+static void read_file(const char *path, struct buf *out) {
+    u8 part[1 << 16];
     FILE *f = fopen(path, "rb");
     if (!f) fatal("cannot read", path);
-    for (size_t n; (n = fread(part, 1, sizeof part, f));) buf_put(&text, part, n);
+    for (size_t n; (n = fread(part, 1, sizeof part, f));) buf_put(out, part, n);
     fclose(f);
+    if (out->oom) fatal("out of memory for", path);
+}
+
+static bool load(const char *path, struct program *p) {
+    struct buf text = {0};
     struct err err = {0};
+    read_file(path, &text);
     bool ok = program_load(p, buf_cstr(&text), text.len, &err);
     if (!ok) printf("%s: %s\n", path, err.msg);
     buf_free(&text);
@@ -249,12 +260,49 @@ static int show(const struct options *o) {
     return 0;
 }
 
+// ---- machines
+
+static int boot(const struct options *o) {
+    struct buf kernel = {0}, initrd = {0}, console = {0}, figures = {0};
+    if (!o->nfiles) fatal("no kernel", "");
+    read_file(o->files[0], &kernel);
+    if (o->nfiles > 1) read_file(o->files[1], &initrd);
+    struct lockstep_boot b = {kernel.data, initrd.data,     kernel.len, initrd.len,
+                              o->append,   o->memory << 20, &console};
+    struct lockstep_world w = machine_world(&b);
+    struct lockstep_plan plan = {
+        .dut = o->dut,
+        .ref_eval = o->ref_eval,
+        .insns = o->insns ? o->insns : 2000000000,
+        .chunk_lo = o->chunk_lo ? o->chunk_lo : 2000,
+        .chunk_hi = o->chunk_hi ? o->chunk_hi : 8000,
+        .seed = o->seed,
+        .ram_every = 2000000,
+    };
+    plan.dut.jit = lockstep_jit();
+    struct lockstep_result r;
+    bool same = lockstep_run(&w, &plan, &r);
+    cpu_stats_text(&r.dut, 0, &figures);
+    fwrite(console.data, 1, console.len, stdout);
+    printf("%s", buf_cstr(&figures));
+    if (!same) printf("%s", buf_cstr(&r.report));
+    printf("%llu instructions, %llu stops\n%d passed, %d failed\n", (unsigned long long)r.insns,
+           (unsigned long long)r.stops, same, !same);
+    buf_free(&kernel);
+    buf_free(&initrd);
+    buf_free(&console);
+    buf_free(&figures);
+    buf_free(&r.report);
+    return !same;
+}
+
 int main(int argc, char **argv) {
     struct options o;
     parse(&o, argc, argv);
     if (!strcmp(o.what, "random")) return random_programs(&o);
     if (!strcmp(o.what, "case")) return cases(&o);
     if (!strcmp(o.what, "show")) return show(&o);
+    if (!strcmp(o.what, "boot")) return boot(&o);
     fatal("unknown:", o.what);
     return 2;
 }

@@ -39,3 +39,19 @@ test('saved cases', () => {
     assert.ok(files.length > 0);
     good(runWasi('lockstep.wasm', 'case', '--dut', 'jit', ...files.map((f) => `test/lockstep/cases/${f}`)));
 });
+
+// Linux to power-off, with every register compared at each stop and memory every two million instructions.
+const boot = (...args) => {
+    const files = [`${build}/guest/riscv64/Image`, `${build}/test/lockstep/initramfs`];
+    const out = runWasi('lockstep.wasm', 'boot', '--dut', 'jit', '--ref', 'interp', ...args, ...files);
+    good(out);
+    assert.match(out, /^lockstep end /m, 'the guest got to its end');
+    assert.ok(Number(/(\d+)\s+regions translated/.exec(out)?.[1]) > 20, 'something was translated');
+};
+const append = (rounds) => ['--append', `console=ttyS0 loglevel=4 LOCKSTEP_ROUNDS=${rounds}`];
+
+test('Linux, hot code translated', () => boot(...append(10)));
+test('Linux, everything translated at once', () => boot('--torture', 'hot', ...append(2)));
+test('Linux, with eviction, few translations of addresses, late arrivals', () => {
+    boot('--torture', 'hot,evict,tlb,late', ...append(1));
+});

@@ -21,4 +21,4 @@ u64 host_monotonic_ns(void) {
 
 u64 host_realtime_ns(void) { return 0; }
 
-void host_random(void *dst, size_t len) { getentropy(dst, len); }
+__attribute__((weak)) void host_random(void *dst, size_t len) { getentropy(dst, len); }
