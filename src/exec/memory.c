@@ -142,6 +142,18 @@ bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val) {
     return mem_store(s->cpu, va, size, val);
 }
 
+u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access) {
+    struct cpu *c = s->cpu;
+    bool fault;
+    u64 cause;
+    gpa pa;
+    u8 *page = mem_page(c, va, access, &pa, &fault, &cause);
+    if (!page) return NULL;
+    u64 off = (u64)(page - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+    if (access == ACCESS_WRITE && c->pages[off >> GUEST_PAGE_SHIFT]) return NULL;
+    return page + va % GUEST_PAGE_SIZE;
+}
+
 void guest_raise(struct guest_state *s, u64 cause, u64 tval) {
     s->cpu->run.cause = cause;
     s->cpu->run.tval = tval;

@@ -1,0 +1,31 @@
+// Which sets of instructions are there: CPUID's answers and the lifter's #UD follow from it.
+#ifndef BERTH_GUEST_X86_64_ISA_H
+#define BERTH_GUEST_X86_64_ISA_H
+
+#include "guest/x86_64/decode.h"
+
+// A set is present when every one of its rows has its meaning.
+static inline bool x86_isa_present(enum x86_isa isa) {
+    switch (isa) {
+    case ISA_I:
+    case ISA_SYS:
+    case ISA_FSGSBASE:
+    case ISA_CLFLUSH:
+    case ISA_POPCNT:
+    case ISA_LZCNT:
+    case ISA_BMI1:
+    case ISA_BMI2:
+    case ISA_MOVBE:
+    case ISA_ADX:
+    case ISA_CX16:
+    case ISA_RDRAND:
+    case ISA_RDSEED:
+    case ISA_RDPID:
+    case ISA_INVPCID:
+        return true;
+    default:
+        return false;
+    }
+}
+
+#endif

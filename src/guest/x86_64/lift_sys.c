@@ -1,0 +1,222 @@
+// System instructions: mostly a call of their helper. Those that may change what code depends on
+// end the block.
+#include "guest/x86_64/lift.h"
+
+#define B (l->b)
+
+static ir_ref k(struct lift *l, u64 v) { return ir_const64(l->b, v); }
+
+void xlift_sys(struct lift *l, unsigned helper) { ir_call(B, helper, 0, 0, 0, l->d.opsize); }
+
+void xlift_sys_leave(struct lift *l, unsigned helper) {
+    ir_call(B, helper, 0, 0, 0, l->d.opsize);
+    xlift_leave_next(l);
+}
+
+// The helper sets the pc.
+void xlift_sys_jump(struct lift *l, unsigned helper) {
+    ir_call(B, helper, xlift_ip(l, l->next), 0, 0, l->d.opsize);
+    ir_leave(B);
+}
+
+void xlift_sti(struct lift *l, unsigned arg) {
+    (void)arg;
+    // Interrupts are looked at after the next instruction, whose block ends there (x86_lift).
+    ir_call(B, HELPER_sti, ir_pcrel(B, l->next), 0, 0, 0);
+    if (xlift_careful(l)) xlift_leave_next(l);
+}
+
+void xlift_fwait(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_call(B, HELPER_fpu_check, 0, 0, 0, ISA_COUNT);
+}
+
+void xlift_clflush(struct lift *l, unsigned arg) {
+    (void)arg;
+    xlift_load(l, xlift_ea(l), 1); // faults as a load; there is no cache to flush
+}
+
+// ---- flags
+
+void xlift_pushf(struct lift *l, unsigned arg) {
+    (void)arg;
+    xlift_stack_push(l, ir_call(B, HELPER_pushf, 0, 0, 0, 0), l->d.opsize);
+}
+
+void xlift_popf(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = xlift_stack_peek(l, l->d.opsize);
+    ir_call(B, HELPER_popf, v, 0, 0, l->d.opsize);
+    xlift_stack_drop(l, l->d.opsize, 0);
+    xlift_leave_next(l);
+}
+
+// ---- selectors and tables
+
+void xlift_store_sel(struct lift *l, unsigned which) {
+    ir_ref v = ir_call(B, HELPER_store_sel, 0, 0, 0, which);
+    xlift_assign(l, 0, xlift_zext(l, v, x86_operand_size(&l->d, 0)));
+}
+
+void xlift_load_sel(struct lift *l, unsigned helper) {
+    ir_call(B, helper, xlift_read(l, 0), 0, 0, 0);
+    xlift_leave_next(l);
+}
+
+static void set_zf(struct lift *l, ir_ref zf64) {
+    ir_ref rest = ir_AND64(B, xlift_status(l), k(l, FL_STATUS & ~FL_ZF));
+    xlift_set_status(l, ir_OR64(B, rest, ir_SHL64(B, zf64, k(l, 6))));
+}
+
+void xlift_verify(struct lift *l, unsigned write) {
+    set_zf(l, ir_call(B, HELPER_verify, xlift_read(l, 0), 0, 0, write));
+}
+
+void xlift_lar(struct lift *l, unsigned limit) {
+    unsigned size = l->d.opsize;
+    ir_ref v = ir_call(B, HELPER_lar, xlift_read(l, 1), 0, 0, limit);
+    ir_ref ok = ir_SHRU64(B, v, k(l, 32));
+    ir_ref old = size == 2 ? xlift_reg(l, l->d.reg, 2) : ir_get(B, X86_R(l->d.reg));
+    ir_ref is = ir_NE64(B, ok, k(l, 0));
+    xlift_set_reg(l, l->d.reg, size,
+                  ir_SEL64(B, is, xlift_zext(l, xlift_zext(l, v, 4), size), old));
+    set_zf(l, ok);
+}
+
+void xlift_arpl(struct lift *l, unsigned arg) {
+    (void)arg;
+    struct place p;
+    ir_ref src = xlift_read(l, 1), dst = xlift_open(l, 0, &p), status = xlift_status(l);
+    ir_ref rpl = ir_AND64(B, src, k(l, 3));
+    ir_ref low = ir_LTU64(B, ir_AND64(B, dst, k(l, 3)), rpl);
+    ir_ref raised = ir_OR64(B, ir_AND64(B, dst, k(l, 0xfffc)), rpl);
+    // Real and virtual 8086 mode: #UD (the helper looks).
+    ir_call(B, HELPER_arpl, 0, 0, 0, 0);
+    xlift_write(l, &p, ir_SEL64(B, low, raised, dst));
+    ir_ref rest = ir_AND64(B, status, k(l, FL_STATUS & ~FL_ZF));
+    xlift_set_status(l, ir_OR64(B, rest, ir_SHL64(B, ir_ZEXT32(B, low), k(l, 6))));
+}
+
+void xlift_store_table(struct lift *l, unsigned which) {
+    unsigned n = xlift_64(l) ? 8 : 4;
+    struct ea ea = xlift_ea(l), up = xlift_ea_plus(l, ea, 2);
+    ir_ref limit = ir_call(B, HELPER_table_limit, 0, 0, 0, which);
+    ir_ref base = ir_call(B, HELPER_table_base, 0, 0, 0, which);
+    xlift_load_rmw(l, up, n);
+    xlift_store(l, ea, 2, limit);
+    xlift_store(l, up, n, base);
+}
+
+void xlift_load_table(struct lift *l, unsigned which) {
+    struct ea ea = xlift_ea(l);
+    ir_ref limit = xlift_load(l, ea, 2);
+    ir_ref base = xlift_load(l, xlift_ea_plus(l, ea, 2), xlift_64(l) ? 8 : 4);
+    if (!xlift_64(l) && l->d.opsize == 2) base = ir_AND64(B, base, k(l, 0xffffff));
+    ir_call(B, HELPER_set_table, limit, base, 0, which);
+    xlift_leave_next(l);
+}
+
+// ---- control registers, translation
+
+// Registers that do not exist are #UD at any privilege.
+static bool exists(struct lift *l, u32 numbers) {
+    bool ok = numbers >> l->d.reg & 1;
+    if (!ok)
+        xlift_undefined(l, 0);
+    else
+        ir_call(B, HELPER_privileged, 0, 0, 0, 0);
+    return ok;
+}
+
+enum { CR_NUMBERS = 0x11d, DR_NUMBERS = 0xff };
+
+void xlift_mov_from_cr(struct lift *l, unsigned arg) {
+    (void)arg;
+    if (!exists(l, CR_NUMBERS)) return;
+    xlift_assign(l, 0, ir_call(B, HELPER_read_cr, 0, 0, 0, l->d.reg));
+}
+
+void xlift_mov_to_cr(struct lift *l, unsigned arg) {
+    (void)arg;
+    if (!exists(l, CR_NUMBERS)) return;
+    ir_call(B, HELPER_write_cr, xlift_read(l, 1), 0, 0, l->d.reg);
+    xlift_leave_next(l);
+}
+
+void xlift_mov_from_dr(struct lift *l, unsigned arg) {
+    (void)arg;
+    if (!exists(l, DR_NUMBERS)) return;
+    xlift_assign(l, 0, ir_call(B, HELPER_read_dr, 0, 0, 0, l->d.reg));
+}
+
+void xlift_mov_to_dr(struct lift *l, unsigned arg) {
+    (void)arg;
+    if (!exists(l, DR_NUMBERS)) return;
+    ir_call(B, HELPER_write_dr, xlift_read(l, 1), 0, 0, l->d.reg);
+    xlift_leave_next(l);
+}
+
+static ir_ref whole_address(struct lift *l) {
+    struct ea ea = xlift_ea(l);
+    return ea.disp ? ir_ADD64(B, ea.addr, k(l, (u64)(i64)ea.disp)) : ea.addr;
+}
+
+void xlift_invlpg(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_call(B, HELPER_invlpg, whole_address(l), 0, 0, 0);
+    xlift_leave_next(l);
+}
+
+void xlift_invpcid(struct lift *l, unsigned arg) {
+    (void)arg;
+    struct ea ea = xlift_ea(l);
+    ir_ref pcid = xlift_load(l, ea, 8), va = xlift_load(l, xlift_ea_plus(l, ea, 8), 8);
+    ir_call(B, HELPER_invpcid, xlift_read(l, 0), pcid, va, 0);
+    xlift_leave_next(l);
+}
+
+void xlift_swapgs(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_call(B, HELPER_swapgs, 0, 0, 0, 0);
+    xlift_leave_next(l);
+}
+
+void xlift_rdbase(struct lift *l, unsigned seg) {
+    ir_call(B, HELPER_base_ok, 0, 0, 0, 0);
+    ir_ref v = ir_get(B, X86_BASE(seg));
+    xlift_assign(l, 0, xlift_zext(l, v, x86_operand_size(&l->d, 0)));
+}
+
+void xlift_wrbase(struct lift *l, unsigned seg) {
+    ir_ref v = xlift_read(l, 0);
+    ir_call(B, HELPER_base_ok, v, 0, 0, 0);
+    ir_set(B, X86_BASE(seg), v);
+}
+
+// ---- values from outside
+
+void xlift_rdpid(struct lift *l, unsigned arg) {
+    (void)arg;
+    xlift_assign(l, 0, ir_call(B, HELPER_rdpid, 0, 0, 0, 0));
+}
+
+void xlift_rdrand(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = ir_call(B, HELPER_random, 0, 0, 0, 0);
+    xlift_assign(l, 0, xlift_zext(l, v, l->d.opsize));
+    xlift_set_status(l, k(l, FL_CF));
+}
+
+void xlift_in(struct lift *l, unsigned arg) {
+    (void)arg;
+    unsigned size = x86_operand_size(&l->d, 0);
+    ir_ref v = ir_call(B, HELPER_in, xlift_read(l, 1), 0, 0, size);
+    xlift_assign(l, 0, v);
+}
+
+void xlift_out(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = xlift_read(l, 1);
+    ir_call(B, HELPER_out, xlift_read(l, 0), v, 0, x86_operand_size(&l->d, 1));
+    xlift_leave_next(l);
+}

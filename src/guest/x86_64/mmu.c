@@ -1,0 +1,363 @@
+// Address translation (SDM 3A ch. 4): none, 32-bit, PAE and 4-level paging; its cache key, flushes,
+// and the accesses the CPU makes itself. Page tables are read through the bus; accessed and dirty
+// bits are set by the walk. PAE's four top entries are read with each walk, not when CR3 is
+// written.
+//
+// The key of a cached translation is everything the walk's answer depends on besides the tables,
+// packed without loss:
+//   bits 0..27 CR3 page | 28..39 PCID | 40 user | 41 WP | 42 SMEP | 43 SMAP holds | 44 NXE |
+//   45..46 paging mode | 47 PSE | 48 addresses are cut to 32 bits
+#include "base/buf.h"
+#include "guest/x86_64/state.h"
+
+#define PTE_P  0x1u
+#define PTE_W  0x2u
+#define PTE_U  0x4u
+#define PTE_A  0x20u
+#define PTE_D  0x40u
+#define PTE_PS 0x80u
+#define PTE_G  0x100u
+#define PTE_NX ((u64)1 << 63)
+
+#define PAGE_MASK ((((u64)1 << X86_PHYS_BITS) - 1) & ~(u64)0xfff)
+
+#define PF_P    1u
+#define PF_W    2u
+#define PF_U    4u
+#define PF_RSVD 8u
+#define PF_I    16u
+
+enum { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_LONG };
+
+#define KEY_PCID_SHIFT 28
+#define KEY_PAGE_MASK  (((u64)1 << 28) - 1)
+#define KEY_PCID_MASK  ((u64)0xfff << KEY_PCID_SHIFT)
+
+static unsigned paging(const struct x86_state *s) {
+    if (!(s->cr0 & CR0_PG)) return PAGING_NONE;
+    if (s->efer & EFER_LMA) return PAGING_LONG;
+    return s->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
+}
+
+static u64 key_of_cr3(const struct x86_state *s, u64 cr3) {
+    u64 pcid = s->cr4 & CR4_PCIDE ? cr3 & 0xfff : 0;
+    return (cr3 & PAGE_MASK) >> 12 | pcid << KEY_PCID_SHIFT;
+}
+
+u64 x86_tlb_key(const struct guest_state *g) {
+    const struct x86_state *s = x86_const(g);
+    unsigned mode = paging(s);
+    u64 key = (u64)(s->code != 2) << 48;
+    if (mode == PAGING_NONE) return key;
+    key |= key_of_cr3(s, s->cr3) | (u64)mode << 45;
+    if (s->cpl == 3) key |= (u64)1 << 40;
+    if (s->cr0 & CR0_WP) key |= (u64)1 << 41;
+    if (s->cr4 & CR4_SMEP) key |= (u64)1 << 42;
+    if (s->cr4 & CR4_SMAP && !(s->eflags & FL_AC)) key |= (u64)1 << 43;
+    if (s->efer & EFER_NXE) key |= (u64)1 << 44;
+    if (s->cr4 & CR4_PSE) key |= (u64)1 << 47;
+    return key;
+}
+
+// ---- the walk
+
+struct walk {
+    bool user;     // with user privilege
+    bool implicit; // the CPU's own access: SMAP holds whatever AC says
+    enum guest_access access;
+    u64 rights;   // W and U of all levels together, NX of any
+    unsigned low; // bits of the offset in the page
+    u64 leaf;
+    bool global;
+};
+
+static u64 page_fault(const struct x86_state *s, const struct walk *w, unsigned code) {
+    if (w->access == ACCESS_WRITE) code |= PF_W;
+    if (w->user) code |= PF_U;
+    if (w->access == ACCESS_EXEC && (s->efer & EFER_NXE || s->cr4 & CR4_SMEP)) code |= PF_I;
+    return CAUSE_WITH(EXC_PF, code);
+}
+
+static u64 read_entry(struct x86_state *s, gpa at, unsigned size) {
+    u8 *p = bus_ram_ptr(s->g.bus, at, size);
+    if (!p) return ~(u64)0; // nothing there: all ones, whose reserved bits fault
+    return size == 8 ? get_le64(p) : get_le32(p);
+}
+
+static void mark_entry(struct x86_state *s, gpa at, u64 old, u64 bits) {
+    if ((old & bits) == bits) return;
+    u8 *p = bus_ram_ptr(s->g.bus, at, 1);
+    if (!p) return;
+    *p = (u8)(old | bits); // A and D are in the first byte
+    bus_ram_written(s->g.bus, at, 1);
+}
+
+static u64 reserved_bits(const struct x86_state *s, unsigned level, bool large, bool pae) {
+    u64 bad = (((u64)1 << 52) - 1) & ~PAGE_MASK & ~(u64)0xfff;
+    if (!(s->efer & EFER_NXE)) bad |= PTE_NX;
+    if (pae) bad |= (u64)0x7ff << 52;
+    if (large) bad |= (((u64)1 << (12 + 9 * level)) - 1) & ~(u64)0x1fff;
+    return bad;
+}
+
+// 0, or the error code of a page fault.
+static unsigned walk_32(struct x86_state *s, gva va, struct walk *w, gpa *pa, bool set_dirty) {
+    gpa at = (s->cr3 & 0xfffff000u) + (va >> 22 & 1023) * 4;
+    u64 pde = read_entry(s, at, 4);
+    if (!(pde & PTE_P)) return ~0u;
+    w->rights = pde & (PTE_W | PTE_U);
+    if (pde & PTE_PS && s->cr4 & CR4_PSE) {
+        if (pde & 0x3fe000) return PF_RSVD | PF_P;
+        w->low = 22;
+        w->leaf = at;
+        w->global = pde & PTE_G;
+        *pa = (pde & 0xffc00000u) | (va & 0x3fffff);
+        if (set_dirty) mark_entry(s, at, pde, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
+        return 0;
+    }
+    gpa at2 = (pde & 0xfffff000u) + (va >> 12 & 1023) * 4;
+    u64 pte = read_entry(s, at2, 4);
+    if (!(pte & PTE_P)) return ~0u;
+    w->rights &= pte;
+    w->low = 12;
+    w->leaf = at2;
+    w->global = pte & PTE_G;
+    *pa = (pte & 0xfffff000u) | (va & 0xfff);
+    if (set_dirty) {
+        mark_entry(s, at, pde, PTE_A);
+        mark_entry(s, at2, pte, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
+    }
+    return 0;
+}
+
+static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, gpa *pa, bool mark) {
+    int level = pae ? 2 : 3;
+    gpa at[4];
+    u64 e[4];
+    u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & PAGE_MASK;
+    w->rights = PTE_W | PTE_U;
+    for (;; level--) {
+        at[level] = table + (va >> (12 + 9 * level) & 511) * 8;
+        e[level] = read_entry(s, at[level], 8);
+        if (!(e[level] & PTE_P)) return ~0u;
+        bool top = pae && level == 2;
+        bool large = level > 0 && e[level] & PTE_PS && !top;
+        if (e[level] & (top ? reserved_bits(s, 0, false, true) | PTE_NX | 0x1e6
+                            : reserved_bits(s, (unsigned)level, large, pae)) ||
+            (large && level == 3))
+            return PF_RSVD | PF_P;
+        if (!top) {
+            u64 nx = (w->rights | e[level]) & PTE_NX;
+            w->rights = (w->rights & e[level] & (PTE_W | PTE_U)) | nx;
+        }
+        if (level == 0 || large) break;
+        table = e[level] & PAGE_MASK;
+    }
+    w->low = 12 + 9 * (unsigned)level;
+    u64 low = ((u64)1 << w->low) - 1;
+    w->leaf = at[level];
+    w->global = e[level] & PTE_G;
+    *pa = (e[level] & PAGE_MASK & ~low) | (va & low);
+    if (!mark) return 0;
+    for (int i = pae ? 1 : 3; i > level; i--) mark_entry(s, at[i], e[i], PTE_A);
+    mark_entry(s, at[level], e[level], PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
+    return 0;
+}
+
+static unsigned walk(struct x86_state *s, gva va, struct walk *w, gpa *pa, bool mark) {
+    unsigned mode = paging(s);
+    if (mode == PAGING_32) return walk_32(s, va, w, pa, mark);
+    return walk_64(s, va, mode == PAGING_PAE, w, pa, mark);
+}
+
+static void permissions(const struct x86_state *s, const struct walk *w,
+                        struct guest_translation *out) {
+    bool u = w->rights & PTE_U, wr = w->rights & PTE_W, nx = w->rights & PTE_NX;
+    if (w->user) {
+        out->read = u;
+        out->write = u && wr;
+        out->exec = u && !nx;
+        return;
+    }
+    bool smap = s->cr4 & CR4_SMAP && (w->implicit || !(s->eflags & FL_AC));
+    out->read = !(u && smap);
+    out->write = out->read && (wr || !(s->cr0 & CR0_WP));
+    out->exec = !nx && !(u && s->cr4 & CR4_SMEP);
+}
+
+static bool allowed(const struct guest_translation *t, enum guest_access access) {
+    return access == ACCESS_READ ? t->read : access == ACCESS_WRITE ? t->write : t->exec;
+}
+
+static void note_large(struct x86_state *s, gva first, gva last) {
+    unsigned half = (unsigned)(first >> 63);
+    if (s->large[half].lo > first) s->large[half].lo = first;
+    if (s->large[half].hi < last) s->large[half].hi = last;
+}
+
+static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_translation *out,
+                      u64 *cause) {
+    if (paging(s) == PAGING_NONE) {
+        *out = (struct guest_translation){.pa = va, .read = true, .write = true, .exec = true};
+        return true;
+    }
+    if (paging(s) == PAGING_LONG && !x86_canonical(va)) {
+        *cause = CAUSE_GP0 | CAUSE_NONCANON;
+        return false;
+    }
+    gpa pa = 0;
+    unsigned bad = walk(s, va, w, &pa, false);
+    if (bad) {
+        *cause = page_fault(s, w, bad == ~0u ? 0 : bad);
+        return false;
+    }
+    permissions(s, w, out);
+    if (!allowed(out, w->access)) {
+        *cause = page_fault(s, w, PF_P);
+        return false;
+    }
+    (void)walk(s, va, w, &pa, true);
+    u8 *leaf = bus_ram_ptr(s->g.bus, w->leaf, 1);
+    if (!leaf || !(*leaf & PTE_D)) out->write = false; // the first write must come back
+    if (w->low > 12) {
+        u64 low = ((u64)1 << w->low) - 1;
+        note_large(s, va & ~low, va | low);
+    }
+    out->pa = pa;
+    out->global = w->global && s->cr4 & CR4_PGE;
+    return true;
+}
+
+bool x86_translate(struct guest_state *g, gva va, enum guest_access access,
+                   struct guest_translation *out, u64 *cause) {
+    struct x86_state *s = x86_of(g);
+    struct walk w = {.user = s->cpl == 3, .access = access};
+    if (s->code != 2) va = (u32)va;
+    return translate(s, va, &w, out, cause);
+}
+
+u64 x86_bus_fault(enum guest_access access) {
+    (void)access; // there are none but of code outside of memory, which no processor has
+    return CAUSE_GP0;
+}
+
+// ---- flushes
+
+static void forget_large(struct x86_state *s) {
+    for (unsigned half = 0; half < 2; half++) {
+        s->large[half].lo = ~(u64)0;
+        s->large[half].hi = 0;
+    }
+}
+
+void x86_mmu_reset(struct x86_state *s) { forget_large(s); }
+
+void x86_flush_all(struct x86_state *s) {
+    guest_tlb_flush(&s->g);
+    forget_large(s);
+}
+
+// A large page is cached in pieces of 4 KiB but one address stands for all of it.
+void x86_flush_address(struct x86_state *s, gva va) {
+    if (va < s->large[va >> 63].lo || va > s->large[va >> 63].hi)
+        guest_tlb_flush_page(&s->g, va, 0, 0);
+    else
+        x86_flush_all(s);
+}
+
+// Without PCIDs everything but global pages is to be forgotten. What is cached under another CR3 is
+// out of reach until that one is written, which forgets it then.
+void x86_write_cr3(struct x86_state *s, u64 v) {
+    bool pcids = s->cr4 & CR4_PCIDE, keep = pcids && v >> 63;
+    s->cr3 = v & ~((u64)1 << 63);
+    if (keep) return;
+    u64 mask = pcids ? KEY_PCID_MASK : KEY_PCID_MASK | KEY_PAGE_MASK;
+    guest_tlb_flush_key(&s->g, key_of_cr3(s, s->cr3), mask);
+}
+
+u64 x86_help_invlpg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)b;
+    (void)c;
+    (void)imm;
+    x86_flush_address(x86_of(g), a);
+    return 0;
+}
+
+u64 x86_help_invpcid(struct guest_state *g, u64 type, u64 pcid, u64 va, u64 imm) {
+    struct x86_state *s = x86_of(g);
+    (void)imm;
+    bool bad = type > 3 || pcid >> 12 || (type < 2 && !(s->cr4 & CR4_PCIDE) && pcid) ||
+               (type == 0 && !x86_canonical(va));
+    if (bad)
+        x86_gp(s, 0);
+    else if (type == 0)
+        x86_flush_address(s, va);
+    else if (type == 1)
+        guest_tlb_flush_key(g, pcid << KEY_PCID_SHIFT, KEY_PCID_MASK);
+    else
+        x86_flush_all(s);
+    return 0;
+}
+
+// ---- the CPU's own accesses
+
+static u8 *own_page(struct x86_state *s, gva va, struct walk *w, gpa *pa, struct x86_fault *f) {
+    static u8 *const nowhere = NULL;
+    struct guest_translation t;
+    f->cr2 = va;
+    *pa = ~(u64)0;
+    if (!translate(s, va, w, &t, &f->cause)) return nowhere;
+    f->cause = 0;
+    *pa = t.pa;
+    return bus_ram_ptr(s->g.bus, t.pa, 1);
+}
+
+// Byte by byte across pages, else at once. Where there is no RAM: ones, and writes are lost.
+static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, bool user,
+                       bool implicit, bool write, struct x86_fault *f) {
+    for (unsigned done = 0; done < size;) {
+        struct walk w = {
+            .user = user, .implicit = implicit, .access = write ? ACCESS_WRITE : ACCESS_READ};
+        unsigned room = GUEST_PAGE_SIZE - (unsigned)((va + done) % GUEST_PAGE_SIZE);
+        unsigned n = room < size - done ? room : size - done;
+        gpa pa;
+        u8 *p = own_page(s, s->code != 2 && !(s->efer & EFER_LMA) ? (u32)(va + done) : va + done,
+                         &w, &pa, f);
+        if (f->cause) return false;
+        if (p && write && data) {
+            memcpy(p, data + done, n);
+            bus_ram_written(s->g.bus, pa, n);
+        } else if (data && !write) {
+            if (p)
+                memcpy(data + done, p, n);
+            else
+                memset(data + done, 0xff, n);
+        }
+        done += n;
+    }
+    return true;
+}
+
+bool x86_sys_read(struct x86_state *s, gva va, unsigned size, u64 *v, struct x86_fault *f) {
+    u8 b[8] = {0};
+    if (!own_access(s, va, size, b, false, true, false, f)) return false;
+    *v = get_le64(b);
+    return true;
+}
+
+bool x86_sys_write(struct x86_state *s, gva va, unsigned size, u64 v, struct x86_fault *f) {
+    u8 b[8];
+    put_le64(b, v);
+    return own_access(s, va, size, b, false, true, true, f);
+}
+
+bool x86_stack_probe(struct x86_state *s, gva va, unsigned size, bool user, struct x86_fault *f) {
+    return own_access(s, va, size, NULL, user, true, true, f);
+}
+
+bool x86_stack_write(struct x86_state *s, gva va, unsigned size, u64 v, bool user,
+                     struct x86_fault *f) {
+    u8 b[8];
+    put_le64(b, v);
+    return own_access(s, va, size, b, user, true, true, f);
+}

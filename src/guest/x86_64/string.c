@@ -1,0 +1,163 @@
+// String instructions with REP, and INS and OUTS (SDM 2, 1 7.3.9). One call does at most a page of
+// each operand and leaves the index and count registers exact, so that an interrupt or a fault may
+// come between any two rounds; it says whether the instruction is complete.
+//
+// Whole pages of plain memory are moved and filled at once; everything else element by element
+// through the engine's own accesses.
+#include "guest/x86_64/lift.h"
+
+struct str {
+    struct x86_state *s;
+    unsigned kind, size, adsize, seg, rep;
+    u64 mask; // of indices and the count
+    u64 step; // of an index
+};
+
+static u64 index_of(const struct str *t, unsigned reg) { return t->s->r[reg] & t->mask; }
+
+static void set_index(const struct str *t, unsigned reg, u64 v) {
+    u64 *r = &t->s->r[reg];
+    *r = t->adsize == 2 ? (*r & ~t->mask) | (v & t->mask) : v & t->mask;
+}
+
+// Linear address of an access; false: raised.
+static bool address(const struct str *t, bool dst, bool write, u64 *va) {
+    struct x86_state *s = t->s;
+    unsigned seg = dst ? SEG_ES : t->seg;
+    u64 off = index_of(t, dst ? RDI : RSI);
+    if (s->code == X86_CODE64) {
+        *va = off + (seg == SEG_FS || seg == SEG_GS ? s->seg_base[seg] : 0);
+        return true;
+    }
+    *va = x86_help_linear(&s->g, off, 0, 0, seg | (u64)t->size << 8 | (u64)write << 16);
+    return !s->g.exc;
+}
+
+static bool reads_src(const struct str *t) {
+    return t->kind == STR_MOVS || t->kind == STR_CMPS || t->kind == STR_LODS || t->kind == STR_OUTS;
+}
+static bool uses_dst(const struct str *t) { return t->kind != STR_LODS && t->kind != STR_OUTS; }
+
+static void compare_flags(struct x86_state *s, unsigned size, u64 a, u64 b) {
+    s->cc_op = CC(CC_SUB, size);
+    s->cc_a = a;
+    s->cc_b = b;
+    s->cc_res = (a - b) & xlift_mask(size);
+}
+
+static bool port_io(const struct str *t, u64 *v) {
+    struct guest_state *g = &t->s->g;
+    if (t->kind == STR_INS)
+        *v = x86_help_in(g, t->s->r[RDX] & 0xffff, 0, 0, t->size);
+    else
+        x86_help_out(g, t->s->r[RDX] & 0xffff, *v, 0, t->size);
+    return !g->exc;
+}
+
+// One element. False: raised, nothing changed.
+static bool element(const struct str *t) {
+    struct x86_state *s = t->s;
+    u64 src = 0, dst = 0, a = s->r[RAX] & xlift_mask(t->size), b = 0;
+    bool stores = t->kind == STR_MOVS || t->kind == STR_STOS || t->kind == STR_INS;
+    if (reads_src(t) && !address(t, false, false, &src)) return false;
+    if (uses_dst(t) && !address(t, true, stores, &dst)) return false;
+    bool compares = t->kind == STR_CMPS || t->kind == STR_SCAS;
+    if (compares && !guest_load(&s->g, dst, t->size, &b)) return false;
+    if (reads_src(t) && !guest_load(&s->g, src, t->size, &a)) return false;
+    if (t->kind == STR_INS && !guest_load_for_write(&s->g, dst, t->size, &b)) return false;
+    if ((t->kind == STR_INS || t->kind == STR_OUTS) && !port_io(t, &a)) return false;
+    if (compares) compare_flags(s, t->size, a, b);
+    if (stores && !guest_store(&s->g, dst, t->size, a)) return false;
+    if (t->kind == STR_LODS) s->r[RAX] = t->size == 4 ? a : (s->r[RAX] & ~xlift_mask(t->size)) | a;
+    if (reads_src(t)) set_index(t, RSI, index_of(t, RSI) + t->step);
+    if (uses_dst(t)) set_index(t, RDI, index_of(t, RDI) + t->step);
+    return true;
+}
+
+// Elements of [va, ...) that lie wholly in its page.
+static u64 in_page(const struct str *t, u64 va) { return (4096 - va % 4096) / t->size; }
+
+static void fill(u8 *p, u64 v, unsigned size, u64 n) {
+    if (size == 1) {
+        memset(p, (int)(v & 0xff), n);
+        return;
+    }
+    for (u64 i = 0; i < n; i++) memcpy(p + i * size, &v, size);
+}
+
+static void move(u8 *to, const u8 *from, unsigned size, u64 n) {
+    u64 len = n * size;
+    if (to + len <= from || from + len <= to || to <= from) {
+        memmove(to, from, len);
+        return;
+    }
+    // Overlapping upwards: what was just written is read again, element by element.
+    for (u64 i = 0; i < n; i++) {
+        u64 v = 0;
+        memcpy(&v, from + i * size, size);
+        memcpy(to + i * size, &v, size);
+    }
+}
+
+// As many elements as can be done at once, up to n; 0: none.
+static u64 bulk(const struct str *t, u64 n) {
+    struct guest_state *g = &t->s->g;
+    u64 src, dst;
+    if ((t->kind != STR_MOVS && t->kind != STR_STOS) || t->step != t->size) return 0;
+    if (t->s->code != X86_CODE64 && !(t->s->flat && t->seg <= SEG_DS && t->adsize == 4)) return 0;
+    if (!address(t, true, true, &dst)) return 0;
+    if (n > in_page(t, dst)) n = in_page(t, dst);
+    if (t->kind == STR_MOVS) {
+        if (!address(t, false, false, &src)) return 0;
+        if (n > in_page(t, src)) n = in_page(t, src);
+    }
+    if (n < 2) return 0;
+    u8 *to = guest_host_page(g, dst, ACCESS_WRITE), *from = NULL;
+    if (!to || (t->kind == STR_MOVS && !(from = guest_host_page(g, src, ACCESS_READ)))) return 0;
+    if (from)
+        move(to, from, t->size, n);
+    else
+        fill(to, t->s->r[RAX], t->size, n);
+    if (from) set_index(t, RSI, index_of(t, RSI) + n * t->size);
+    set_index(t, RDI, index_of(t, RDI) + n * t->size);
+    return n;
+}
+
+static bool goes_on(const struct str *t) {
+    if (t->kind != STR_CMPS && t->kind != STR_SCAS) return true;
+    return (t->s->cc_res == 0) == (t->rep == 1);
+}
+
+u64 x86_help_string(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    struct x86_state *s = x86_of(g);
+    (void)a;
+    (void)b;
+    (void)c;
+    struct str t = {
+        s, imm & 15, 1u << (imm >> 4 & 3), 1u << (imm >> 8 & 3), imm >> 12 & 7, imm >> 16 & 3,
+        0, 0};
+    t.mask = xlift_mask(t.adsize);
+    t.step = s->df * t.size;
+    if ((t.kind == STR_INS || t.kind == STR_OUTS) && !x86_port_allowed(s, (u16)s->r[RDX], t.size)) {
+        x86_gp(s, 0);
+        return 0;
+    }
+    if (!t.rep) {
+        (void)element(&t);
+        return 1;
+    }
+    u64 left = index_of(&t, RCX), budget = s->eflags & FL_TF ? 1 : 4096;
+    while (left && budget) {
+        u64 n = budget > 1 ? bulk(&t, left < budget ? left : budget) : 0;
+        if (!n) {
+            if (g->exc || !element(&t)) return 0;
+            n = 1;
+        }
+        left -= n;
+        budget -= n;
+        set_index(&t, RCX, left);
+        if (left && !goes_on(&t)) return 1;
+    }
+    if (t.adsize == 4 && s->code == X86_CODE64 && !left) set_index(&t, RCX, 0);
+    return left == 0;
+}

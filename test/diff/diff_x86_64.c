@@ -1,0 +1,114 @@
+// Random x86_64 instructions on this machine's own CPU and on our engines: registers, flags, memory
+// and exceptions with their error codes must be equal. Every row of the table has its turn.
+//
+//   diff_x86_64 [cases a row [first seed [row name]]]      default: a fixed sample of a few seconds
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "exec/engine.h"
+#include "guest/x86_64/state.h"
+#include "support/x86_case.h"
+
+enum { DEFAULT_CASES = 60, MOST_REPORTS = 12 };
+
+static const struct {
+    const char *name;
+    struct cpu_settings set;
+} engines[] = {
+    {"interp", {.engine = ENGINE_INTERP}},
+    {"eval", {.engine = ENGINE_EVAL}},
+};
+
+static u64 compared_flags(const struct x86_case *c, u64 f) {
+    return f & (FL_STATUS | FL_DF | FL_IF | FL_AC | FL_ID) & ~(c->undefined & FL_STATUS);
+}
+
+static bool same(const struct x86_case *c, const struct x86_result *a, const struct x86_result *b) {
+    if (c->undefined == ~(u64)0) return a->vector == b->vector && a->ip == b->ip;
+    // A near branch to an address that is not canonical: #GP of the branch there, of the target
+    // here.
+    bool odd_target = b->vector == EXC_GP && (i64)(b->ip << 16) >> 16 != (i64)b->ip;
+    if (odd_target) return a->vector == EXC_GP && a->ip == c->at;
+    if (a->vector != b->vector || a->ip != b->ip || a->gs != b->gs) return false;
+    if (a->vector == EXC_PF && a->cr2 != b->cr2) return false;
+    // Linux says of its own addresses always that they are present.
+    u32 code = a->vector == EXC_PF && a->cr2 >= 0x7ffffffff000 ? ~1u : ~0u;
+    if (a->vector != EXC_BP && a->vector != EXC_DB && (a->code ^ b->code) & code) return false;
+    if (compared_flags(c, a->flags) != compared_flags(c, b->flags)) return false;
+    return memcmp(a->r, b->r, sizeof a->r) == 0 &&
+           memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
+}
+
+static void report(const struct x86_case *c, const struct x86_result *hw,
+                   const struct x86_result *us, const char *engine) {
+    char text[96];
+    x86_disassemble(c->code, c->len, c->at, text, sizeof text);
+    printf("%s differs from the hardware: %s  [", engine, text);
+    for (unsigned i = 0; i < c->len; i++) printf("%s%02x", i ? " " : "", c->code[i]);
+    printf("] at %x, flags %llx, undefined %llx\n", c->at, (unsigned long long)c->flags,
+           (unsigned long long)c->undefined);
+    printf("    hw   vector %u code %x ip %llx flags %llx cr2 %llx\n", hw->vector, hw->code,
+           (unsigned long long)hw->ip, (unsigned long long)hw->flags, (unsigned long long)hw->cr2);
+    printf("    ours vector %u code %x ip %llx flags %llx cr2 %llx\n", us->vector, us->code,
+           (unsigned long long)us->ip, (unsigned long long)us->flags, (unsigned long long)us->cr2);
+    for (unsigned i = 0; i < 16; i++)
+        printf("    r%-2u init %016llx hw %016llx ours %016llx%s\n", i, (unsigned long long)c->r[i],
+               (unsigned long long)hw->r[i], (unsigned long long)us->r[i],
+               hw->r[i] != us->r[i] ? "  <--" : "");
+    for (unsigned i = 0; i < X86_SPAN; i++)
+        if (hw->mem_bytes[i] != us->mem_bytes[i])
+            printf("    memory %x: init %02x hw %02x ours %02x\n", c->mem + i, c->mem_bytes[i],
+                   hw->mem_bytes[i], us->mem_bytes[i]);
+}
+
+// Cases of all rows (or of one), `per` each.
+static unsigned make(struct x86_case *cases, unsigned per, u64 seed, const char *only,
+                     unsigned *missing) {
+    unsigned n = 0;
+    for (unsigned row = 0; row < X86_ROWS; row++) {
+        if (x86_case_excluded((enum x86_id)row)) continue;
+        if (only && strcmp(only, x86_rows[row].name) != 0) continue;
+        struct rng r = {seed * 1000003 + row};
+        for (unsigned i = 0; i < per; i++) {
+            if (x86_case_random(&cases[n], (enum x86_id)row, &r)) {
+                n++;
+            } else {
+                printf("no encoding found for row %u, %s\n", row, x86_rows[row].name);
+                ++*missing;
+                break;
+            }
+        }
+    }
+    return n;
+}
+
+int main(int argc, char **argv) {
+    unsigned per = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : DEFAULT_CASES, bad = 0,
+             reports = 0;
+    u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    const char *only = argc > 3 ? argv[3] : NULL;
+    struct x86_case *cases = calloc((size_t)per * X86_ROWS, sizeof *cases);
+    unsigned n = make(cases, per, seed, only, &bad);
+    struct x86_result *hw = calloc(n + 1, sizeof *hw), us;
+    if (!x86_hw_run(cases, hw, n)) return 1;
+    for (size_t e = 0; e < ARRAY_LEN(engines); e++) {
+        struct x86_ours *o = x86_ours_create(&engines[e].set);
+        unsigned last = 0;
+        for (unsigned i = 0; i < n; i++) {
+            x86_ours_run(o, &cases[i], &us);
+            if (same(&cases[i], &hw[i], &us)) continue;
+            bad++;
+            if (last != cases[i].row && reports++ < MOST_REPORTS)
+                report(&cases[i], &hw[i], &us, engines[e].name);
+            last = cases[i].row;
+        }
+        x86_ours_destroy(o);
+    }
+    unsigned total = n * (unsigned)ARRAY_LEN(engines);
+    printf("%u passed, %u failed\n", total - (bad < total ? bad : total), bad);
+    free(hw);
+    free(cases);
+    return bad != 0;
+}

@@ -1,0 +1,372 @@
+// Random cases: an encoding of a row, then registers so that its memory operand lies where
+// something interesting is.
+//
+// Do-not-compare list: flags that the table marks undefined; OF of shifts by more than one;
+// everything of double shifts by more than the width; what x86_case_excluded names.
+#include "support/x86_case.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "guest/x86_64/state.h"
+
+const char *x86_case_excluded(enum x86_id row) {
+    if (x86_rows[row].attr & X86A_I64) return "not in 64-bit mode";
+    switch (row) {
+    case X86_ILLEGAL:
+    case X86_TOO_LONG:
+        return "no instruction";
+    case X86_SYSCALL:
+    case X86_SYSENTER:
+    case X86_INT:
+        return "calls the host's kernel";
+    case X86_CPUID:
+    case X86_RDTSC:
+    case X86_RDTSCP:
+    case X86_RDPID:
+    case X86_RDPMC:
+    case X86_RDRAND:
+    case X86_RDSEED:
+    case X86_XGETBV:
+        return "depends on the machine";
+    case X86_POP_FS:
+    case X86_POP_GS:
+    case X86_MOV_SwEw:
+    case X86_LSS:
+    case X86_LFS:
+    case X86_LGS:
+    case X86_LAR:
+    case X86_LSL:
+    case X86_VERR:
+    case X86_VERW:
+    case X86_RETF:
+    case X86_RETF_Iw:
+    case X86_IRET:
+    case X86_CALL_Mp:
+    case X86_JMP_Mp:
+        return "depends on the host's descriptors";
+    case X86_SGDT:
+    case X86_SIDT:
+    case X86_SLDT_M:
+    case X86_SLDT_R:
+    case X86_STR_M:
+    case X86_STR_R:
+    case X86_SMSW_M:
+    case X86_SMSW_R:
+        return "the host's kernel answers (UMIP)";
+    case X86_RDFSBASE:
+    case X86_WRFSBASE:
+        return "FS belongs to the test program";
+    case X86_POPF:
+        return "sets TF and AC of the test program";
+    case X86_CLAC:
+    case X86_STAC:
+        return "#UD on a processor without SMAP, #GP or #UD with";
+    case X86_INVPCID:
+        return "#UD or #GP by the host's features";
+    case X86_INT1:
+        return "reported before the instruction by the hypervisor of some hosts";
+    case X86_UD0:
+        return "vendors differ in its length";
+    default:
+        return x86_rows[row].isa >= ISA_X87 && row != X86_LFENCE && row != X86_MFENCE &&
+                       row != X86_SFENCE && row != X86_MOVNTI && row != X86_CRC32_Eb &&
+                       row != X86_CRC32_Ev
+                   ? "x87, SSE and AVX are not compared yet"
+                   : NULL;
+    }
+}
+
+// ---- bytes
+
+struct enc {
+    u8 b[32];
+    unsigned n;
+};
+
+static void put(struct enc *e, unsigned v) { e->b[e->n++] = (u8)v; }
+static bool one_in(struct rng *r, u32 n) { return rng_below(r, n) == 0; }
+
+static void put_legacy(struct enc *e, const struct x86_row *row, struct x86_place at,
+                       struct rng *r) {
+    unsigned p = row->pfx & X86P_ANY;
+    bool any = p == X86P_ANY, rep = row->attr & X86A_REP;
+    if (one_in(r, 10)) put(e, 0x65);
+    if (one_in(r, 20)) put(e, 0x67);
+    if (row->attr & X86A_LOCK && one_in(r, 3)) put(e, 0xf0);
+    if (p == X86P_66 || ((any || p == X86P_F3 || p == X86P_F2) && one_in(r, 4))) put(e, 0x66);
+    if (p == X86P_F3 || (rep && one_in(r, 2))) put(e, 0xf3);
+    if (p == X86P_F2 || (rep && one_in(r, 4))) put(e, 0xf2);
+    unsigned rex = rng_below(r, 16);
+    if (row->pfx & X86P_W1) rex |= 8;
+    if (row->pfx & X86P_W0) rex &= 7;
+    if (row->pfx & X86P_W1 || !one_in(r, 3)) put(e, 0x40 | rex);
+    if (at.map) put(e, 0x0f);
+    if (at.map == 2) put(e, 0x38);
+    if (at.map == 3) put(e, 0x3a);
+}
+
+static void put_vex(struct enc *e, const struct x86_row *row, struct x86_place at, struct rng *r) {
+    static const u8 pp[9] = {[X86P_NP] = 0, [X86P_66] = 1, [X86P_F3] = 2, [X86P_F2] = 3};
+    unsigned w = rng_below(r, 2), l = rng_below(r, 2), vvvv = rng_below(r, 16);
+    if (row->pfx & X86P_W1) w = 1;
+    if (row->pfx & X86P_W0) w = 0;
+    if (row->pfx & X86P_L1) l = 1;
+    if (row->pfx & X86P_L0) l = 0;
+    bool uses = false;
+    for (unsigned i = 0; i < 4; i++) {
+        u8 t = x86_operands[row->op[i]].type;
+        uses |= t == X86T_VVVV || t == X86T_XVVVV;
+    }
+    put(e, 0xc4);
+    put(e, rng_below(r, 8) << 5 | (at.map - 3u));
+    put(e, w << 7 | (uses ? vvvv : 15) << 3 | l << 2 | pp[row->pfx & X86P_ANY]);
+}
+
+static void encode(struct enc *e, enum x86_id id, struct rng *r) {
+    const struct x86_row *row = &x86_rows[id];
+    struct x86_place at = x86_row_place(id);
+    e->n = 0;
+    if (at.map > 3)
+        put_vex(e, row, at, r);
+    else
+        put_legacy(e, row, at, r);
+    put(e, at.opcode + rng_below(r, at.span));
+    if (row->form & X86F_MODRM) {
+        unsigned m = rng_below(r, 256);
+        if (row->form & X86F_REG) m |= 0xc0;
+        if (row->form & X86F_MEM && m >= 0xc0) m &= 0xbf;
+        if (row->form & X86F_DIGIT) m = (m & 0xc7) | (row->form >> 4 & 7) << 3;
+        if (row->form & X86F_RM) m = (m & 0xf8) | (row->form >> 8 & 7);
+        put(e, m);
+    }
+    while (e->n < sizeof e->b) put(e, rng_below(r, one_in(r, 2) ? 256 : 8));
+}
+
+static unsigned immediate_bytes(const struct x86_insn *d) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < 4; i++) switch (x86_operand_type(d, i)) {
+        case X86T_IMM:
+        case X86T_IMMS:
+        case X86T_IMM2:
+        case X86T_REL:
+            n += x86_operand_size(d, i);
+            break;
+        case X86T_XIMM:
+            n++;
+            break;
+        default:
+            break;
+        }
+    return n;
+}
+
+// ---- values
+
+static u64 value(struct rng *r) {
+    static const u64 special[] = {0,
+                                  1,
+                                  2,
+                                  7,
+                                  8,
+                                  15,
+                                  31,
+                                  32,
+                                  63,
+                                  64,
+                                  0x7f,
+                                  0x80,
+                                  0xff,
+                                  0x7fff,
+                                  0x8000,
+                                  0xffff,
+                                  0x7fffffff,
+                                  0x80000000,
+                                  0xffffffff,
+                                  0x7fffffffffffffff,
+                                  0x8000000000000000,
+                                  0xffffffffffffffff,
+                                  0xffffffff80000000,
+                                  0x9a,
+                                  0x100000000};
+    u64 v = rng_next(r);
+    switch (rng_below(r, 4)) {
+    case 0:
+        return special[rng_below(r, ARRAY_LEN(special))];
+    case 1:
+        return v;
+    case 2:
+        return v >> rng_below(r, 64);
+    default:
+        return (u64)((i64)v >> rng_below(r, 64));
+    }
+}
+
+// Where an operand shall be: mostly well inside, else across the ends of what may be accessed.
+static u64 place(struct rng *r, bool may_be_odd) {
+    u32 mid = X86_WINDOW_AT + 512 + rng_below(r, X86_WINDOW_RW - 1024);
+    if (one_in(r, 2)) mid &= ~15u;
+    switch (rng_below(r, 12)) {
+    case 0:
+        return X86_WINDOW_AT + 4096 - rng_below(r, 16); // between two pages
+    case 1:
+        return X86_WINDOW_AT + X86_WINDOW_RW - rng_below(r, 16); // into the read-only page
+    case 2:
+        return X86_WINDOW_AT + X86_WINDOW_ALL - rng_below(r, 16); // beyond the last
+    case 3:
+        return X86_WINDOW_AT - rng_below(r, 16); // before the first
+    case 4:
+        return may_be_odd && one_in(r, 2) ? (u64)1 << 47 | rng_next(r) >> 17 : mid;
+    default:
+        return mid;
+    }
+}
+
+static void patch_disp(struct x86_case *c, const struct x86_insn *d, u32 disp) {
+    put_le32(c->code + c->len - immediate_bytes(d) - 4, disp);
+}
+
+// Sets registers (or the displacement) so that the memory operand is at `t` or near; returns where.
+static u64 aim(struct x86_case *c, const struct x86_insn *d, u64 t, struct rng *r) {
+    u64 base = d->seg == SEG_GS ? c->gs : 0, off = t - base;
+    if (d->base == X86_RIP) {
+        patch_disp(c, d, (u32)(off - c->at - c->len));
+        return t;
+    }
+    if (d->base == X86_NOREG && d->index == X86_NOREG) {
+        patch_disp(c, d, (u32)off);
+        return t;
+    }
+    u64 rest = off - (u64)d->disp;
+    if (d->base == X86_NOREG) {
+        c->r[d->index] = rest >> d->scale;
+        return ((rest >> d->scale) << d->scale) + (u64)d->disp + base;
+    }
+    if (d->index == d->base) {
+        u64 k = 1 + ((u64)1 << d->scale);
+        c->r[d->base] = rest / k;
+        return rest / k * k + (u64)d->disp + base;
+    }
+    if (d->index != X86_NOREG) {
+        c->r[d->index] = rng_below(r, 256);
+        rest -= c->r[d->index] << d->scale;
+    }
+    c->r[d->base] =
+        d->adsize == 4 ? (u32)rest | (rng_next(r) << 32 & (u64)one_in(r, 2) << 63) : rest;
+    return t;
+}
+
+static bool is_bit_string(enum x86_id id) {
+    return id == X86_BT_EvGv || id == X86_BTS_EvGv || id == X86_BTR_EvGv || id == X86_BTC_EvGv;
+}
+
+static bool is_string(const struct x86_row *row) { return row->attr & X86A_REP; }
+
+// The register operands that say where, when there is no ModRM memory operand.
+static u64 aim_implicit(struct x86_case *c, const struct x86_insn *d, struct rng *r) {
+    const struct x86_row *row = &x86_rows[d->row];
+    u64 t = place(r, true), gs = d->seg == SEG_GS ? c->gs : 0;
+    if (is_string(row)) {
+        c->r[RCX] = rng_below(r, 40);
+        c->r[RSI] = place(r, true) - gs;
+        c->r[RDI] = t;
+        // Overlaps and equal strings.
+        if (one_in(r, 3)) c->r[RSI] = t - gs + rng_below(r, 33) - 16;
+    }
+    if (d->row == X86_XLAT) c->r[RBX] = t - gs - (c->r[RAX] & 0xff);
+    if (d->row == X86_LEAVE) c->r[RBP] = t;
+    if (row->attr & X86A_D64) c->r[RSP] = t;
+    if (d->row == X86_ENTER) {
+        c->r[RBP] = place(r, true);
+        if (one_in(r, 2)) c->r[RSP] = c->r[RBP];
+    }
+    return t;
+}
+
+// ---- what is not compared
+
+static u64 flag_bit(unsigned i) {
+    static const u64 bit[6] = {FL_OF, FL_SF, FL_ZF, FL_AF, FL_PF, FL_CF};
+    return bit[i];
+}
+
+static unsigned shift_count(const struct x86_case *c, const struct x86_insn *d, unsigned size) {
+    for (unsigned i = 1; i < 4; i++) {
+        enum x86_operand_type t = x86_operand_type(d, i);
+        unsigned m = size == 8 ? 63 : 31;
+        if (t == X86T_IMM) return d->imm & m;
+        if (t == X86T_CL) return c->r[RCX] & m;
+        if (t == X86T_ONE) return 1;
+    }
+    return 0;
+}
+
+static u64 undefined_flags(const struct x86_case *c, const struct x86_insn *d) {
+    const char *f = x86_rows[d->row].flags;
+    unsigned size = x86_operand_size(d, 0), n = 0;
+    u64 m = 0;
+    bool counted = strchr(f, 'c') != NULL, rotates = f[1] == '-';
+    if (counted) {
+        n = shift_count(c, d, size);
+        if (n == 0) return 0;
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        if (f[i] == 'u') m |= flag_bit(i);
+        if (f[i] == 'c' && (i == 0 ? n != 1 : n >= 8 * size)) m |= flag_bit(i);
+    }
+    if (rotates && counted && n != 1) m |= FL_OF;
+    if (d->row == X86_SHLD_Ib || d->row == X86_SHLD_CL || d->row == X86_SHRD_Ib ||
+        d->row == X86_SHRD_CL)
+        if (n > 8 * size) m = ~(u64)0;
+    return m;
+}
+
+// A near jump into itself would not end, or run what is no case.
+static bool jumps_into_itself(const struct x86_case *c, const struct x86_insn *d) {
+    if (x86_operand_type(d, 0) != X86T_REL) return false;
+    u64 to = (u64)c->at + c->len + d->imm;
+    return to + 16 > c->at && to < (u64)c->at + c->len;
+}
+
+static bool try_case(struct x86_case *c, enum x86_id row, struct rng *r) {
+    struct enc e;
+    struct x86_insn d;
+    encode(&e, row, r);
+    if (!x86_decode(&d, e.b, 15, X86_CODE64) || d.row != row) return false;
+    memset(c, 0, sizeof *c);
+    c->row = (u16)row;
+    c->len = d.len;
+    memcpy(c->code, e.b, d.len);
+    // Anywhere in the first page, sometimes across its end.
+    c->at = X86_CODE_AT + (one_in(r, 16) ? 4096 - rng_below(r, 16) : 256 + rng_below(r, 3072));
+    if (jumps_into_itself(c, &d)) return false;
+    for (unsigned i = 0; i < 16; i++) c->r[i] = value(r);
+    if (d.seg == SEG_FS) return false;
+    c->r[RSP] = X86_WINDOW_AT + 4096 + 8 * rng_below(r, 64);
+    c->flags = rng_next(r) & FL_STATUS;
+    if (one_in(r, 4)) c->flags |= FL_DF;
+    c->gs = X86_WINDOW_AT + rng_below(r, 4096);
+    u64 t = aim_implicit(c, &d, r);
+    bool modrm_mem = x86_rows[row].form & X86F_MODRM && d.mod != 3;
+    if (is_bit_string(row)) c->r[d.reg] = rng_below(r, 1024) - 512;
+    if (modrm_mem) t = aim(c, &d, place(r, d.adsize == 8 && d.base != X86_RIP), r);
+    if (x86_operand_type(&d, 0) == X86T_OFFS || x86_operand_type(&d, 1) == X86T_OFFS) {
+        u64 off = (t = place(r, true)) - (d.seg == SEG_GS ? c->gs : 0);
+        memcpy(c->code + c->len - d.adsize, &off, d.adsize);
+    }
+    if (!x86_decode(&d, c->code, c->len, X86_CODE64)) return false;
+    if (t < X86_WINDOW_AT + X86_SPAN / 2) t = X86_WINDOW_AT + X86_SPAN / 2;
+    if (t > X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2)
+        t = X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2;
+    c->mem = (u32)t - X86_SPAN / 2;
+    for (unsigned i = 0; i < X86_SPAN; i += 8) put_le64(c->mem_bytes + i, value(r));
+    if (is_string(&x86_rows[row]) && one_in(r, 2)) memset(c->mem_bytes, (int)value(r), X86_SPAN);
+    c->undefined = undefined_flags(c, &d);
+    return true;
+}
+
+bool x86_case_random(struct x86_case *c, enum x86_id row, struct rng *r) {
+    for (unsigned i = 0; i < 200; i++)
+        if (try_case(c, row, r)) return true;
+    return false;
+}
