@@ -11,7 +11,6 @@
 
 enum {
     SLICE_INSNS = 65536,     // between looks at timers
-    SAMPLE_INSNS = 8192,     // with a translator: where a slice ends is where time is spent
     OVERSHOOT_INSNS = 16384, // translated code may run longer than its budget by so much
 };
 
@@ -150,7 +149,7 @@ static u64 until_timer(struct cpu *c) {
 
 static u32 slice_of(struct cpu *c, u64 left) {
     if (c->set.torture & TORTURE_EXITS) return 1;
-    u64 timer = until_timer(c), most = c->jit ? SAMPLE_INSNS : SLICE_INSNS;
+    u64 timer = until_timer(c), most = c->jit ? jit_slice(c) : SLICE_INSNS;
     c->run.interp_only = c->jit && timer <= OVERSHOOT_INSNS;
     if (c->jit && timer > OVERSHOOT_INSNS) timer -= OVERSHOOT_INSNS;
     if (timer < most) most = timer;
@@ -173,7 +172,7 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns) {
         done += n;
         c->stats.runs++;
         c->stats.insns += s->icount - before;
-        if (c->jit && c->run.last) jit_sample(c, c->run.last);
+        if (c->jit) jit_sample(c);
         if (c->set.torture & TORTURE_FLUSH && c->stats.runs % 3 == 0) code_flush(c);
         if (c->stop_requested) {
             c->stop_requested = false;

@@ -41,14 +41,20 @@ struct cpu_board {
     u64 (*irq_timer)(void *arg);
 };
 
+enum jit_result { JIT_REFUSED, JIT_DONE, JIT_LATER };
+
 // What a host that can compile WebAssembly at run time provides for ENGINE_JIT.
 struct jit_host {
     void *arg;
-    // Puts the export "f" of the module into the function table at `slot`; imports are e.m (the
-    // memory) and e.t (the table). False: refused (the code stays interpreted).
-    bool (*install)(void *arg, const u8 *module, size_t len, u32 slot);
-    u32 (*grow)(void *arg, u32 slots); // adds slots to the table; the first new one, 0 on failure
-    void (*remove)(void *arg, u32 slot);
+    // Compiles a module and instantiates it with the imports e.m (the memory) and e.t (the table),
+    // which puts its functions into the table. LATER: the host goes on with it and calls
+    // cpu_jit_arrived between two calls of cpu_run; only when `later` allows it. REFUSED: the code
+    // stays interpreted. The bytes are borrowed for the call.
+    enum jit_result (*install)(void *arg, const u8 *module, size_t len, u32 token, bool later);
+    // Adds slots to the table, with the function at index `from` in each; the first new one, 0 on
+    // failure.
+    u32 (*grow)(void *arg, u32 slots, u32 from);
+    void (*set)(void *arg, u32 slot, u32 from); // the function at index `from` into a slot
 };
 
 // For tests and for looking in; both slow the CPU down.
@@ -99,6 +105,9 @@ void cpu_boot(struct cpu *c, gva pc, u64 arg0, u64 arg1);
 // Runs about `max_insns` guest instructions. Returns early as enum cpu_stop says. When idle, the
 // caller sleeps until cpu_next_timer() or an event and calls again.
 enum cpu_stop cpu_run(struct cpu *c, u64 max_insns);
+
+// The host has instantiated the module that it was given with `token` (ok), or could not.
+void cpu_jit_arrived(struct cpu *c, u32 token, bool ok);
 
 // Level of an interrupt input (riscv64: line 9 = SEIP). Cheap; may be called from MMIO handlers.
 void cpu_set_irq(struct cpu *c, unsigned line, bool level);

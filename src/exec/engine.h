@@ -29,7 +29,8 @@ struct block {
     u8 mode;
     u8 heat; // samples that found it running (jit.c)
     u16 uops;
-    u16 unused;
+    u8 called; // something calls it: a function starts here
+    u8 tried;  // as part of its function (jit.c)
     union {
         struct {
             u32 page_next;
@@ -44,8 +45,9 @@ _Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fi
 
 // A physical page that holds decoded code.
 struct code_page {
-    u32 blocks;           // arena index of the first header
-    u32 regions;          // first translated region, 1 + index in jit.regions; 0 = none
+    u32 blocks;  // arena index of the first header
+    u32 regions; // translations with bytes in it, and slots of addresses in it (jit.c)
+    u32 entries;
     bool swept;           // forget.c: dead blocks were taken out
     u16 written;          // where code was written last
     u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction
@@ -64,6 +66,7 @@ struct cpu {
     struct cpu_board board;
     struct cpu_settings set;
     u8 helper_effects[256];
+    u8 helper_fast[256]; // enum ir_fast
 
     struct tlb tlb;
     bool attention; // an interrupt line, a stop or an invalidation: leave the loop at the next exit
@@ -80,9 +83,12 @@ struct cpu {
         u64 cause, tval;  // of the exception that guest_raise noted (state.exc)
         u64 datum;        // of a slow load
         u64 sink;         // where translated code repeats a store that the slow path did
-        bool interp_only; // translations are not used in this run
         u32 raised;       // exceptions, charged like instructions but not counted as such
         u32 last;         // arena index of the block where the budget ran out, 0 elsewhere
+        u32 how;          // enum region_exit, when translated code has unwound
+        u32 region;       // the one it was in
+        bool interp_only; // translations are not used in this run
+        v128 vector;      // of a slow vector access
     } run;
 
     // Code cache.
@@ -174,8 +180,13 @@ bool cpu_look(struct cpu *c);
 // ---- jit.c
 bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
 void jit_free(struct cpu *c);
-// The block at arena index `block` was found running: translates it when that was often enough.
-void jit_sample(struct cpu *c, u32 block);
+// After a run: notes where it ended (run.last, run.region), translates what is hot.
+void jit_sample(struct cpu *c);
+// The entry block of a translation as uops, for when it must be interpreted; valid until the run
+// ends.
+const struct uop *jit_shadow(struct cpu *c, u32 region);
+u32 jit_slice(const struct cpu *c); // how many instructions to run next at most
+void jit_enter(struct cpu *c);      // before a run that may use translations
 void jit_drop_page(struct cpu *c, struct code_page *p);
 // The block at arena index `block` was decoded (again): its translation, if it lives, is its first
 // uop.

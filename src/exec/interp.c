@@ -11,9 +11,11 @@
 #include "exec/uop_do.h"
 
 // The address is not in the jump cache for this context: finds or decodes its block. 0: raised.
-static NOINLINE u32 jump_miss(struct cpu *c, gva pc) {
+static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
+    bool called = (from->code == UOP_JUMPIND || from->code == UOP_FAR) && from->b == IR_JUMP_CALL;
     u32 i = code_at(c, pc);
     if (!i) return 0;
+    if (called) block_of(c, i)->called = true;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     e->tag = pc ^ c->run.mix;
     e->index = i;
@@ -71,6 +73,7 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     u32 ppn = block_of(c, u->meta)->ppn;
     u32 to = code_in_page(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), pc);
     if (!to || c->arena_generation != generation) return to;
+    if (u->b == IR_JUMP_CALL) block_of(c, to)->called = true;
     // What crosses into the next page depends on the mapping: through the jump cache each time.
     if (block_of(c, to)->ppn != ppn) {
         u->imm = pc % GUEST_PAGE_SIZE;
@@ -85,7 +88,7 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     return to;
 }
 
-typedef u32 (*region_fn)(struct guest_state *s); // enum region_exit
+typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
 
 // Dispatch. Natively each handler jumps to the next by itself, which predicts better; V8 has
 // nothing like it and compiles the switch well.
@@ -152,12 +155,15 @@ u64 interp_run(struct cpu *c, u32 limit) {
 #include "exec/uops.def"
     };
 #endif
+    static struct uop nowhere; // what the first jump is from
     c->run.budget = c->run.start = limit;
+    if (c->jit) jit_enter(c);
     c->run.stash = 0;
     c->run.last = c->run.raised = 0;
     c->run.icount = s->icount;
 
 relook: // state.pc says where; mode and mappings may have changed
+    u = &nowhere;
     pc = s->pc;
     if (c->tlb.jumps_wrapped) {
         memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
@@ -170,7 +176,7 @@ jump : { // to the guest address pc
     const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     to = e->index;
     if (unlikely(e->tag != (pc ^ c->run.mix))) {
-        if (!(to = jump_miss(c, pc))) goto excepted;
+        if (!(to = jump_miss(c, pc, u))) goto excepted;
     }
     c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
 }
@@ -291,16 +297,26 @@ enter: // the block at arena index `to`, whose guest address is pc
             goto left;
             OP(STALE) : pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
             // Not through the jump cache, which may have led here.
-            if (!(to = jump_miss(c, pc))) goto excepted;
+            if (!(to = jump_miss(c, pc, &nowhere))) goto excepted;
             goto enter;
             OP(REGION) : {
-                // Translated code keeps the budget in c->run and goes from region to region by
-                // itself.
-                u32 how = ((region_fn)(uintptr_t)u->imm)(s);
-                pc = s->pc;
-                if (how == REGION_JUMP) goto jump;
-                if (how == REGION_FAULT) goto faulted;
-                goto left;
+                u32 id = (u32)(u->imm >> 32);
+                if (likely(!c->run.interp_only)) {
+                    i32 rest = ((region_fn)(uintptr_t)(u32)u->imm)(
+                        c->run.page, (i32)c->run.budget, REGION_DEPTH);
+                    pc = s->pc;
+                    if (rest > 0) {
+                        c->run.budget = rest;
+                        goto jump;
+                    }
+                    if (c->run.how == REGION_JUMP) goto jump;
+                    if (c->run.how == REGION_FAULT) goto faulted;
+                    if (c->run.how == REGION_LEAVE) goto left;
+                    id = c->run.region;
+                    c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
+                }
+                u = (struct uop *)(uintptr_t)jit_shadow(c, id);
+                DISPATCH;
             }
 #if BERTH_COMPUTED_GOTO
         L_INVALID:

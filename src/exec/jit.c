@@ -1,328 +1,582 @@
-// Choosing, translating and keeping regions. Where a slice's budget runs out is a sample of where
-// the guest spends its time, so hot blocks need no counters. A region starts at a hot block and
-// takes in what it reaches inside its page. Depends on emit/ and the code cache.
+// Choosing hot code, handing it to the host in batches, keeping and evicting translations. Where a
+// slice's budget runs out is a sample of where the guest spends its time, so blocks carry no
+// counters. Depends on jit_form.c, emit/wasm and the code cache.
 //
-// Invariants: a translation belongs to the physical page and mode of its blocks and dies with the
-// page's code; the first uop of a translated block is UOP_REGION, so links into it need no change;
-// slots of the function table are reused, never while their code runs (regions are dropped between
-// or inside slow paths; the running one is kept alive by its host until it returns).
+// Invariants: a translation belongs to the physical pages of its blocks and to a code mode, and
+// dies with the code of any of those pages; the first uop of a translated block is UOP_REGION, so
+// links into it need no change; a slot stays with its address until the page's code is forgotten,
+// and while a module that writes to it is being compiled; emitted code looks at the budget before
+// it uses a slot, and whoever kills regions ends the run first, so a stale region that still runs
+// uses none.
+#include "exec/jit.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
-#include "emit/wasm/region.h"
-#include "exec/engine.h"
-#include "ir/ops.h"
 
 enum {
-    HOT_SAMPLES = 16 /* 130,000 instructions: flat profiles stay interpreted */,
-    GROW_SLOTS = 256,
-    REGION_OPS = 6000,
-    COLD = 255
+    HOT_SAMPLES = 16,  // 130,000 instructions in a block: flat profiles stay interpreted
+    GROW_SLOTS = 1024, // at a time
+    MOST_SLOTS = 1 << 17,
+    MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
+    BATCH_WAIT = 24,       // slices until a module that is not full is compiled
+    BATCH_FULL = 48,       // functions
+    MOST_BYTES = 32 << 20, // of WebAssembly kept
+    MOST_SAMPLES = 100,
+    SAMPLE_INSNS = 8192, // a run is a sample: where it ends is where time is spent
+    SLICE_INSNS = 131072 // of a run that ended in translated code
 };
 
-struct jit_region {
-    u32 slot;
-    u16 start;
-    u8 mode;
-    u32 next; // of the same page, or of the free ones; 1 + index
-};
+#define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
 
-struct jit {
-    struct jit_host host;
-    struct region_abi abi;
-    struct jit_region *regions;
-    u32 nregions, cap, free_regions;
-    u32 *slots; // free ones
-    u32 nslots, slots_cap;
-};
-
-// ---- what emitted code calls
-
-static void place_at(struct guest_state *s, u32 meta) {
-    s->pc = s->cpu->run.page + meta % GUEST_PAGE_SIZE;
-    s->insn_index = meta >> UOP_META_SHIFT;
+// Grows an array of `size`d elements to hold one more.
+static bool room(void *array, u32 n, u32 *cap, size_t size) {
+    void **p = array;
+    if (n < *cap) return true;
+    u32 more = *cap ? 2 * *cap : 256;
+    void *q = realloc(*p, more * size);
+    if (!q) return false;
+    *p = q;
+    *cap = more;
+    return true;
 }
 
-static void heed(struct cpu *c) {
-    if (!c->attention) return;
-    c->run.stash += c->run.budget;
-    c->run.budget = 0;
-}
-
-static void *slow_load(struct guest_state *s, u64 va, u32 info) {
-    struct cpu *c = s->cpu;
-    place_at(s, info & 0xffffff);
-    if (!mem_load(c, va, info >> 24 & 15, info >> 30 & 1, &c->run.datum)) return NULL;
-    heed(c);
-    return &c->run.datum;
-}
-
-static void *slow_store(struct guest_state *s, u64 va, u64 val, u32 info) {
-    struct cpu *c = s->cpu;
-    place_at(s, info & 0xffffff);
-    if (!mem_store(c, va, info >> 24 & 15, val)) return NULL;
-    heed(c);
-    return &c->run.sink;
-}
-
-static void raise_trap(struct guest_state *s, u64 tval, u64 cause, u32 meta) {
-    place_at(s, meta);
-    guest_raise(s, cause, tval);
-}
-
-static void place_call(struct guest_state *s, u32 meta) {
-    struct cpu *c = s->cpu;
-    place_at(s, meta);
-    s->icount = c->run.icount + (u64)(c->run.start - (c->run.budget + c->run.stash));
-}
-
-// Integer operations as functions, for those that WebAssembly lacks.
-#define CT_I32 u32
-#define CT_I64 u64
-#define FALLBACK(n, ty, e)                                                                         \
-    static u64 op_##n(u64 x, u64 y) {                                                              \
-        CT_##ty a = (CT_##ty)x, b = (CT_##ty)y;                                                    \
-        (void)b;                                                                                   \
-        return (u64)(e);                                                                           \
-    }
-#define FALLBACKS                                                                                  \
-    FALLBACK_ROW(MULHU64, I64, ir_mulhu64(a, b))                                                   \
-    FALLBACK_ROW(MULHS64, I64, ir_mulhs64(a, b))                                                   \
-    FALLBACK_ROW(MULHSU64, I64, ir_mulhsu64(a, b))                                                 \
-    FALLBACK_ROW(BSWAP64, I64, __builtin_bswap64(a))                                               \
-    FALLBACK_ROW(BSWAP32, I32, __builtin_bswap32(a))                                               \
-    FALLBACK_ROW(ORCB64, I64, ir_orcb64(a))
-#define FALLBACK_ROW FALLBACK
-FALLBACKS
-#undef FALLBACK_ROW
-
-static u32 fallback(enum ir_op op) {
-    switch (op) {
-#define FALLBACK_ROW(n, ty, e)                                                                     \
-    case IR_##n:                                                                                   \
-        return (u32)(uintptr_t)op_##n;
-        FALLBACKS
-#undef FALLBACK_ROW
-    default:
-        return 0;
-    }
-}
-
-// ---- slots and regions
+// ---- slots and entries
 
 static u32 take_slot(struct jit *j) {
     if (!j->nslots) {
-        u32 first = j->host.grow(j->host.arg, GROW_SLOTS);
+        if (j->slots_made >= MOST_SLOTS) return 0;
+        u32 first = j->host.grow(j->host.arg, GROW_SLOTS, jit_absent());
         if (!first) return 0;
-        if (j->slots_cap < GROW_SLOTS + j->nregions + 1) {
-            u32 cap = 2 * (j->slots_cap + GROW_SLOTS);
-            u32 *p = realloc(j->slots, cap * sizeof *p);
-            if (!p) return 0;
-            j->slots = p;
-            j->slots_cap = cap;
-        }
-        for (u32 i = 0; i < GROW_SLOTS; i++) j->slots[j->nslots++] = first + GROW_SLOTS - 1 - i;
+        while (j->slots_cap < j->slots_made + GROW_SLOTS)
+            if (!room(&j->slots, j->slots_cap, &j->slots_cap, sizeof *j->slots)) return 0;
+        for (u32 i = GROW_SLOTS; i-- > 0;) j->slots[j->nslots++] = first + i;
+        j->slots_made += GROW_SLOTS;
     }
     return j->slots[--j->nslots];
 }
 
-static void give_slot(struct jit *j, u32 slot) {
-    j->host.remove(j->host.arg, slot);
-    assert(j->nslots < j->slots_cap);
-    j->slots[j->nslots++] = slot;
+static struct jit_entry *find_entry(struct jit *j, const struct code_page *p, u32 start, u32 mode) {
+    for (u32 i = p->entries; i; i = j->entries[i - 1].next) {
+        struct jit_entry *e = &j->entries[i - 1];
+        if (e->start == start && e->mode == mode) return e;
+    }
+    return NULL;
 }
 
-static struct jit_region *new_region(struct jit *j, u32 *id) {
-    if (j->free_regions) {
-        *id = j->free_regions;
-        struct jit_region *r = &j->regions[*id - 1];
-        j->free_regions = r->next;
-        return r;
+static struct jit_entry *entry_of(struct jit *j, struct code_page *p, u32 start, u32 mode) {
+    struct jit_entry *e = find_entry(j, p, start, mode);
+    if (e) return e;
+    u32 id = j->free_entry;
+    if (id)
+        j->free_entry = j->entries[id - 1].next;
+    else if (room(&j->entries, j->nentries, &j->entries_cap, sizeof *j->entries))
+        id = ++j->nentries;
+    else
+        return NULL;
+    e = &j->entries[id - 1];
+    *e = (struct jit_entry){.slot = take_slot(j), .start = (u16)start, .mode = (u8)mode};
+    if (!e->slot) {
+        e->next = j->free_entry;
+        j->free_entry = id;
+        return NULL;
     }
-    if (j->nregions == j->cap) {
-        u32 cap = j->cap ? 2 * j->cap : 256;
-        struct jit_region *p = realloc(j->regions, cap * sizeof *p);
-        if (!p) return NULL;
-        j->regions = p;
-        j->cap = cap;
+    e->next = p->entries;
+    p->entries = id;
+    return e;
+}
+
+// region_abi.entry: the slot of code in the pages of the region being formed.
+static u32 slot_for(void *arg, i32 rel) {
+    struct cpu *c = arg;
+    struct forming *f = c->jit->forming;
+    int k = (rel >> GUEST_PAGE_SHIFT) + REGION_PAGES;
+    if (k < 0 || k > 2 * REGION_PAGES || !f->host[k] || c->set.disabled & PASS_CHAIN) return 0;
+    struct code_page *p = c->pages[f->ppn[k]];
+    struct jit_entry *e = entry_of(c->jit, p, (u32)rel & (GUEST_PAGE_SIZE - 1), f->mode);
+    return e ? e->slot : 0;
+}
+
+// ---- regions and batches
+
+static u32 new_region(struct jit *j) {
+    u32 id = j->free_region;
+    if (id) {
+        j->free_region = j->regions[id - 1].batch_next;
+    } else {
+        if (!room(&j->regions, j->nregions, &j->regions_cap, sizeof *j->regions)) return 0;
+        id = ++j->nregions;
     }
-    *id = ++j->nregions;
-    return &j->regions[*id - 1];
+    memset(&j->regions[id - 1], 0, sizeof *j->regions);
+    return id;
+}
+
+static void free_region(struct jit *j, u32 id) {
+    j->regions[id - 1].state = REGION_FREE;
+    j->regions[id - 1].batch_next = j->free_region;
+    j->free_region = id;
+}
+
+static u32 new_batch(struct jit *j) {
+    u32 id = j->free_batch;
+    if (id)
+        j->free_batch = j->batches[id - 1].next;
+    else if (room(&j->batches, j->nbatches, &j->batches_cap, sizeof *j->batches))
+        id = ++j->nbatches;
+    else
+        return 0;
+    j->batches[id - 1] = (struct jit_batch){.used = true};
+    return id;
+}
+
+// Memberships: page lists hold 1 + region * (1 + REGION_PAGES) + k.
+static u32 member_id(u32 id, unsigned k) { return 1 + (id - 1) * (1 + REGION_PAGES) + k; }
+
+static void join(struct cpu *c, u32 id, unsigned k, u32 ppn) {
+    struct jit_region *r = &c->jit->regions[id - 1];
+    r->ppn[k] = ppn;
+    r->next[k] = c->pages[ppn]->regions;
+    c->pages[ppn]->regions = member_id(id, k);
+}
+
+static void leave_page(struct cpu *c, u32 id, unsigned k) {
+    struct jit *j = c->jit;
+    struct jit_region *r = &j->regions[id - 1];
+    struct code_page *p = c->pages[r->ppn[k]];
+    if (!p) return; // being dropped
+    u32 *at = &p->regions;
+    while (*at && *at != member_id(id, k)) {
+        u32 m = *at - 1;
+        at = &j->regions[m / (1 + REGION_PAGES)].next[m % (1 + REGION_PAGES)];
+    }
+    if (*at) *at = r->next[k];
+}
+
+static void release_batch(struct jit *j, u32 id) {
+    u32 *at = &j->oldest, last = 0;
+    while (*at != id) {
+        last = *at;
+        at = &j->batches[*at - 1].next;
+    }
+    struct jit_batch *b = &j->batches[id - 1];
+    *at = b->next;
+    if (j->youngest == id) j->youngest = last;
+    for (u32 r = b->regions; r;) {
+        u32 next = j->regions[r - 1].batch_next;
+        free_region(j, r);
+        r = next;
+    }
+    j->bytes -= b->bytes;
+    b->next = j->free_batch;
+    j->free_batch = id;
+}
+
+static void bury(struct jit *j, struct uop *shadow) {
+    if (!shadow) return;
+    if (room(&j->graveyard, j->ngraves, &j->graves_cap, sizeof *j->graveyard))
+        j->graveyard[j->ngraves++] = shadow;
+}
+
+// The translation is used no more. Its slot goes back to the run loop.
+static void kill_region(struct cpu *c, u32 id) {
+    struct jit *j = c->jit;
+    struct jit_region *r = &j->regions[id - 1];
+    struct jit_batch *b = &j->batches[r->batch - 1];
+    assert(r->state == REGION_PENDING || r->state == REGION_LIVE);
+    EACH_PAGE(r, k) leave_page(c, id, k);
+    if (r->state == REGION_LIVE) {
+        j->host.set(j->host.arg, r->slot, jit_absent());
+        u32 at = code_find(c, r->ppn[0], r->start, r->mode);
+        if (at && c->arena[at].code == UOP_REGION) c->arena[at] = r->original;
+        j->nlive--;
+        c->stats.regions_live--;
+    }
+    r->state = REGION_DEAD;
+    bury(j, r->shadow);
+    r->shadow = NULL;
+    free(r->starts);
+    r->starts = NULL;
+    if (--b->live == 0 && b->done) release_batch(j, r->batch);
+}
+
+static bool is_live(const struct jit_region *r) {
+    return r->state == REGION_LIVE || r->state == REGION_PENDING;
 }
 
 void jit_drop_page(struct cpu *c, struct code_page *p) {
     struct jit *j = c->jit;
-    for (u32 id = p->regions; id;) {
-        struct jit_region *r = &j->regions[id - 1];
-        u32 next = r->next;
-        give_slot(j, r->slot);
-        r->next = j->free_regions;
-        j->free_regions = id;
-        id = next;
+    if (!j) return;
+    while (p->regions) {
+        u32 m = p->regions - 1, id = m / (1 + REGION_PAGES) + 1;
+        p->regions = j->regions[id - 1].next[m % (1 + REGION_PAGES)];
+        if (is_live(&j->regions[id - 1])) kill_region(c, id);
     }
-    p->regions = 0;
+    for (u32 i = p->entries; i;) {
+        struct jit_entry *e = &j->entries[i - 1];
+        u32 next = e->next;
+        struct jit_region *r = e->region ? &j->regions[e->region - 1] : NULL;
+        // A module still being compiled will write to the slot: its completion gives it back.
+        bool awaited =
+            r && r->state == REGION_DEAD && r->slot == e->slot && !j->batches[r->batch - 1].done;
+        if (!awaited) j->slots[j->nslots++] = e->slot;
+        e->next = j->free_entry;
+        j->free_entry = i;
+        i = next;
+    }
+    p->entries = 0;
+}
+
+// ---- compiling
+
+// The block's first uop becomes the translation.
+static void place_region(struct cpu *c, u32 id, u32 at) {
+    struct jit_region *r = &c->jit->regions[id - 1];
+    r->original = c->arena[at];
+    c->arena[at].code = UOP_REGION;
+    c->arena[at].imm = r->slot | (u64)id << 32;
 }
 
 void jit_decoded(struct cpu *c, u32 index) {
     const struct block *k = block_of(c, index);
-    for (u32 id = c->pages[k->ppn]->regions; id; id = c->jit->regions[id - 1].next) {
-        const struct jit_region *r = &c->jit->regions[id - 1];
-        if (r->start != k->start || r->mode != k->mode) continue;
-        c->arena[index].code = UOP_REGION;
-        c->arena[index].imm = r->slot;
-        break;
+    struct jit_entry *e = find_entry(c->jit, c->pages[k->ppn], k->start, k->mode);
+    if (e && e->region && c->jit->regions[e->region - 1].state == REGION_LIVE)
+        place_region(c, e->region, index);
+}
+
+// The host has put batch `id` into its slots, or could not.
+static void arrived(struct cpu *c, u32 id, bool ok) {
+    struct jit *j = c->jit;
+    struct jit_batch *b = &j->batches[id - 1];
+    b->done = true;
+    for (u32 rid = b->regions; rid; rid = j->regions[rid - 1].batch_next) {
+        struct jit_region *r = &j->regions[rid - 1];
+        if (r->state == REGION_DEAD) { // its page is gone, and so is what held the slot
+            if (ok) j->host.set(j->host.arg, r->slot, jit_absent());
+            if (r->slot) j->slots[j->nslots++] = r->slot;
+            continue;
+        }
+        if (!ok) {
+            EACH_PAGE(r, k) leave_page(c, rid, k);
+            struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
+            if (e && e->region == rid) e->region = 0;
+            free(r->starts);
+            r->starts = NULL;
+            r->state = REGION_DEAD;
+            r->slot = 0;
+            b->live--;
+            continue;
+        }
+        r->state = REGION_LIVE;
+        u32 at = code_find(c, r->ppn[0], r->start, r->mode);
+        if (at) place_region(c, rid, at);
+        j->nlive++;
+        c->stats.regions_live++;
+    }
+    if (!ok) c->stats.modules_refused++;
+    // Jumps cached before the translation find it now.
+    tlb_forget_jumps(&c->tlb);
+    if (!b->live) release_batch(j, id);
+}
+
+static void evict(struct cpu *c) {
+    struct jit *j = c->jit;
+    bool few = c->set.torture & TORTURE_EVICT;
+    for (u32 looks = 2 * j->nbatches; looks && j->oldest; looks--) {
+        if (few ? j->nlive <= 10 : j->bytes <= MOST_BYTES) return;
+        u32 id = j->oldest;
+        struct jit_batch *b = &j->batches[id - 1];
+        if (b->used || !b->done) { // once more around
+            b->used = false;
+            if (id == j->youngest) continue;
+            j->oldest = b->next;
+            b->next = 0;
+            j->batches[j->youngest - 1].next = id;
+            j->youngest = id;
+            continue;
+        }
+        u32 n = b->live;
+        c->stats.regions_evicted += n;
+        for (u32 r = b->regions; n; r = j->regions[r - 1].batch_next)
+            if (is_live(&j->regions[r - 1])) {
+                n--;
+                kill_region(c, r);
+            }
+        tlb_forget_jumps(&c->tlb);
     }
 }
 
-// ---- forming
-
-static bool known(const struct region *r, i64 rel) {
-    for (unsigned i = 0; i < r->n; i++)
-        if (r->blocks[i].start == rel) return true;
-    return false;
+static void compile(struct cpu *c) {
+    struct jit *j = c->jit;
+    u32 id = j->batch;
+    struct jit_batch *b = &j->batches[id - 1];
+    struct buf bytes = {0};
+    j->batch = 0;
+    j->abi.memory_pages = jit_memory_pages();
+    bool ok = module_finish(&j->module, &j->abi, &bytes);
+    b->bytes = (u32)bytes.len;
+    j->bytes += b->bytes;
+    if (j->youngest)
+        j->batches[j->youngest - 1].next = id;
+    else
+        j->oldest = id;
+    j->youngest = id;
+    c->stats.modules++;
+    c->stats.region_bytes += bytes.len;
+    if (unlikely(c->set.dump & DUMP_WASM)) dump_bytes(c, DUMP_WASM, bytes.data, bytes.len);
+    bool wait = !(c->set.disabled & PASS_ASYNC);
+    enum jit_result how =
+        ok ? j->host.install(j->host.arg, bytes.data, bytes.len, id, wait) : JIT_REFUSED;
+    buf_free(&bytes);
+    if (how == JIT_LATER)
+        j->in_flight++;
+    else
+        arrived(c, id, how == JIT_DONE);
 }
 
-static bool add_block(struct cpu *c, struct region *r, const u8 *page, u32 ppn, u32 mode, i32 rel) {
-    if (!code_lift_in_page(c, page, rel, mode, c->set.max_block_insns)) return false;
-    struct region_block *b = &r->blocks[r->n];
-    b->ops = malloc(c->ir.n * sizeof *b->ops);
-    if (!b->ops) return false;
-    memcpy(b->ops, c->ir.ops, c->ir.n * sizeof *b->ops);
-    b->start = rel;
-    b->nops = c->ir.n;
-    b->ninsns = c->ir.ninsns;
-    code_mark(c, ppn, (u32)rel, code_block_bytes(&c->ir));
-    r->n++;
+u32 jit_slice(const struct cpu *c) { return c->jit->slice; }
+
+void cpu_jit_arrived(struct cpu *c, u32 token, bool ok) {
+    struct jit *j = c->jit;
+    assert(j && token && token <= j->nbatches && j->in_flight);
+    j->in_flight--;
+    arrived(c, token, ok);
+}
+
+// ---- choosing
+
+static bool emit(struct cpu *c, struct forming *f) {
+    struct jit *j = c->jit;
+    u32 ppn = f->ppn[REGION_PAGES];
+    u32 start = (u32)f->r.blocks[0].start;
+    j->forming = f;
+    struct jit_entry *e = entry_of(j, c->pages[ppn], start, f->mode);
+    u32 id = e ? new_region(j) : 0;
+    if (!id) return false;
+    f->r.id = id;
+    f->r.slot = e->slot;
+    u32 entry = (u32)(e - j->entries); // emitting may make entries
+    if (!region_emit(&f->r, &j->abi, &j->module)) {
+        free_region(j, id);
+        return false;
+    }
+    e = &j->entries[entry];
+    if (!j->batch) {
+        j->batch = new_batch(j);
+        j->waiting = 0;
+        if (!j->batch) {
+            module_free(&j->module);
+            free_region(j, id);
+            return false;
+        }
+    }
+    struct jit_batch *b = &j->batches[j->batch - 1];
+    struct jit_region *r = &j->regions[id - 1];
+    *r = (struct jit_region){.state = REGION_PENDING,
+                             .mode = (u8)f->mode,
+                             .start = (u16)start,
+                             .slot = e->slot,
+                             .batch = j->batch,
+                             .batch_next = b->regions,
+                             .npages = (u8)(1 + f->r.npages)};
+    b->regions = id;
+    b->live++;
+    e->region = id;
+    e->tries++;
+    join(c, id, 0, ppn);
+    for (unsigned k = 0; k < f->r.npages; k++)
+        join(c, id, 1 + k, f->ppn[(f->r.pages[k].rel >> GUEST_PAGE_SHIFT) + REGION_PAGES]);
+    r = &j->regions[id - 1];
+    r->starts = malloc(f->r.n * sizeof *r->starts);
+    for (unsigned k = 0; r->starts && k < f->r.n; k++)
+        if (!f->r.blocks[k].inlined && f->r.blocks[k].start >= 0)
+            r->starts[r->nstarts++] = (u16)f->r.blocks[k].start;
+    form_watch(f);
+    c->stats.regions++;
     return true;
 }
 
-// Breadth first from the entry over exits inside the page.
-static void form(struct cpu *c, struct region *r, u32 ppn, u32 mode, i32 start) {
-    const u8 *page =
-        bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)ppn << GUEST_PAGE_SHIFT), GUEST_PAGE_SIZE);
-    u32 ops = 0;
-    if (!add_block(c, r, page, ppn, mode, start)) return;
-    for (unsigned i = 0; i < r->n; i++) {
-        const struct region_block *b = &r->blocks[i];
-        const struct ir_insn *x = &b->ops[b->nops - 1];
-        ops += b->nops;
-        i64 ways[2] = {-1, -1};
-        if (x->op == IR_JUMP || x->op == IR_BRANCH) ways[0] = (i64)x->imm;
-        if (x->op == IR_BRANCH) ways[1] = (i64)(i32)x->aux;
-        for (int k = 0; k < 2; k++) {
-            bool inside = ways[k] >= 0 && ways[k] < GUEST_PAGE_SIZE;
-            if (inside && !known(r, ways[k]) && r->n < REGION_BLOCKS && ops < REGION_OPS)
-                add_block(c, r, page, ppn, mode, (i32)ways[k]);
-        }
-    }
-}
-
-// The blocks from which the entry can be reached again, as a mask: the loop it is in.
-static u64 loop_of(const struct region *r) {
-    u64 in = 1, before;
-    do {
-        before = in;
-        for (unsigned i = 0; i < r->n; i++) {
-            const struct region_block *b = &r->blocks[i];
-            const struct ir_insn *x = &b->ops[b->nops - 1];
-            for (unsigned k = 0; k < r->n; k++) {
-                bool to =
-                    (x->op == IR_JUMP || x->op == IR_BRANCH) && (i64)x->imm == r->blocks[k].start;
-                to |= x->op == IR_BRANCH && (i64)(i32)x->aux == r->blocks[k].start;
-                if (to && in >> k & 1) in |= (u64)1 << i;
-            }
-        }
-    } while (in != before);
-    return in;
-}
-
-// Compilers put a loop's head first, and code entered at heads is reducible: where the hot block's
-// outermost loop starts.
-static i32 loop_head(const struct region *r) {
-    u64 in = loop_of(r);
-    i32 head = r->blocks[0].start;
-    for (unsigned i = 0; i < r->n; i++)
-        if (in >> i & 1 && r->blocks[i].start < head) head = r->blocks[i].start;
-    return head;
-}
-
-static void free_blocks(struct region *r) {
-    for (unsigned i = 0; i < r->n; i++) free(r->blocks[i].ops);
-    r->n = 0;
-}
-
-static bool install(struct cpu *c, const struct region *r, u32 index) {
-    struct jit *j = c->jit;
-    struct buf module = {0};
-    u32 slot = 0, id;
-    bool ok = r->n && region_emit(r, &j->abi, &module) && (slot = take_slot(j)) != 0;
-    if (ok && !j->host.install(j->host.arg, module.data, module.len, slot)) {
-        give_slot(j, slot);
-        ok = false;
-    }
-    struct jit_region *e = ok ? new_region(j, &id) : NULL;
-    if (e) {
-        struct code_page *p = c->pages[block_of(c, index)->ppn];
-        *e = (struct jit_region){slot, (u16)r->blocks[0].start, block_of(c, index)->mode,
-                                 p->regions};
-        p->regions = id;
-        c->arena[index].code = UOP_REGION;
-        c->arena[index].imm = slot;
-        c->stats.regions++;
-        c->stats.region_bytes += module.len;
-    }
-    buf_free(&module);
-    return e != NULL;
-}
-
 static bool translatable(struct cpu *c, u32 index) {
-    u16 code = c->arena[index].code;
     struct block *k = block_of(c, index);
-    return k->ppn != PPN_LOOSE && code != UOP_REGION && code != UOP_STALE && k->heat != COLD;
+    return k->ppn != PPN_LOOSE && c->arena[index].code != UOP_STALE;
 }
 
-// Translates the loop around the block at `index`, or what is reached from it. The arena index of
-// the translation's entry, 0 when it failed.
-static u32 translate(struct cpu *c, u32 index) {
+static void dump_region(struct cpu *c, const struct forming *f, const char *kind, bool ok) {
+    if (likely(!(c->set.dump & DUMP_REGIONS))) return;
+    dump_text(c, DUMP_REGIONS, "%s at %llx: %u blocks, %u operations%s\n", kind,
+              (unsigned long long)(f->page + (u64)f->at->start), f->r.n, f->nops,
+              ok ? "" : ", refused");
+}
+
+static struct jit_region *live_at(struct cpu *c, const struct form_at *at) {
+    struct jit_entry *e = find_entry(c->jit, c->pages[at->ppn], (u32)at->start, at->mode);
+    struct jit_region *r = e && e->region ? &c->jit->regions[e->region - 1] : NULL;
+    return r && is_live(r) ? r : NULL;
+}
+
+static bool tried_enough(struct cpu *c, const struct form_at *at) {
+    struct jit_entry *e = find_entry(c->jit, c->pages[at->ppn], (u32)at->start, at->mode);
+    return e && e->tries >= MOST_TRIES;
+}
+
+static bool holds(const struct jit_region *r, i32 start) {
+    for (unsigned i = 0; i < r->nstarts; i++)
+        if (r->starts[i] == start) return true;
+    return false;
+}
+
+// The function that starts at `at`, anew when it was translated before `block` had run. False: the
+// block is not part of it.
+static bool translate_function(struct cpu *c, const struct form_at *at, i32 block) {
+    struct jit_region *r = live_at(c, at);
+    if (r && holds(r, block)) return true;
+    if ((r && r->state == REGION_PENDING) || tried_enough(c, at)) return false;
+    struct forming *f = form_region(c, at);
+    if (!f) return false;
+    bool ok = form_has(f, block);
+    if (ok) {
+        if (r) {
+            kill_region(c, (u32)(r - c->jit->regions) + 1);
+            tlb_forget_jumps(&c->tlb);
+        }
+        ok = emit(c, f);
+        dump_region(c, f, "function", ok);
+    }
+    form_free(f);
+    return ok;
+}
+
+// The outermost loop around `at` that has no translation yet; false when it is in none.
+static bool translate_loop(struct cpu *c, struct form_at at) {
+    i32 block = at.start;
+    while (at.nstops < JIT_LOOPS) {
+        at.start = block;
+        struct forming *f = form_region(c, &at);
+        if (!f) return at.nstops > 0;
+        i32 head = form_loop_head(f);
+        form_free(f);
+        if (head < 0) return at.nstops > 0;
+        at.start = head;
+        if (!live_at(c, &at) && !tried_enough(c, &at)) {
+            f = form_region(c, &at);
+            if (!f) return true;
+            form_keep_loop(f);
+            bool ok = emit(c, f);
+            dump_region(c, f, "loop", ok);
+            form_free(f);
+            return true;
+        }
+        if (head == block) return true;
+        at.stops[at.nstops++] = head;
+    }
+    return true;
+}
+
+static void translate_block(struct cpu *c, const struct form_at *at) {
+    if (live_at(c, at) || tried_enough(c, at)) return;
+    struct forming *f = form_region(c, at);
+    if (!f) return;
+    bool ok = emit(c, f);
+    dump_region(c, f, "block", ok);
+    form_free(f);
+}
+
+// Compilers put a function's code together and its entry first: the nearest block at or before
+// `start` that was called.
+static i32 function_of(struct cpu *c, u32 ppn, u32 mode, i32 start) {
+    i32 best = -1;
+    for (u32 i = c->pages[ppn]->blocks; i; i = block_of(c, i)->page_next) {
+        const struct block *k = block_of(c, i);
+        if (k->called && k->mode == mode && k->start <= start && k->start > best) best = k->start;
+    }
+    return best;
+}
+
+// A block is found interpreted again and again: the function it is in; when that is translated, it
+// is in a loop that runs on, which gets an entry of its own; else from its own place.
+static void hot(struct cpu *c, u32 index) {
     struct block *k = block_of(c, index);
-    struct region *r = calloc(1, sizeof *r);
-    if (!r) return 0;
-    r->helper_effects = c->helper_effects;
-    form(c, r, k->ppn, k->mode, k->start);
-    if (r->n) {
-        i32 head = loop_head(r);
-        u32 at = head != k->start ? code_find(c, k->ppn, (u16)head, k->mode) : 0;
-        if (at && translatable(c, at)) {
-            free_blocks(r);
-            form(c, r, k->ppn, k->mode, head);
-            index = at;
+    struct form_at at = {.ppn = k->ppn,
+                         .mode = k->mode,
+                         .start = k->start,
+                         .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
+    i32 start = k->start;
+    i32 f = function_of(c, at.ppn, at.mode, start);
+    if (f >= 0 && !k->tried) {
+        k->tried = true;
+        at.start = f;
+        if (translate_function(c, &at, start)) return;
+        at.start = start;
+    }
+    if (!translate_loop(c, at)) translate_block(c, &at);
+}
+
+static void free_graves(struct jit *j) {
+    while (j->ngraves) free(j->graveyard[--j->ngraves]);
+}
+
+void jit_sample(struct cpu *c) {
+    struct jit *j = c->jit;
+    free_graves(j);
+    if (c->run.region) {
+        struct jit_region *r = &j->regions[c->run.region - 1];
+        if (r->state == REGION_LIVE) j->batches[r->batch - 1].used = true;
+        c->run.region = 0;
+    }
+    u32 at = c->run.last;
+    bool interpreted = at && c->arena[at].code != UOP_REGION;
+    if (interpreted && translatable(c, at)) {
+        struct block *k = block_of(c, at);
+        k->heat += j->slice / SAMPLE_INSNS;
+        if (k->heat >= c->set.hot_samples) {
+            k->heat = 0;
+            hot(c, at);
         }
     }
-    bool ok = install(c, r, index);
-    if (!ok) block_of(c, index)->heat = COLD;
-    free_blocks(r);
-    free(r);
-    return ok ? index : 0;
+    // Samples are worth most where code is interpreted; a run's end costs most where it is not.
+    j->slice = interpreted ? SAMPLE_INSNS : j->slice < SLICE_INSNS ? 2 * j->slice : SLICE_INSNS;
+    if (!j->batch) return;
+    bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
+    if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
+    compile(c);
+    evict(c);
 }
 
-void jit_sample(struct cpu *c, u32 index) {
-    struct block *k = block_of(c, index);
-    if (!translatable(c, index) || ++k->heat < c->set.hot_samples) return;
-    k->heat = 0;
-    u32 at = translate(c, index);
-    if (!at) return;
-    // Jumps that were cached before go through the interpreter to the region; let them find it
-    // directly.
-    gva pc = (c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)) + block_of(c, at)->start;
-    struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
-    if (e->index == at) e->function = (u32)c->arena[at].imm;
+// ---- interpreting what has a translation
+
+const struct uop *jit_shadow(struct cpu *c, u32 id) {
+    struct jit_region *r = &c->jit->regions[id - 1];
+    if (r->shadow) return r->shadow;
+    const u8 *page = bus_ram_ptr(
+        c->bus, bus_ram_base(c->bus) + ((u64)r->ppn[0] << GUEST_PAGE_SHIFT), GUEST_PAGE_SIZE);
+    struct uop *u = malloc(BLOCK_UOPS * sizeof *u);
+    unsigned n = 0;
+    for (unsigned max = c->set.max_block_insns; u && !n; max = max > 8 ? max / 4 : 1) {
+        bool ok = code_lift_in_page(c, page, r->start, r->mode, max);
+        assert(ok);
+        n = lower_block(&c->ir, u, BLOCK_UOPS, 0);
+    }
+    assert(n && "a block is lowered as it was before");
+    struct uop *fit = realloc(u, n * sizeof *u);
+    return r->shadow = fit ? fit : u;
 }
 
-static u32 helper_function(const void *arg, unsigned index) {
-    const struct cpu *c = arg;
-    return (u32)(uintptr_t)c->arch->helpers[index].fn;
+// ---- life
+
+// Whether this host multiplies and adds with one rounding, found by trying.
+static void probe_madd(struct cpu *c) {
+    struct jit *j = c->jit;
+    struct buf bytes = {0};
+    u32 slot = take_slot(j);
+    if (!slot) return;
+    module_add_madd_probe(&j->module, slot);
+    if (module_finish(&j->module, &j->abi, &bytes) &&
+        j->host.install(j->host.arg, bytes.data, bytes.len, 0, false) == JIT_DONE)
+        j->abi.fused_madd = ((i32(*)(u64, i32, i32))(uintptr_t)slot)(0, 0, 0) == 1;
+    buf_free(&bytes);
+    j->host.set(j->host.arg, slot, jit_absent());
+    j->slots[j->nslots++] = slot;
 }
 
 bool jit_init(struct cpu *c, struct err *err) {
@@ -340,34 +594,31 @@ bool jit_init(struct cpu *c, struct err *err) {
     }
     j->host = *c->set.jit;
     if (!c->set.hot_samples) c->set.hot_samples = HOT_SAMPLES;
-    assert(c->set.hot_samples < COLD);
-    j->abi = (struct region_abi){
-        .pc_cell = offsetof(struct guest_state, pc),
-        .exc = offsetof(struct guest_state, exc),
-        .cpu = (i32)(uintptr_t)c,
-        .budget = offsetof(struct cpu, run.budget),
-        .page = offsetof(struct cpu, run.page),
-        .mix = offsetof(struct cpu, run.mix),
-        .tlb_cur = offsetof(struct cpu, tlb.cur),
-        .tlb_r = offsetof(struct tlb_context, r),
-        .tlb_w = offsetof(struct tlb_context, w),
-        .tlb_slots = TLB_SIZE,
-        .jumps = offsetof(struct cpu, jumps),
-        .jump_mask = (1u << JUMPS_BITS) - 1,
-        .slow_load = (u32)(uintptr_t)slow_load,
-        .slow_store = (u32)(uintptr_t)slow_store,
-        .raise = (u32)(uintptr_t)raise_trap,
-        .place = (u32)(uintptr_t)place_call,
-        .fallback = fallback,
-        .helper = helper_function,
-        .arg = c,
-    };
+    if (c->set.hot_samples > MOST_SAMPLES) c->set.hot_samples = MOST_SAMPLES;
+    j->slice = SAMPLE_INSNS;
+    assert(c->arch->nhelpers <= ARRAY_LEN(c->helper_fast));
+    for (unsigned i = 0; i < c->arch->nhelpers; i++) c->helper_fast[i] = c->arch->helpers[i].fast;
+    jit_fill_abi(c, &j->abi);
+    j->abi.entry = slot_for;
+    probe_madd(c);
     return true;
 }
 
 void jit_free(struct cpu *c) {
-    if (!c->jit) return;
-    free(c->jit->regions);
-    free(c->jit->slots);
-    free(c->jit);
+    struct jit *j = c->jit;
+    if (!j) return;
+    for (u32 i = 0; i < j->nregions; i++)
+        if (is_live(&j->regions[i])) {
+            free(j->regions[i].shadow);
+            free(j->regions[i].starts);
+        }
+    free_graves(j);
+    module_free(&j->module);
+    free(j->graveyard);
+    free(j->regions);
+    free(j->batches);
+    free(j->entries);
+    free(j->slots);
+    free(j);
+    c->jit = NULL;
 }

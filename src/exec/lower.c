@@ -308,14 +308,14 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
 }
 
 // Exits: counted by the block's instructions; targets in this page get linked when first taken.
-static void put_goto(struct lower *l, i64 rel, u32 count, enum uop_link way) {
+static void put_goto(struct lower *l, i64 rel, u32 count, enum uop_link way, u16 hint) {
     bool near = l->self && rel >= 0 && rel < GUEST_PAGE_SIZE;
     if (near) {
-        struct uop *u = put(l, UOP_LINK, (u16)count, (u16)way, 0, 0);
+        struct uop *u = put(l, UOP_LINK, (u16)count, (u16)way, hint, 0);
         u->disp = (i32)rel;
         u->meta = l->self;
     } else {
-        put(l, UOP_FAR, (u16)count, 0, 0, (u64)rel);
+        put(l, UOP_FAR, (u16)count, 0, hint, (u64)rel);
     }
 }
 
@@ -324,8 +324,8 @@ static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
     // The two ways follow as uops of their own; once linked, the branch goes to their targets
     // directly.
     put(l, code, (u16)l->insns, a, b, 0);
-    put_goto(l, (i64)br->imm, 0, LINK_TAKEN);
-    put_goto(l, (i64)(i32)br->aux, 0, LINK_OTHER);
+    put_goto(l, (i64)br->imm, 0, LINK_TAKEN, 0);
+    put_goto(l, (i64)(i32)br->aux, 0, LINK_OTHER, 0);
 }
 
 static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
@@ -467,13 +467,13 @@ static void lower_misc(struct lower *l, u32 i) {
         lower_load(l, i, UOP_LDW64, false);
         break;
     case IR_JUMP:
-        put_goto(l, (i64)o->imm, l->insns, LINK_JUMP);
+        put_goto(l, (i64)o->imm, l->insns, LINK_JUMP, (u16)o->aux);
         break;
     case IR_BRANCH:
         put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o);
         break;
     case IR_JUMPIND:
-        put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), 0, o->imm);
+        put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), (u16)o->imm, 0);
         break;
     case IR_LEAVE:
         put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0);

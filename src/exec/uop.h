@@ -34,8 +34,9 @@ struct uop {
 //   LINK                  to pcrel imm in this page, not looked up yet (becomes JUMP)
 //   FAR                   to pcrel imm through the jump cache
 //   JUMPIND               to address a, through the jump cache
+//                         (LINK, FAR, JUMPIND: b = enum ir_jump_hint)
 //   STALE                 the block was invalidated: look its address up again
-//   REGION                the block was translated: call function imm
+//   REGION                the block was translated: low half of imm its function, high half its id
 //   a__b, a__b__c         fused (fuse.def): this uop as a, the next as b, ...
 enum uop_code {
     UOP_INVALID,

@@ -196,6 +196,11 @@ void ir_jump(struct ir_block *b, i64 rel) {
     b->ended = true;
 }
 
+void ir_jump_call(struct ir_block *b, i64 rel) {
+    append(b, IR_JUMP, 0, 0, 0, IR_JUMP_CALL, (u64)rel);
+    b->ended = true;
+}
+
 void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough) {
     u64 v;
     if (ir_is_const(b, cond, &v)) {

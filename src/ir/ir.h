@@ -138,6 +138,8 @@ void ir_insn_start(struct ir_block *b, i32 rel, u32 len);
 void ir_trapif(struct ir_block *b, ir_ref cond, u64 cause, ir_ref tval);
 ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u64 imm);
 void ir_jump(struct ir_block *b, i64 rel);
+// A direct call: returns to the instruction after the one being lifted.
+void ir_jump_call(struct ir_block *b, i64 rel);
 void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough);
 void ir_jumpind(struct ir_block *b, ir_ref addr, enum ir_jump_hint hint);
 void ir_leave(struct ir_block *b);

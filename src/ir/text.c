@@ -28,7 +28,7 @@ static bool uses_imm(enum ir_op op) {
     }
 }
 
-static bool uses_aux(enum ir_op op) { return op == IR_INSN || op == IR_CALL || op == IR_BRANCH; }
+static bool uses_aux(enum ir_op op) { return op == IR_INSN || op == IR_CALL || op == IR_BRANCH || op == IR_JUMP; }
 
 void ir_print(const struct ir_block *b, struct buf *out) {
     for (u32 i = 1; i < b->n; i++) {

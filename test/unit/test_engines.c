@@ -97,10 +97,10 @@ static u64 h_mode(struct guest_state *s, u64 a, u64 b, u64 c, u64 imm) {
 }
 
 static const struct guest_helper helpers[] = {
-    {"pure", h_pure, 0},
-    {"writes", h_writes, HELPER_WRITES | HELPER_READS},
-    {"faults", h_faults, HELPER_FAULTS | HELPER_PC},
-    {"mode", h_mode, HELPER_MODE | HELPER_WRITES | HELPER_READS},
+    {"pure", h_pure, 0, 0},
+    {"writes", h_writes, HELPER_WRITES | HELPER_READS, 0},
+    {"faults", h_faults, HELPER_FAULTS | HELPER_PC, 0},
+    {"mode", h_mode, HELPER_MODE | HELPER_WRITES | HELPER_READS, 0},
 };
 
 // ---- random instructions

@@ -1,56 +1,113 @@
-// A region (blocks of one guest page with an entry) as a WebAssembly module with one function.
+// A region (blocks with one entry, from one or a few adjacent guest pages) as a WebAssembly
+// function, and modules of many such functions.
+//
+// A function has the type (i64 page, i32 budget, i32 depth) -> i32. page: the guest address of the
+// entry's page. budget: instructions left. depth: how many more calls may nest. All guest state is
+// in memory when it is entered and when it returns. It returns the budget left, more than 0, when
+// the guest code returned to where state.pc says; 0 when everything up to the run loop must unwind
+// (run.how says why, run.budget is current).
 #ifndef BERTH_EMIT_WASM_REGION_H
 #define BERTH_EMIT_WASM_REGION_H
 
 #include "base/buf.h"
 #include "ir/ir.h"
 
-enum { REGION_BLOCKS = 48, REGION_CELLS = 128 };
+enum { REGION_DEPTH = 100 }; // wasm frames that guest calls may nest
+
+enum { REGION_BLOCKS = 96, REGION_CELLS = 128, REGION_PAGES = 4 };
+
+enum region_end {
+    END_OUT,    // JUMP or BRANCH: ways by succ; JUMPIND, LEAVE: none
+    END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to
+    END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
+};
 
 struct region_block {
-    i32 start; // pcrel
+    i32 start;   // pcrel to the region's page
+    i32 end_rel; // of the instruction after it
     u32 ninsns;
     u32 nops;
-    struct ir_insn *ops; // as in struct ir_block, ops[0] unused
+    const struct ir_insn *ops; // as in struct ir_block, ops[0] unused
+    u8 end;                    // enum region_end
+    bool inlined;
+    i16 succ[2]; // block index or -1: out of the region. branch: taken, not taken
 };
 
 struct region {
     unsigned n; // blocks[0] is the entry
     struct region_block blocks[REGION_BLOCKS];
+    u32 id;   // told in run.region when a budget ends in it
+    u32 slot; // where the function goes in the table
+    // Further pages: at `rel` (a multiple of the page size) from the entry's page must be the page
+    // at host address `host`; looked at on entry.
+    unsigned npages;
+    struct {
+        i32 rel;
+        u32 host;
+    } pages[REGION_PAGES];
     const u8 *helper_effects;
+    const u8 *fast; // enum ir_fast by helper
 };
 
-// Where emitted code finds things: byte offsets from the state pointer it is called with, and
-// indices in the function table. Filled by exec/, which owns those structures.
+// Where emitted code finds things. Addresses are absolute. Filled by exec/, which owns those
+// structures.
 struct region_abi {
-    u32 pc_cell;
-    u32 exc;          // u8: a helper raised an exception
-    i32 cpu;          // address of what the next offsets are relative to
-    u32 budget;       // i64
-    u32 page;         // u64
-    u32 mix;          // u64
-    u32 tlb_cur;      // pointer to the current context
-    u32 tlb_r, tlb_w; // offsets of the tables in a context
-    u32 tlb_slots;    // entries a table
-    u32 jumps;        // pointer to the jump cache
-    u32 jump_mask;    // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
-    // C functions of exec/jit.c.
-    u32 slow_load, slow_store, raise, place;
+    u32 state;               // the guest state; cells are relative to it
+    u32 pc_cell;             // offset of pc in it
+    u32 exc;                 // address of u8: a helper raised an exception
+    u32 attention;           // address of u8: the run should end soon (heed sees to it)
+    u32 budget;              // i64
+    u32 how;                 // u32, enum region_exit
+    u32 region;              // u32: id of the region whose budget ended
+    u32 mix;                 // u64
+    u32 tlb_cur;             // pointer to the current context
+    u32 tlb_r, tlb_w, tlb_x; // offsets of the tables in a context
+    u32 tlb_slots;           // entries a table
+    u32 jumps;               // the jump cache itself
+    u32 jump_mask;           // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
+    u32 vector;              // v128: what a slow vector store writes
+    u32 inexact;             // address of the word with the guest's inexact flag
+    u32 inexact_bit;
+    // C functions of exec/jit_abi.c, as table indices.
+    u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
-    const void *arg;
+    // Slot for the code at pcrel `rel` of the region being emitted; 0: none.
+    u32 (*entry)(void *arg, i32 rel);
+    void *arg;
+    u32 memory_pages; // the memory has at least so many of 64 KiB
+    u32 disabled;     // PASS_*
+    bool fused_madd;  // relaxed_madd rounds once here
 };
 
-// What the function returns.
+// What a region tells the run loop when everything unwinds.
 enum region_exit {
-    REGION_JUMP,  // go on at state.pc
-    REGION_FAULT, // an exception was raised; state.insn_index instructions of the block were done
-    REGION_LEAVE, // as the uop LEAVE
+    REGION_JUMP,    // go on at state.pc
+    REGION_FAULT,   // an exception was raised; state.insn_index instructions of the block were done
+    REGION_LEAVE,   // as the uop LEAVE
+    REGION_REFUSED, // the pages are not those it was made from; nothing was done
 };
 
-// Appends the module to `out`: imports e.m (memory) and e.t (table), exports f: (i32 state) -> i32.
-// False: the region has something this cannot translate; `out` is then meaningless.
-bool region_emit(const struct region *r, const struct region_abi *abi, struct buf *out);
+// Functions collected for a module.
+struct module {
+    struct buf code;  // bodies with their sizes
+    struct buf hints; // branch hints of them
+    u32 n, nhints;
+    u32 slots[256];
+};
+enum { MODULE_FUNCTIONS = 256 };
+
+// Appends the region's function. False: it has something this cannot translate; nothing is
+// appended.
+bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m);
+
+// A function of the same type that returns 1 when relaxed_madd of doubles and singles rounds once.
+void module_add_madd_probe(struct module *m, u32 slot);
+
+// The module's bytes: imports e.m (memory) and e.t (table); puts its functions into their slots
+// when it is instantiated. Empties `m`. False: out of memory.
+bool module_finish(struct module *m, const struct region_abi *abi, struct buf *out);
+void module_free(struct module *m);
 
 #endif

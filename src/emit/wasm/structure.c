@@ -1,5 +1,5 @@
-// Structuring of control flow graphs. Depends on base only. Sizes are small (64 nodes), so sets are
-// bit masks and the dominator computation is the plain iterative one.
+// Structuring of control flow graphs. Depends on base only. Sizes are small (96 nodes), so the
+// dominator computation is the plain iterative one.
 #include "emit/wasm/structure.h"
 
 #include <assert.h>
@@ -13,33 +13,55 @@ struct walk {
     int rank[STRUCTURE_MAX];  // of a node in it, -1 unreachable
     int norder;
     int idom[STRUCTURE_MAX];
-    u64 preds[STRUCTURE_MAX];
+    // Ways in: those of node v are pred[first_pred[v]] to pred[first_pred[v + 1] - 1].
+    int first_pred[STRUCTURE_MAX + 1], pred[2 * STRUCTURE_MAX];
     bool loop[STRUCTURE_MAX], merge[STRUCTURE_MAX];
     int labels[3 * STRUCTURE_MAX]; // enclosing labels: node a br goes to, or -1 (an if)
     unsigned nlabels;
 };
 
-static void postorder(struct walk *w, int v, u64 *seen) {
-    *seen |= (u64)1 << v;
+static void postorder(struct walk *w, int v, bool *seen) {
+    seen[v] = true;
     const struct structure_node *x = &w->nodes[v];
     for (int k = x->nsucc; k-- > 0;) {
         int s = x->succ[k];
-        if (s < 0) continue;
-        w->preds[s] |= (u64)1 << v;
-        if (!(*seen >> s & 1)) postorder(w, s, seen);
+        if (s >= 0 && !seen[s]) postorder(w, s, seen);
     }
     w->order[--w->norder] = v;
 }
 
+// Of nodes that are reached.
+static void predecessors(struct walk *w) {
+    int count[STRUCTURE_MAX + 1] = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < w->norder; i++) {
+            const struct structure_node *x = &w->nodes[w->order[i]];
+            for (int k = 0; k < x->nsucc; k++) {
+                int s = x->succ[k];
+                if (s < 0) continue;
+                if (pass == 0)
+                    count[s + 1]++;
+                else
+                    w->pred[w->first_pred[s] + count[s]++] = w->order[i];
+            }
+        }
+        if (pass) break;
+        for (int v = 0; v < w->n; v++) count[v + 1] += count[v];
+        memcpy(w->first_pred, count, sizeof count);
+        memset(count, 0, sizeof count);
+    }
+}
+
 static void number(struct walk *w) {
-    u64 seen = 0;
+    bool seen[STRUCTURE_MAX] = {false};
     w->norder = w->n;
-    postorder(w, 0, &seen);
+    postorder(w, 0, seen);
     int first = w->norder;
     memmove(w->order, w->order + first, (size_t)(w->n - first) * sizeof *w->order);
     w->norder = w->n - first;
     for (int v = 0; v < w->n; v++) w->rank[v] = -1;
     for (int i = 0; i < w->norder; i++) w->rank[w->order[i]] = i;
+    predecessors(w);
 }
 
 static int common(const struct walk *w, int a, int b) {
@@ -57,8 +79,10 @@ static void dominators(struct walk *w) {
         changed = false;
         for (int i = 1; i < w->norder; i++) {
             int v = w->order[i], d = -1;
-            for (int p = 0; p < w->n; p++)
-                if (w->preds[v] >> p & 1 && w->idom[p] >= 0) d = d < 0 ? p : common(w, d, p);
+            for (int k = w->first_pred[v]; k < w->first_pred[v + 1]; k++) {
+                int p = w->pred[k];
+                if (w->idom[p] >= 0) d = d < 0 ? p : common(w, d, p);
+            }
             if (d != w->idom[v]) {
                 w->idom[v] = d;
                 changed = true;
@@ -92,13 +116,12 @@ static bool cut(struct walk *w) {
 static void classify(struct walk *w) {
     for (int i = 0; i < w->norder; i++) {
         int v = w->order[i], forward = 0;
-        for (int p = 0; p < w->n; p++) {
-            if (!(w->preds[v] >> p & 1)) continue;
-            if (w->rank[p] >= i) w->loop[v] = true;
-            // Both ways of one node to the same place count as two.
+        // Both ways of one node to the same place count as two.
+        for (int k = w->first_pred[v]; k < w->first_pred[v + 1]; k++) {
+            if (w->rank[w->pred[k]] >= i)
+                w->loop[v] = true;
             else
-                forward +=
-                    w->nodes[p].nsucc == 2 && w->nodes[p].succ[0] == w->nodes[p].succ[1] ? 2 : 1;
+                forward++;
         }
         w->merge[v] = forward > 1;
     }
@@ -175,7 +198,6 @@ void structure_walk(const struct structure_node *nodes, int n, const struct stru
     struct walk w = {.ops = ops, .n = n};
     memcpy(w.nodes, nodes, (size_t)n * sizeof *nodes);
     do {
-        memset(w.preds, 0, sizeof w.preds);
         number(&w);
         dominators(&w);
     } while (cut(&w));

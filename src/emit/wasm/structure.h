@@ -7,13 +7,13 @@
 
 #include "base/types.h"
 
-enum { STRUCTURE_MAX = 64 };
+enum { STRUCTURE_MAX = 96 };
 
 // Successors of a node: 0, 1 or 2; each a node or -1 for a way out of the graph (the node's code
 // deals with it). n2: taken is [0], not taken [1].
 struct structure_node {
-    i8 nsucc;
-    i8 succ[2];
+    i16 nsucc;
+    i16 succ[2];
 };
 
 // What the walk calls. Depths count enclosing labels from the innermost, as br does, within what

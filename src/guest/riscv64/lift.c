@@ -203,13 +203,17 @@ void lift_branch(struct lift *l, unsigned op) {
     ir_branch(l->b, ir_emit(l->b, op, x, y, 0, 0, 0), (i64)l->rel + rv_imm_b(l->insn), l->next);
 }
 
+static bool is_link(unsigned r) { return r == 1 || r == 5; }
+
 void lift_jal(struct lift *l, unsigned arg) {
     (void)arg;
     lift_set_rd(l, ir_pcrel(l->b, l->next));
-    ir_jump(l->b, (i64)l->rel + rv_imm_j(l->insn));
+    i64 to = (i64)l->rel + rv_imm_j(l->insn);
+    if (is_link(rv_rd(l->insn)))
+        ir_jump_call(l->b, to);
+    else
+        ir_jump(l->b, to);
 }
-
-static bool is_link(unsigned r) { return r == 1 || r == 5; }
 
 // Return-address stack hints: Unprivileged 2.5.1, table 3.
 static enum ir_jump_hint jalr_hint(unsigned rd, unsigned rs1) {

@@ -8,7 +8,8 @@
 #include "guest/riscv64/state.h"
 
 static const struct guest_helper helpers[HELPER_COUNT] = {
-#define RV_HELPER(id, effects) [HELPER_##id] = {#id, rv64_help_##id, effects},
+#define RV_HELPER(id, effects) [HELPER_##id] = {#id, rv64_help_##id, effects, FAST_NONE},
+#define RV_FAST(id, fast)      [HELPER_##id] = {#id, rv64_help_##id, 0, FAST_##fast},
 #include "guest/riscv64/helpers.def"
 };
 
@@ -59,6 +60,8 @@ const struct guest_arch guest_riscv64 = {
     .max_insn = 4,
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
+    .inexact_cell = offsetof(struct rv64_state, fflags),
+    .inexact_bit = 1, // NX
     .reset = reset,
     .boot = boot,
     .lift = rv64_lift,

@@ -53,6 +53,8 @@ int berth_tree_load(struct web_vm *vm, const u8 *p, u32 len, double store_size);
 WEB_EXPORT(berth_start) int berth_start(struct web_vm *vm);
 
 // Runs the guest for about `budget_us`; returns enum machine_state.
+// A module that jit_install put off has been instantiated, or was refused.
+WEB_EXPORT(berth_jit_arrived) void berth_jit_arrived(struct web_vm *vm, u32 token, u32 ok);
 WEB_EXPORT(berth_run) int berth_run(struct web_vm *vm, u32 budget_us);
 WEB_EXPORT(berth_wake) double berth_wake(struct web_vm *vm); // ms as now(); <0: only an event wakes
 WEB_EXPORT(berth_exit_code) int berth_exit_code(struct web_vm *vm);

@@ -29,9 +29,12 @@ void web_fs_request(void *vm, u32 volume, u32 id, u32 op, const char *path, u32 
 WEB_IMPORT(fs_timer) void web_fs_timer(void *vm, u32 volume, u32 delay_ms); // then berth_fs_tick
 WEB_IMPORT(fs_flushed) void web_fs_flushed(void *vm, u32 volume, u32 err);  // 0 or a Linux errno
 
-// Translated code: the export "f" of a module into the function table. jit_install: 1 done, 0 refused.
-WEB_IMPORT(jit_install) int web_jit_install(const u8 *module, u32 len, u32 slot);
-WEB_IMPORT(jit_grow) u32 web_jit_grow(u32 slots); // the first new slot, 0: the table is full
-WEB_IMPORT(jit_remove) void web_jit_remove(u32 slot);
+// Translated code (exec/cpu.h, struct jit_host). jit_install: enum jit_result; JIT_LATER is
+// followed by berth_jit_arrived.
+WEB_IMPORT(jit_install)
+int web_jit_install(void *vm, const u8 *module, u32 len, u32 token, u32 later);
+WEB_IMPORT(jit_grow)
+u32 web_jit_grow(u32 slots, u32 from); // the first new slot, 0: the table is full
+WEB_IMPORT(jit_set) void web_jit_set(u32 slot, u32 from);
 
 #endif

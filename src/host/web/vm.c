@@ -38,6 +38,7 @@ struct web_vm {
     struct web_volume volumes[WEB_MAX_VOLUMES];
     struct container *container;
     struct machine_status status;
+    struct jit_host jit;
 };
 
 void *berth_alloc(u32 len) { return malloc(len ? len : 1); }
@@ -269,26 +270,28 @@ static void on_message(void *arg, unsigned session, const char *text) {
 
 static void on_console(void *arg, const u8 *p, size_t n) { web_console(arg, p, (u32)n); }
 
-static bool jit_install(void *arg, const u8 *module, size_t len, u32 slot) {
-    (void)arg;
-    return web_jit_install(module, (u32)len, slot) == 1;
+static enum jit_result jit_install(void *arg, const u8 *module, size_t len, u32 token, bool later) {
+    return (enum jit_result)web_jit_install(arg, module, (u32)len, token, later);
 }
 
-static u32 jit_grow(void *arg, u32 slots) {
+static u32 jit_grow(void *arg, u32 slots, u32 from) {
     (void)arg;
-    return web_jit_grow(slots);
+    return web_jit_grow(slots, from);
 }
 
-static void jit_remove(void *arg, u32 slot) {
+static void jit_set(void *arg, u32 slot, u32 from) {
     (void)arg;
-    web_jit_remove(slot);
+    web_jit_set(slot, from);
 }
 
-static const struct jit_host jit_host = {NULL, jit_install, jit_grow, jit_remove};
+void berth_jit_arrived(struct web_vm *vm, u32 token, u32 ok) {
+    if (vm->container) cpu_jit_arrived(machine_cpu(container_machine(vm->container)), token, ok);
+}
 
 static int choose_engine(struct web_vm *vm, struct cpu_settings *cpu) {
     const char *name = vm->settings.engine;
-    *cpu = (struct cpu_settings){.engine = ENGINE_JIT, .jit = &jit_host, .log = &vm->log};
+    vm->jit = (struct jit_host){vm, jit_install, jit_grow, jit_set};
+    *cpu = (struct cpu_settings){.engine = ENGINE_JIT, .jit = &vm->jit, .log = &vm->log};
     if (!name || !strcmp(name, "jit")) return 0;
     cpu->engine = ENGINE_INTERP;
     if (!strcmp(name, "interp")) return 0;

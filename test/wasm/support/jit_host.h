@@ -6,8 +6,9 @@
 
 extern const struct jit_host test_jit_host;
 extern u64 test_jit_modules; // installed so far
+extern bool test_jit_late;   // modules arrive only at test_jit_settle
 
-// Between two runs: delivers what was put off (TORTURE_LATE).
+// Between two runs: delivers what was put off. NULL: forgets it (its CPU is gone).
 void test_jit_settle(struct cpu *c);
 
 #endif

@@ -16,22 +16,20 @@ const wasi = new WASI({
 let x;
 let emitted = 0;
 const jit = {
-    install(at, length, slot) {
+    install(at, length) {
         const code = new Uint8Array(x.memory.buffer, at, length).slice();
         if (process.env.MODULES) writeFileSync(path.join(process.env.MODULES, `${emitted++}.wasm`), code);
-        const table = x.__indirect_function_table;
         try {
-            const module = new WebAssembly.Module(code);
-            const instance = new WebAssembly.Instance(module, { e: { m: x.memory, t: table } });
-            table.set(slot, instance.exports.f);
+            const e = { m: x.memory, t: x.__indirect_function_table };
+            new WebAssembly.Instance(new WebAssembly.Module(code), { e });
             return 1;
         } catch (error) {
             console.log(`a module was refused: ${error}`);
             return 0;
         }
     },
-    grow: (n) => x.__indirect_function_table.grow(n),
-    remove: (slot) => x.__indirect_function_table.set(slot, null),
+    grow: (n, from) => x.__indirect_function_table.grow(n, x.__indirect_function_table.get(from)),
+    set: (slot, from) => x.__indirect_function_table.set(slot, x.__indirect_function_table.get(from)),
 };
 const module = await WebAssembly.compile(readFileSync(program));
 const imports = { ...wasi.getImportObject(), jit };

@@ -8,6 +8,9 @@ import type { BlobStore } from './store.js';
 export const MachineState = { Running: 0, Idle: 1, PowerOff: 2, Reboot: 3, Failed: 4 } as const;
 export type MachineState = (typeof MachineState)[keyof typeof MachineState];
 
+/** Numbers of `enum jit_result`. */
+const JitResult = { Refused: 0, Done: 1, Later: 2 } as const;
+
 export interface EngineEvents {
   log(level: LogLevel, text: string): void;
   /** `data` is the receiver's. */
@@ -43,6 +46,7 @@ interface Exports {
   berth_free(at: number): void;
   berth_new(options: number, length: number): number;
   berth_destroy(vm: number): void;
+  berth_jit_arrived(vm: number, token: number, ok: number): void;
   berth_error(vm: number): number;
   berth_kernel(vm: number, at: number, length: number): void;
   berth_initrd(vm: number, at: number, length: number): void;
@@ -197,34 +201,53 @@ export class Engine {
           path2 === 0 ? undefined : this.text(path2, path2Length),
           data === 0 ? undefined : this.bytes(data, length).slice(),
         ),
-      jit_install: (at: number, length: number, slot: number) =>
-        this.installCode(this.bytes(at, length), slot) ? 1 : 0,
-      jit_grow: (slots: number) => {
+      jit_install: (vm: number, at: number, length: number, token: number, later: number) =>
+        this.installCode(vm >>> 0, this.bytes(at, length), token, later !== 0),
+      jit_grow: (slots: number, from: number) => {
+        const code = this.x.__indirect_function_table;
         try {
-          return this.x.__indirect_function_table.grow(slots);
+          return code.grow(slots, code.get(from));
         } catch {
           return 0;
         }
       },
-      jit_remove: (slot: number) => this.x.__indirect_function_table.set(slot, null),
+      jit_set: (slot: number, from: number) => {
+        const code = this.x.__indirect_function_table;
+        code.set(slot, code.get(from));
+      },
       fs_timer: (_vm: number, volume: number, delayMs: number) => e.fsTimer(volume, delayMs),
       fs_flushed: (_vm: number, volume: number, errno: number) => e.fsFlushed(volume, errno),
     };
     return table as Record<string, (...args: never[]) => unknown>;
   }
 
-  /** A module of translated guest code: its export "f" becomes callable at `slot`. */
-  private installCode(code: Bytes, slot: number): boolean {
-    const table = this.x.__indirect_function_table;
-    try {
-      // Compiling copies the bytes first; the view does not outlive the call.
-      const module = new WebAssembly.Module(code);
-      const instance = new WebAssembly.Instance(module, { e: { m: this.x.memory, t: table } });
-      table.set(slot, instance.exports['f'] as () => number);
-      return true;
-    } catch (error) {
+  /** A module of translated guest code: puts its functions into the table. Results: enum jit_result. */
+  private installCode(vm: number, code: Bytes, token: number, later: boolean): number {
+    const imports = { e: { m: this.x.memory, t: this.x.__indirect_function_table } };
+    const refused = (error: unknown) =>
       this.events.log('warn', `Translated code was refused: ${String(error)}`);
-      return false;
+    // Compiling copies the bytes first; the view does not outlive the call.
+    if (later) {
+      WebAssembly.compile(code)
+        .then((module) => new WebAssembly.Instance(module, imports))
+        .then(
+          () => true,
+          (error: unknown) => {
+            refused(error);
+            return false;
+          },
+        )
+        .then((ok) => {
+          if (this.vm === vm) this.x.berth_jit_arrived(vm, token, ok ? 1 : 0);
+        });
+      return JitResult.Later;
+    }
+    try {
+      new WebAssembly.Instance(new WebAssembly.Module(code), imports);
+      return JitResult.Done;
+    } catch (error) {
+      refused(error);
+      return JitResult.Refused;
     }
   }
 

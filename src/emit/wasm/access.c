@@ -1,0 +1,179 @@
+// Loads and stores: the TLB's hit path in emitted code, the rest in a C function that gives the
+// host address to go on with. Depends on emit.h and the TLB's layout (exec/tlb.h), which it knows
+// from struct region_abi.
+#include "emit/wasm/emit.h"
+
+u32 place_info(const struct emit *e) { return e->done & 0xff; }
+
+enum { INFO_BYTES = 8, INFO_WRITE = 16 }; // shifts; see exec/jit_abi.c
+
+// Leaves in L_VA the address on the stack plus disp, in L_PTR where that is on the host, and pushes
+// whether it misses.
+static void probe(struct emit *e, u32 table, unsigned bytes, i64 disp) {
+    struct buf *o = out(e);
+    if (disp) {
+        w_i64_const(o, disp);
+        w_op(o, W_I64_ADD);
+    }
+    w_local(o, W_LOCAL_TEE, L_VA);
+    w_op(o, W_I32_WRAP_I64);
+    w_i32_const(o, 8); // page number times 16, the size of an entry
+    w_op(o, W_I32_SHR_U);
+    w_i32_const(o, (i32)((e->abi->tlb_slots - 1) << 4));
+    w_op(o, W_I32_AND);
+    w_local(o, W_LOCAL_GET, L_TLB);
+    w_op(o, W_I32_ADD);
+    w_local(o, W_LOCAL_TEE, L_ENTRY);
+    w_mem(o, W_I32_LOAD, 2, table + 8);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_op(o, W_I32_WRAP_I64);
+    w_op(o, W_I32_ADD);
+    w_local(o, W_LOCAL_SET, L_PTR);
+    w_local(o, W_LOCAL_GET, L_ENTRY);
+    w_mem(o, W_I64_LOAD, 3, table);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_op(o, W_I64_XOR);
+    w_i64_const(o, PAGE - (i64)bytes);
+    w_op(o, W_I64_GT_U);
+}
+
+static void simd_mem(struct emit *e, u32 code) {
+    w_op(out(e), W_SIMD);
+    w_u32(out(e), code);
+    w_u32(out(e), 0);
+    w_u32(out(e), 0);
+}
+
+// The miss: calls `function`, with `value` (a local, 0: none) among its arguments, or
+// for a vector in the engine's scratch vector.
+static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
+    struct buf *o = out(e);
+    open_if(e, W_T_VOID, true);
+    store_budget(e);
+    bool vector = value && e->types[value] == W_T_V128;
+    if (vector) {
+        w_i32_const(o, (i32)e->abi->vector);
+        w_local(o, W_LOCAL_GET, value);
+        simd_mem(e, W_V128_STORE);
+    }
+    push_pcrel(e, e->rel);
+    w_local(o, W_LOCAL_GET, L_VA);
+    if (value && !vector) w_local(o, W_LOCAL_GET, value);
+    w_i32_const(o, (i32)info);
+    call_indirect(e, type, function);
+    w_local(o, W_LOCAL_TEE, L_PTR);
+    w_op(o, W_I32_EQZ);
+    br_exit(e, W_BR_IF, EXIT_FAULT);
+    load_budget(e);
+    close_if(e);
+}
+
+static u32 info_of(struct emit *e, unsigned bytes, bool write) {
+    return place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
+}
+
+static void load(struct emit *e, u32 i, u8 opcode, unsigned bytes, bool for_write) {
+    const struct ir_insn *o = &e->b->ops[i];
+    push(e, o->a);
+    probe(e, for_write ? e->abi->tlb_w : e->abi->tlb_r, bytes, (i64)o->imm);
+    miss(e, T_SLOW_LOAD, e->abi->slow_load, 0, info_of(e, bytes, for_write));
+    w_local(out(e), W_LOCAL_GET, L_PTR);
+    w_mem(out(e), opcode, 0, 0);
+    keep(e, (ir_ref)i);
+}
+
+static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
+    const struct ir_insn *o = &e->b->ops[i];
+    u32 v = take_local(e, W_T_I64);
+    push(e, o->b);
+    w_local(out(e), W_LOCAL_SET, v);
+    push(e, o->a);
+    probe(e, e->abi->tlb_w, bytes, (i64)o->imm);
+    miss(e, T_SLOW_STORE, e->abi->slow_store, v, info_of(e, bytes, true));
+    w_local(out(e), W_LOCAL_GET, L_PTR);
+    w_local(out(e), W_LOCAL_GET, v);
+    w_mem(out(e), opcode, 0, 0);
+    e->busy[v] = 0;
+}
+
+static void loadv(struct emit *e, u32 i) {
+    const struct ir_insn *o = &e->b->ops[i];
+    push(e, o->a);
+    probe(e, e->abi->tlb_r, 16, (i64)o->imm);
+    miss(e, T_SLOW_LOAD, e->abi->slow_loadv, 0, info_of(e, 16, false));
+    w_local(out(e), W_LOCAL_GET, L_PTR);
+    simd_mem(e, W_V128_LOAD);
+    keep(e, (ir_ref)i);
+}
+
+static void storev(struct emit *e, u32 i) {
+    const struct ir_insn *o = &e->b->ops[i];
+    u32 v = take_local(e, W_T_V128);
+    push(e, o->b);
+    w_local(out(e), W_LOCAL_SET, v);
+    push(e, o->a);
+    probe(e, e->abi->tlb_w, 16, (i64)o->imm);
+    miss(e, T_SLOW_LOAD, e->abi->slow_storev, v, info_of(e, 16, true));
+    w_local(out(e), W_LOCAL_GET, L_PTR);
+    w_local(out(e), W_LOCAL_GET, v);
+    simd_mem(e, W_V128_STORE);
+    e->busy[v] = 0;
+}
+
+bool emit_access(struct emit *e, u32 i) {
+    switch (e->b->ops[i].op) {
+    case IR_LDU8:
+        load(e, i, W_I64_LOAD8_U, 1, false);
+        return true;
+    case IR_LDS8:
+        load(e, i, W_I64_LOAD8_S, 1, false);
+        return true;
+    case IR_LDU16:
+        load(e, i, W_I64_LOAD16_U, 2, false);
+        return true;
+    case IR_LDS16:
+        load(e, i, W_I64_LOAD16_S, 2, false);
+        return true;
+    case IR_LDU32:
+        load(e, i, W_I64_LOAD32_U, 4, false);
+        return true;
+    case IR_LDS32:
+        load(e, i, W_I64_LOAD32_S, 4, false);
+        return true;
+    case IR_LD64:
+        load(e, i, W_I64_LOAD, 8, false);
+        return true;
+    case IR_LDW8:
+        load(e, i, W_I64_LOAD8_U, 1, true);
+        return true;
+    case IR_LDW16:
+        load(e, i, W_I64_LOAD16_U, 2, true);
+        return true;
+    case IR_LDW32:
+        load(e, i, W_I64_LOAD32_U, 4, true);
+        return true;
+    case IR_LDW64:
+        load(e, i, W_I64_LOAD, 8, true);
+        return true;
+    case IR_ST8:
+        store(e, i, W_I64_STORE8, 1);
+        return true;
+    case IR_ST16:
+        store(e, i, W_I64_STORE16, 2);
+        return true;
+    case IR_ST32:
+        store(e, i, W_I64_STORE32, 4);
+        return true;
+    case IR_ST64:
+        store(e, i, W_I64_STORE, 8);
+        return true;
+    case IR_LDV:
+        loadv(e, i);
+        return true;
+    case IR_STV:
+        storev(e, i);
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,87 @@
+// Inside of emit/wasm: what the files that write one function share.
+#ifndef BERTH_EMIT_WASM_EMIT_H
+#define BERTH_EMIT_WASM_EMIT_H
+
+#include "emit/wasm/encode.h"
+#include "emit/wasm/flow.h"
+#include "emit/wasm/region.h"
+#include "ir/ops.h"
+
+// Types of the functions that are called, by number in the module.
+enum {
+    T_REGION,     // (i64 page, i32 budget, i32 depth) -> i32
+    T_HELPER,     // (i32 state, i64, i64, i64, i64) -> i64
+    T_SLOW_LOAD,  // (i64 pc, i64 va, i32 info) -> i32
+    T_SLOW_STORE, // (i64 pc, i64 va, i64 value, i32 info) -> i32
+    T_BINARY,     // (i64, i64) -> i64
+    T_RAISE,      // (i64 pc, i64 tval, i64 cause, i32 info)
+    T_PLACE,      // (i64 pc, i32 info)
+    T_GUARD,      // (i64 va, i32 host) -> i32
+};
+
+// Locals by number; the first three are parameters.
+enum { L_PAGE, L_BUDGET, L_DEPTH, L_TLB, L_PTR, L_ENTRY, L_VA, L_PC, L_CELLS };
+
+// Labels around the body, innermost first.
+enum { EXIT_CHAIN, EXIT_STOP, EXIT_FAULT, EXITS };
+
+enum { PAGE = 4096 };
+
+enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE };
+
+struct emit {
+    const struct region *r;
+    const struct region_abi *abi;
+    struct buf code;
+    struct buf hints;
+    u32 nhints;
+    bool failed;
+    struct flow flow;
+    struct cellset dirty; // cells whose local is newer than memory, at the point being emitted
+    struct cellset out_dirty[REGION_BLOCKS]; // the same at the end of a block
+    // Value locals by type, after the cells: taken in a block, free again in the next.
+    u8 types[2048];
+    unsigned nlocals, first_value;
+    u8 busy[2048];
+    // The block being emitted.
+    const struct region_block *b;
+    u8 kind[IR_BLOCK_CAP];
+    u16 local[IR_BLOCK_CAP]; // V_LOCAL: its local; V_CELL: the cell's
+    u16 uses[IR_BLOCK_CAP];
+    ir_ref trees[256]; // values not emitted yet, to be used once
+    unsigned ntrees;
+    ir_ref aliases[256]; // V_CELL values that are still to be used
+    unsigned naliases;
+    i32 rel;        // of the instruction being emitted
+    u32 done;       // instructions of the block before it
+    unsigned depth; // labels the structure has opened inside the exits
+};
+
+static inline struct buf *out(struct emit *e) { return &e->code; }
+
+// ---- values.c
+u8 wasm_type(enum ir_type t);
+u32 take_local(struct emit *e, u8 type);
+void push(struct emit *e, ir_ref r);   // the value on the stack; one use less
+void keep(struct emit *e, ir_ref r);   // the value on the stack becomes r's local
+void settle(struct emit *e, ir_ref r); // emits a pure operation into a local
+void vacate(struct emit *e,
+            u32 local); // cell `local` is about to change: saves what still needs it
+void settle_trees(struct emit *e);
+void push_pcrel(struct emit *e, i64 rel);
+void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
+
+// ---- access.c
+bool emit_access(struct emit *e, u32 i); // false: not a load or store
+u32 place_info(const struct emit *e);
+
+// ---- region.c
+void call_indirect(struct emit *e, u32 type, u32 function);
+void br_exit(struct emit *e, u8 op, unsigned exit);
+void open_if(struct emit *e, u8 type, bool unlikely);
+void close_if(struct emit *e);
+void store_cells(struct emit *e, const struct cellset *set);
+void store_budget(struct emit *e);
+void load_budget(struct emit *e);
+
+#endif

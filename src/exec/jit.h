@@ -1,0 +1,114 @@
+// Inside of the translator's part of exec/: shared by jit.c, jit_form.c and jit_abi.c.
+#ifndef BERTH_EXEC_JIT_H
+#define BERTH_EXEC_JIT_H
+
+#include "emit/wasm/region.h"
+#include "exec/engine.h"
+
+// The code at an address of a page as emitted code refers to it: a slot of the function table,
+// which holds the translation or a function that goes back to the run loop. Lives as long as the
+// page's code.
+struct jit_entry {
+    u32 slot;
+    u32 region; // 1 + index of the translation, 0 = none
+    u32 next;   // of the same page, or free; 1 + index
+    u16 start;
+    u8 mode;
+    u8 tries; // translations made of it
+};
+
+enum jit_state { REGION_FREE, REGION_PENDING, REGION_LIVE, REGION_DEAD };
+
+struct jit_region {
+    u8 state;  // enum jit_state
+    u8 npages; // 1 + further pages
+    u8 mode;
+    u16 start;
+    u32 slot;
+    u32 batch;
+    u32 batch_next;             // 1 + index
+    u32 ppn[1 + REGION_PAGES];  // entry's page first
+    u32 next[1 + REGION_PAGES]; // in that page's list of memberships
+    struct uop original;        // what UOP_REGION replaced
+    u16 *starts;                // of its blocks, inlined ones left out
+    unsigned nstarts;
+    struct uop *shadow; // the entry block as uops, made when it must be interpreted
+};
+
+// The functions of one module.
+struct jit_batch {
+    u32 regions; // first
+    u32 live;    // not dead
+    u32 bytes;
+    u32 next;  // younger one; 1 + index
+    bool used; // found running since it was last looked at
+    bool done; // the host has compiled it
+};
+
+struct jit {
+    struct jit_host host;
+    struct region_abi abi;
+    struct module module; // being filled
+    u32 batch;            // its batch, 1 + index, 0 = none
+    u32 slice;            // instructions of the next run
+    unsigned waiting;     // slices since it got its first function
+    unsigned in_flight;   // modules the host is compiling
+    u32 nlive;
+
+    struct jit_region *regions;
+    u32 nregions, regions_cap, free_region; // free: linked by batch_next, 1 + index
+    struct jit_batch *batches;
+    u32 nbatches, batches_cap, free_batch;
+    u32 oldest, youngest;
+    u64 bytes; // of all batches that have live regions
+    struct jit_entry *entries;
+    u32 nentries, entries_cap, free_entry;
+    u32 *slots; // free ones
+    u32 nslots, slots_cap, slots_made;
+    struct uop **graveyard; // shadows that may still run
+    u32 ngraves, graves_cap;
+
+    struct forming *forming; // what region_abi.entry is about
+};
+
+// ---- jit_form.c
+enum { JIT_LOOPS = 8 }; // nested loops that are told apart
+
+struct form_at {
+    u32 ppn, mode;
+    i32 start; // offset in the page
+    gva page;  // the page's guest address
+    unsigned nstops;
+    i32 stops[JIT_LOOPS]; // addresses (pcrel) that stay outside: heads of outer loops
+};
+
+// A region from its entry, ready to be emitted; NULL when there is none. Release with form_free.
+struct forming {
+    struct region r;
+    struct cpu *c;
+    u32 mode;
+    u32 ppn[1 + 2 * REGION_PAGES]; // by page of pcrel + REGION_PAGES; ~0 = not in the region
+    u8 *host[1 + 2 * REGION_PAGES];
+    gva page;
+    const struct form_at *at;
+    struct lifted *blocks; // by pcrel
+    unsigned nblocks;
+    u32 nops;
+};
+struct forming *form_region(struct cpu *c, const struct form_at *at);
+// Leaves only the blocks of loops that the entry is in.
+void form_keep_loop(struct forming *f);
+// The lowest address of the outermost loop that the entry is in; -1: none. Compilers put heads
+// first.
+i32 form_loop_head(const struct forming *f);
+// Everything it was made from is watched: a write kills it.
+void form_watch(struct forming *f);
+bool form_has(const struct forming *f, i32 rel);
+void form_free(struct forming *f);
+
+// ---- jit_abi.c
+void jit_fill_abi(struct cpu *c, struct region_abi *abi);
+u32 jit_memory_pages(void); // size of the memory now, in pages of 64 KiB
+u32 jit_absent(void);       // table index of the function for what is not translated
+
+#endif

@@ -1,0 +1,182 @@
+// What emitted code calls, and where it finds the engine's variables. Depends on engine.h and the
+// contract in emit/wasm/region.h. The exact types matter: WebAssembly checks them at each call.
+#include <stdint.h>
+
+#include "exec/jit.h"
+#include "ir/ops.h"
+
+static void place_at(struct cpu *c, u64 pc, u32 info) {
+    c->s->pc = pc;
+    c->s->insn_index = info & 0xff;
+}
+
+static void heed(struct cpu *c) {
+    if (!c->attention) return;
+    c->run.stash += c->run.budget;
+    c->run.budget = 0;
+}
+
+// The CPU whose code is running. Emitted code has its addresses in it, so it need not say whose it
+// is; these functions must be told apart from those of other CPUs all the same.
+static _Thread_local struct cpu *running;
+
+void jit_enter(struct cpu *c) { running = c; }
+
+enum { INFO_BYTES = 8, INFO_WRITE = 16 };
+
+static u32 slow_load(u64 pc, u64 va, u32 info) {
+    struct cpu *c = running;
+    place_at(c, pc, info);
+    if (!mem_load(c, va, info >> INFO_BYTES & 15, info >> INFO_WRITE & 1, &c->run.datum)) return 0;
+    heed(c);
+    return (u32)(uintptr_t)&c->run.datum;
+}
+
+static u32 slow_store(u64 pc, u64 va, u64 val, u32 info) {
+    struct cpu *c = running;
+    place_at(c, pc, info);
+    if (!mem_store(c, va, info >> INFO_BYTES & 15, val)) return 0;
+    heed(c);
+    return (u32)(uintptr_t)&c->run.sink;
+}
+
+static u32 slow_loadv(u64 pc, u64 va, u32 info) {
+    struct cpu *c = running;
+    u64 lo, hi;
+    place_at(c, pc, info);
+    if (!mem_load(c, va, 8, false, &lo) || !mem_load(c, va + 8, 8, false, &hi)) return 0;
+    heed(c);
+    c->run.vector = (v128){lo, hi};
+    return (u32)(uintptr_t)&c->run.vector;
+}
+
+// The value is in run.vector. Both halves must be writable before one is written.
+static u32 slow_storev(u64 pc, u64 va, u32 info) {
+    struct cpu *c = running;
+    u64 old;
+    place_at(c, pc, info);
+    if (!mem_load(c, va, 8, true, &old) || !mem_load(c, va + 8, 8, true, &old)) return 0;
+    if (!mem_store(c, va, 8, c->run.vector[0]) || !mem_store(c, va + 8, 8, c->run.vector[1]))
+        return 0;
+    heed(c);
+    return (u32)(uintptr_t)&c->run.vector;
+}
+
+static void raise_trap(u64 pc, u64 tval, u64 cause, u32 info) {
+    place_at(running, pc, info);
+    guest_raise(running->s, cause, tval);
+}
+
+static void place_call(u64 pc, u32 info) {
+    struct cpu *c = running;
+    place_at(c, pc, info);
+    c->s->icount = c->run.icount + (u64)(c->run.start - (c->run.budget + c->run.stash));
+}
+
+static void heed_call(u64 unused, u32 unused2) {
+    (void)unused, (void)unused2;
+    heed(running);
+}
+
+// Is the page at host address `host` what instructions at va are fetched from?
+static u32 guard(u64 va, u32 host) {
+    gpa pa;
+    bool fault;
+    u64 cause;
+    u8 *page = mem_page(running, va, ACCESS_EXEC, &pa, &fault, &cause);
+    return (u32)(uintptr_t)page == host;
+}
+
+// Stands in for what is not translated: state.pc says where to go on.
+static i32 absent(u64 page, i32 budget, i32 depth) {
+    struct cpu *c = running;
+    (void)page, (void)depth;
+    c->run.budget = budget;
+    c->run.how = REGION_JUMP;
+    c->run.region = 0;
+    return 0;
+}
+
+u32 jit_absent(void) { return (u32)(uintptr_t)absent; }
+
+u32 jit_memory_pages(void) {
+#ifdef __wasm__
+    return (u32)__builtin_wasm_memory_size(0);
+#else
+    return 1;
+#endif
+}
+
+// Integer operations as functions, for those that WebAssembly lacks.
+#define CT_I32 u32
+#define CT_I64 u64
+#define FALLBACK(n, ty, e)                                                                         \
+    static u64 op_##n(u64 x, u64 y) {                                                              \
+        CT_##ty a = (CT_##ty)x, b = (CT_##ty)y;                                                    \
+        (void)b;                                                                                   \
+        return (u64)(e);                                                                           \
+    }
+#define FALLBACKS                                                                                  \
+    FALLBACK_ROW(BSWAP64, I64, __builtin_bswap64(a))                                               \
+    FALLBACK_ROW(BSWAP32, I32, __builtin_bswap32(a))                                               \
+    FALLBACK_ROW(ORCB64, I64, ir_orcb64(a))
+#define FALLBACK_ROW FALLBACK
+FALLBACKS
+#undef FALLBACK_ROW
+
+static u32 fallback(enum ir_op op) {
+    switch (op) {
+#define FALLBACK_ROW(n, ty, e)                                                                     \
+    case IR_##n:                                                                                   \
+        return (u32)(uintptr_t)op_##n;
+        FALLBACKS
+#undef FALLBACK_ROW
+    default:
+        return 0;
+    }
+}
+
+static u32 helper_function(const void *arg, unsigned index) {
+    const struct cpu *c = arg;
+    return (u32)(uintptr_t)c->arch->helpers[index].fn;
+}
+
+#define AT(x) ((u32)(uintptr_t) & (x))
+#define FN(f) ((u32)(uintptr_t)(f))
+
+void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
+    *abi = (struct region_abi){
+        .state = FN(c->s),
+        .pc_cell = offsetof(struct guest_state, pc),
+        .exc = AT(c->s->exc),
+        .attention = AT(c->attention),
+        .budget = AT(c->run.budget),
+        .how = AT(c->run.how),
+        .region = AT(c->run.region),
+        .mix = AT(c->run.mix),
+        .tlb_cur = AT(c->tlb.cur),
+        .tlb_r = offsetof(struct tlb_context, r),
+        .tlb_w = offsetof(struct tlb_context, w),
+        .tlb_x = offsetof(struct tlb_context, x),
+        .tlb_slots = TLB_SIZE,
+        .jumps = FN(c->jumps),
+        .jump_mask = (1u << JUMPS_BITS) - 1,
+        .vector = AT(c->run.vector),
+        .inexact = FN(c->s) + c->arch->inexact_cell,
+        .inexact_bit = c->arch->inexact_bit,
+        .slow_load = FN(slow_load),
+        .slow_store = FN(slow_store),
+        .slow_loadv = FN(slow_loadv),
+        .slow_storev = FN(slow_storev),
+        .raise = FN(raise_trap),
+        .place = FN(place_call),
+        .heed = FN(heed_call),
+        .guard = FN(guard),
+        .fallback = fallback,
+        .helper = helper_function,
+        .arg = c,
+
+        .disabled = c->set.disabled,
+        .memory_pages = 1,
+    };
+}

@@ -1,0 +1,355 @@
+// Forming a region: which blocks, what their ways lead to, which calls are inlined. Depends on the
+// guest's lift and the code cache.
+//
+// A region has the blocks that are reached from its entry inside a few adjacent pages, as far as
+// they have been decoded: code that never ran stays out. Blocks are lifted with pcrel counted from
+// the entry's page. A block of an inlined callee stands in the region once for each place it is
+// inlined at.
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/jit.h"
+
+enum {
+    LIFTED = 256,        // different blocks looked at
+    REGION_OPS = 6000,   // IR operations, inlined ones counted each time
+    INLINE_BLOCKS = 8,   // of a callee
+    INLINE_INSNS = 40,   // of a callee
+    CONTEXTS = 24,       // inlined calls
+    HOME = REGION_PAGES, // index of the entry's page among the pages
+    PAGE = (int)GUEST_PAGE_SIZE
+};
+
+struct lifted {
+    i32 rel, end;
+    u32 nops, ninsns;
+    struct ir_insn *ops;
+};
+
+// A place of the region being formed: a block in an inlining context.
+struct node {
+    i32 rel;
+    u8 context;
+};
+
+struct form {
+    struct forming *f;
+    struct node nodes[REGION_BLOCKS];
+    struct {
+        u8 parent;
+        i32 to; // where the callee returns to
+    } contexts[CONTEXTS];
+    unsigned ncontexts;
+};
+
+static int page_index(i32 rel) {
+    int k = (rel >> GUEST_PAGE_SHIFT) + HOME;
+    return rel < -REGION_PAGES * PAGE || k >= 2 * REGION_PAGES + 1 ? -1 : k;
+}
+
+static unsigned further_pages(const struct forming *f) {
+    unsigned n = 0;
+    for (int k = 0; k <= 2 * REGION_PAGES; k++) n += k != HOME && f->host[k] != NULL;
+    return n;
+}
+
+// The host page of `rel`, taking it into the region when that is allowed.
+static u8 *page_at(struct forming *f, i32 rel) {
+    int k = page_index(rel);
+    if (k < 0) return NULL;
+    if (f->host[k]) return f->host[k];
+    if (f->c->set.disabled & PASS_MULTIPAGE || further_pages(f) == REGION_PAGES) return NULL;
+    gpa pa;
+    bool fault;
+    u64 cause;
+    gva va = f->page + (u64)(i64)(rel & -PAGE);
+    u8 *p = mem_page(f->c, va, ACCESS_EXEC, &pa, &fault, &cause);
+    if (!p) return NULL;
+    u32 ppn =
+        (u32)((u64)(p - bus_ram_ptr(f->c->bus, bus_ram_base(f->c->bus), 1)) >> GUEST_PAGE_SHIFT);
+    // A page that holds no code yet has none that ran.
+    if (!f->c->pages[ppn]) return NULL;
+    f->host[k] = p;
+    f->ppn[k] = ppn;
+    return p;
+}
+
+// Has the code at `rel` run? In a page of the region or one that could be.
+static bool decoded(struct forming *f, i32 rel) {
+    u8 *p = page_at(f, rel);
+    return p &&
+           code_find(f->c, f->ppn[page_index(rel)], (u16)(rel & (GUEST_PAGE_SIZE - 1)), f->mode);
+}
+
+// Lifts one block; instructions that cross into the next page are read from both.
+static bool lift(struct forming *f, i32 rel) {
+    struct cpu *c = f->c;
+    struct ir_block *b = &c->ir;
+    ir_begin(b, rel, c->helper_effects, c->arch->nhelpers);
+    const u8 *page = page_at(f, rel);
+    i32 at = rel;
+    while (!b->ended) {
+        unsigned off = (unsigned)at & (GUEST_PAGE_SIZE - 1), avail = GUEST_PAGE_SIZE - off;
+        bool first = b->ninsns == 0;
+        if (b->ninsns >= c->set.max_block_insns || b->n > IR_BLOCK_CAP - IR_BLOCK_ROOM ||
+            (off == 0 && !first)) {
+            ir_jump(b, at);
+            break;
+        }
+        unsigned n = c->arch->lift(b, page + off, avail < 16 ? avail : 16, at, f->mode);
+        if (n == LIFT_SHORT) {
+            if (!first) {
+                ir_jump(b, at);
+                break;
+            }
+            const u8 *more = page_at(f, at + (i32)avail);
+            if (!more) return false;
+            u8 both[32];
+            memcpy(both, page + off, avail);
+            memcpy(both + avail, more, 16);
+            n = c->arch->lift(b, both, 32, at, f->mode);
+            at += (i32)n;
+            if (!b->ended) ir_jump(b, at);
+            break;
+        }
+        at += (i32)n;
+    }
+    return true;
+}
+
+static i32 end_of(const struct ir_block *b) {
+    i32 end = b->start;
+    for (u32 i = 1; i < b->n; i++)
+        if (b->ops[i].op == IR_INSN) end = (i32)b->ops[i].imm + (i32)b->ops[i].aux;
+    return end;
+}
+
+static const struct lifted *block_at(struct forming *f, i32 rel) {
+    for (unsigned i = 0; i < f->nblocks; i++)
+        if (f->blocks[i].rel == rel) return &f->blocks[i];
+    if (f->nblocks == LIFTED || !lift(f, rel)) return NULL;
+    struct lifted *l = &f->blocks[f->nblocks];
+    l->ops = malloc(f->c->ir.n * sizeof *l->ops);
+    if (!l->ops) return NULL;
+    memcpy(l->ops, f->c->ir.ops, f->c->ir.n * sizeof *l->ops);
+    *l = (struct lifted){rel, end_of(&f->c->ir), f->c->ir.n, f->c->ir.ninsns, l->ops};
+    f->nblocks++;
+    return l;
+}
+
+static const struct ir_insn *exit_of(const struct lifted *l) { return &l->ops[l->nops - 1]; }
+
+static bool is_call(const struct ir_insn *x) {
+    return (x->op == IR_JUMP && x->aux == IR_JUMP_CALL) ||
+           (x->op == IR_JUMPIND && x->imm == IR_JUMP_CALL);
+}
+
+// Small, without calls, and all its ways out are returns?
+static bool can_inline(struct form *m, i32 rel) {
+    struct forming *f = m->f;
+    if (f->c->set.disabled & PASS_INLINE || m->ncontexts == CONTEXTS) return false;
+    i32 seen[INLINE_BLOCKS];
+    unsigned n = 0, insns = 0, returns = 0;
+    seen[n++] = rel;
+    for (unsigned i = 0; i < n; i++) {
+        if (!decoded(f, seen[i])) continue; // a way out that is not taken
+        const struct lifted *l = block_at(f, seen[i]);
+        if (!l || (insns += l->ninsns) > INLINE_INSNS) return false;
+        const struct ir_insn *x = exit_of(l);
+        if (is_call(x) || x->op == IR_LEAVE) return false;
+        if (x->op == IR_JUMPIND) {
+            if (x->imm != IR_JUMP_RETURN) return false;
+            returns++;
+            continue;
+        }
+        i64 ways[2] = {(i64)x->imm, (i64)(i32)x->aux};
+        for (int k = 0; k < (x->op == IR_BRANCH ? 2 : 1); k++) {
+            bool known = false;
+            for (unsigned q = 0; q < n; q++) known |= seen[q] == (i32)ways[k];
+            if (known) continue;
+            if (n == INLINE_BLOCKS || ways[k] != (i32)ways[k]) return false;
+            seen[n++] = (i32)ways[k];
+        }
+    }
+    return returns && decoded(f, rel);
+}
+
+// The node for `rel` in a context, a new one when it may be; -1: out of the region.
+static int node_at(struct form *m, i64 rel, unsigned context) {
+    struct forming *f = m->f;
+    struct region *r = &f->r;
+    for (unsigned i = 0; i < r->n; i++)
+        if (m->nodes[i].rel == rel && m->nodes[i].context == context) return (int)i;
+    if (context == 0 && r->n)
+        for (unsigned i = 0; i < f->at->nstops; i++)
+            if (f->at->stops[i] == rel) return -1;
+    bool one_block = f->c->set.torture & TORTURE_REGIONS && r->n;
+    if (rel != (i32)rel || one_block || r->n == REGION_BLOCKS || f->nops > REGION_OPS) return -1;
+    if (r->n && !decoded(f, (i32)rel)) return -1;
+    const struct lifted *l = block_at(f, (i32)rel);
+    if (!l) return -1;
+    m->nodes[r->n] = (struct node){(i32)rel, (u8)context};
+    r->blocks[r->n] = (struct region_block){.start = l->rel,
+                                            .end_rel = l->end,
+                                            .ninsns = l->ninsns,
+                                            .nops = l->nops,
+                                            .ops = l->ops,
+                                            .inlined = context != 0,
+                                            .succ = {-1, -1}};
+    f->nops += l->nops;
+    return (int)r->n++;
+}
+
+static void call_ways(struct form *m, unsigned i) {
+    struct region_block *b = &m->f->r.blocks[i];
+    const struct ir_insn *x = &b->ops[b->nops - 1];
+    unsigned context = m->nodes[i].context;
+    if (x->op == IR_JUMP && x->imm == (u64)(i64)(i32)x->imm && can_inline(m, (i32)x->imm)) {
+        unsigned inner = m->ncontexts++;
+        m->contexts[inner].parent = (u8)context;
+        m->contexts[inner].to = b->end_rel;
+        b->succ[0] = (i16)node_at(m, (i64)x->imm, inner);
+        if (b->succ[0] >= 0) return;
+        m->ncontexts--;
+    }
+    if (m->f->c->set.disabled & PASS_CALLS) return;
+    b->end = END_CALL;
+    b->succ[0] = (i16)node_at(m, b->end_rel, context);
+}
+
+static void ways(struct form *m, unsigned i) {
+    struct region_block *b = &m->f->r.blocks[i];
+    const struct ir_insn *x = &b->ops[b->nops - 1];
+    unsigned context = m->nodes[i].context;
+    if (is_call(x)) {
+        call_ways(m, i);
+    } else if (x->op == IR_JUMPIND) {
+        if (x->imm != IR_JUMP_RETURN || !context) return;
+        int to = node_at(m, m->contexts[context].to, m->contexts[context].parent);
+        if (to < 0) return;
+        b->end = END_RETURN;
+        b->succ[0] = (i16)to;
+    } else if (x->op == IR_JUMP || x->op == IR_BRANCH) {
+        b->succ[0] = (i16)node_at(m, (i64)x->imm, context);
+        if (x->op == IR_BRANCH) b->succ[1] = (i16)node_at(m, (i64)(i32)x->aux, context);
+    }
+}
+
+// The pages that the region has bytes of, beside the entry's.
+static void note_pages(struct forming *f) {
+    bool needed[1 + 2 * REGION_PAGES] = {false};
+    for (unsigned i = 0; i < f->nblocks; i++) {
+        needed[page_index(f->blocks[i].rel)] = true;
+        needed[page_index(f->blocks[i].end - 1)] = true;
+    }
+    f->r.npages = 0;
+    for (int k = 0; k <= 2 * REGION_PAGES; k++) {
+        if (k == HOME) continue;
+        if (!needed[k]) f->host[k] = NULL;
+        if (!f->host[k]) continue;
+        f->r.pages[f->r.npages].rel = (k - HOME) * PAGE;
+        f->r.pages[f->r.npages++].host = (u32)(uintptr_t)f->host[k];
+    }
+}
+
+struct forming *form_region(struct cpu *c, const struct form_at *at) {
+    struct forming *f = calloc(1, sizeof *f);
+    struct form *m = calloc(1, sizeof *m);
+    if (f) f->blocks = calloc(LIFTED, sizeof *f->blocks);
+    if (!f || !m || !f->blocks) {
+        form_free(f);
+        free(m);
+        return NULL;
+    }
+    m->f = f;
+    m->ncontexts = 1; // 0: not inlined
+    f->c = c;
+    f->at = at;
+    f->mode = at->mode;
+    f->page = at->page;
+    f->ppn[HOME] = at->ppn;
+    f->host[HOME] =
+        bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)at->ppn << GUEST_PAGE_SHIFT), 1);
+    f->r.helper_effects = c->helper_effects;
+    f->r.fast = c->helper_fast;
+    bool ok = node_at(m, at->start, 0) == 0;
+    for (unsigned i = 0; ok && i < f->r.n; i++) ways(m, i);
+    free(m);
+    if (!ok) {
+        form_free(f);
+        return NULL;
+    }
+    note_pages(f);
+    return f;
+}
+
+// Marks the blocks from which the entry can be reached again; the entry itself only if it can.
+static void find_loop(const struct forming *f, bool *in) {
+    const struct region *r = &f->r;
+    memset(in, 0, r->n * sizeof *in);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned i = 0; i < r->n; i++)
+            for (int k = 0; k < 2 && !in[i]; k++) {
+                i16 s = r->blocks[i].succ[k];
+                if (s >= 0 && (s == 0 || in[s])) in[i] = changed = true;
+            }
+    }
+}
+
+i32 form_loop_head(const struct forming *f) {
+    bool in[REGION_BLOCKS];
+    find_loop(f, in);
+    if (!in[0]) return -1;
+    i32 head = f->r.blocks[0].start;
+    for (unsigned i = 0; i < f->r.n; i++) {
+        i32 at = f->r.blocks[i].start;
+        if (in[i] && !f->r.blocks[i].inlined && at >= 0 && at < head) head = at;
+    }
+    return head;
+}
+
+void form_keep_loop(struct forming *f) {
+    bool in[REGION_BLOCKS];
+    i16 now[REGION_BLOCKS];
+    struct region *r = &f->r;
+    find_loop(f, in);
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->n; i++) {
+        now[i] = in[i] || i == 0 ? (i16)n : -1;
+        if (now[i] >= 0) r->blocks[n++] = r->blocks[i];
+    }
+    r->n = n;
+    for (unsigned i = 0; i < n; i++) {
+        struct region_block *b = &r->blocks[i];
+        for (int k = 0; k < 2; k++)
+            if (b->succ[k] >= 0) b->succ[k] = now[b->succ[k]];
+        if (b->end == END_RETURN && b->succ[0] < 0) b->end = END_OUT;
+    }
+}
+
+void form_watch(struct forming *f) {
+    for (unsigned i = 0; i < f->nblocks; i++)
+        for (i32 at = f->blocks[i].rel; at < f->blocks[i].end;) {
+            int k = page_index(at);
+            i32 page_end = (at & -PAGE) + PAGE;
+            i32 end = f->blocks[i].end < page_end ? f->blocks[i].end : page_end;
+            if (f->host[k])
+                code_mark(f->c, f->ppn[k], (u32)at & (GUEST_PAGE_SIZE - 1), (u32)(end - at));
+            at = end;
+        }
+}
+
+bool form_has(const struct forming *f, i32 rel) {
+    for (unsigned i = 0; i < f->r.n; i++)
+        if (f->r.blocks[i].start == rel) return true;
+    return false;
+}
+
+void form_free(struct forming *f) {
+    if (!f) return;
+    for (unsigned i = 0; f->blocks && i < f->nblocks; i++) free(f->blocks[i].ops);
+    free(f->blocks);
+    free(f);
+}
