@@ -16,7 +16,7 @@ enum {
     TINY_SEGMENT_UOPS = 2048, // torture
     ARENA_FIRST = 16,         // index 0 means none
     HASH_BITS = 17,           // chains of blocks by physical address
-    JUMPS_BITS = 14,          // entries of the jump cache
+    JUMPS_BITS = 16,          // entries of the jump cache
     HDR_UOPS = 2,             // a block's header occupies that many uops before its first
     LOOSE_BYTES = 16, // key of an instruction that crosses pages: its bytes, zeros after them
 };
