@@ -2,7 +2,7 @@
 // descriptors and page tables for the CPU's first instructions, the command line, an MP table, and
 // the structure of its boot protocol. Depends on mem. Linux:
 // Documentation/arch/x86/{boot,zero-page}.rst; PVH: Xen's start_info.h; Multiboot Specification
-// 0.6.96; Intel MultiProcessor Specification 1.4. All of it is below X86_LOW_END, where load_x86_64
+// 0.6.96; Intel MultiProcessor Specification 1.4. All of it is below X86_LOWEST, where load_x86_64
 // lets no kernel be, and RAM is at least 2 MiB.
 #include <assert.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static void memory_map(struct bus *bus, struct range r[RANGES]) {
 
 static u8 *low(struct bus *bus, gpa at, u64 size) {
     u8 *p = bus_ram_ptr(bus, at, size);
-    assert(p && at + size <= X86_LOW_END && "the tables fit low memory");
+    assert(p && at + size <= X86_LOWEST && "the tables fit low memory");
     return p;
 }
 
@@ -280,6 +280,6 @@ int boot_x86_64(struct bus *bus, const struct x86_boot *b, u64 *arg0, u64 *arg1,
         put_start_info(bus, b);
         break;
     }
-    bus_ram_written(bus, 0, X86_LOW_END);
+    bus_ram_written(bus, 0, X86_LOWEST);
     return 0;
 }

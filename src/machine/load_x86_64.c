@@ -92,7 +92,7 @@ static int load_by_addresses(struct bus *bus, const u8 *p, size_t len, size_t at
                        len);
     u64 end = load + size;
     if (bss_end > end) end = bss_end;
-    if (load < X86_LOW_END)
+    if (load < X86_LOWEST)
         return err_set(err, ERR_UNSUPPORTED,
                        "the multiboot kernel wants to be at 0x%x, where the machine's tables are: "
                        "link it at 1 MiB or above",
@@ -142,7 +142,7 @@ static int load_elf(struct bus *bus, const u8 *p, size_t len, long multiboot,
     struct elf e;
     int rc = elf_parse(p, len, &kind, &e, err);
     if (rc) return rc;
-    rc = elf_load(&e, bus, X86_LOW_END, &out->at, err);
+    rc = elf_load(&e, bus, X86_LOWEST, &out->at, err);
     if (rc) return rc;
     if (is_linux(&e)) {
         out->kind = X86_KERNEL_LINUX;

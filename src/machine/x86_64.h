@@ -9,8 +9,9 @@
 #define X86_VIRTIO_STEP 0x1000u
 enum { X86_UART_PORT = 0x3f8, X86_UART_PORTS = 8, X86_UART_IRQ = 4, X86_VIRTIO_IRQ = 16 };
 #define X86_MAX_MEMORY (4064ull << 20) // the devices begin 12 MiB above
-#define X86_LOW_END    0x100000u       // below are the board's tables; kernels lie above
-enum { X86_COMMAND_LINE_MAX = 2048 };  // COMMAND_LINE_SIZE of x86 Linux, the NUL included
+#define X86_LOW_END    0x100000u       // the board's tables are below; so they say to kernels
+#define X86_LOWEST     0xa0000u // kernels may lie here and above: linkers put headers below 1 MiB
+enum { X86_COMMAND_LINE_MAX = 2048 }; // COMMAND_LINE_SIZE of x86 Linux, the NUL included
 
 enum x86_kernel_kind {
     X86_KERNEL_LINUX,     // long mode, boot parameters ("zero page")

@@ -8,7 +8,7 @@
 enum { SIZE = 32 << 20 };
 
 static void check_kernel(struct bus *bus, const struct x86_kernel *k) {
-    if (k->at.entry >= SIZE || k->at.end > SIZE || k->at.end <= X86_LOW_END) abort();
+    if (k->at.entry >= SIZE || k->at.end > SIZE || k->at.end <= X86_LOWEST) abort();
     if (k->setup_len > sizeof k->setup) abort();
     struct x86_boot b = {.kernel = k, .cmdline = "a b", .initrd = 0x1000000, .nvirtio = 24};
     u64 arg0, arg1;
