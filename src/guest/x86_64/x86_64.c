@@ -6,7 +6,7 @@
 #include "guest/x86_64/state.h"
 
 static const struct guest_helper helpers[HELPER_COUNT] = {
-#define X86_HELPER(id, effects) [HELPER_##id] = {#id, x86_help_##id, effects},
+#define X86_HELPER(id, effects) [HELPER_##id] = {#id, x86_help_##id, effects, FAST_NONE},
 #include "guest/x86_64/helpers.def"
 };
 
