@@ -35,7 +35,7 @@ static const char usage[] =
     "  --virtio-console     the terminal is a virtio console (hvc0; hvc1 in a kernel that also "
     "has\n"
     "                       the SBI console) instead of the UART (ttyS0)\n"
-    "  --arch NAME          riscv64 (default)\n"
+    "  --arch NAME          riscv64 (default), x86_64\n"
     "  --engine NAME        interp (default) or eval, the slow reference\n"
     "  --log-commits FILE   a line for each stop of the engine: count, pc, hash of registers\n"
     "  --dump, --no, --torture   look into the engine, see below\n"

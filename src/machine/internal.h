@@ -25,7 +25,7 @@ struct board_ops {
     int (*serial_take)(struct machine *m);
 };
 
-extern const struct board_ops board_riscv64;
+extern const struct board_ops board_riscv64, board_x86_64;
 
 struct machine_p9;
 

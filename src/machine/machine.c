@@ -31,7 +31,7 @@ enum {
 #define MAX_SLICE_INSNS    50000000ull
 #define FIRST_INSNS_PER_MS 20000ull
 
-static const struct board_ops *const boards[] = {&board_riscv64};
+static const struct board_ops *const boards[] = {&board_riscv64, &board_x86_64};
 
 struct machine_p9 {
     struct p9_server *server;
@@ -207,10 +207,18 @@ static const struct board_ops *find_board(const char *arch) {
     return NULL;
 }
 
+static int unknown_arch(const char *arch, struct err *err) {
+    struct buf have = {0};
+    for (size_t i = 0; i < ARRAY_LEN(boards); i++)
+        buf_printf(&have, "%s%s", i ? ", " : "", boards[i]->arch);
+    int rc = err_set(err, ERR_UNSUPPORTED, "there is no machine of architecture '%s'; have: %s",
+                     arch ? arch : "", buf_cstr(&have));
+    buf_free(&have);
+    return rc;
+}
+
 static int check_settings(const struct machine_settings *s, struct err *err) {
-    if (!s->arch || !find_board(s->arch))
-        return err_set(err, ERR_UNSUPPORTED, "there is no machine of architecture '%s'; have: %s",
-                       s->arch ? s->arch : "", boards[0]->arch);
+    if (!s->arch || !find_board(s->arch)) return unknown_arch(s->arch, err);
     if (s->memory == 0 || s->memory % (2u << 20))
         return err_set(err, ERR_INVALID, "the memory size must be a multiple of 2 MiB");
     if (!s->kernel || s->kernel_len == 0)

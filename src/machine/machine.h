@@ -36,9 +36,10 @@ struct machine_blk {
 };
 
 struct machine_settings {
-    const char *arch; // "riscv64"
+    const char *arch; // "riscv64" or "x86_64"
     u64 memory;       // bytes of RAM; multiple of 2 MiB
-    // Kernel image (riscv64: a flat Image, or an ELF file), initramfs (may be empty), command line.
+    // Kernel image (riscv64: a flat Image, or an ELF file; x86_64: a bzImage, or an ELF file: vmlinux,
+    // PVH, multiboot), initramfs (may be empty), command line.
     // Copied into guest RAM at creation; the host may free them then.
     const u8 *kernel, *initrd;
     size_t kernel_len, initrd_len;

@@ -17,8 +17,6 @@
 #include "machine/x86_64.h"
 #include "virtio/rng.h"
 
-extern const struct board_ops board_x86_64;
-
 // The CPU. Everything of exec/cpu.h that the board and machine.c use is defined here, so the real
 // one is not linked.
 

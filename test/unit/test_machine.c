@@ -22,8 +22,8 @@
 struct guest_arch {
     int unused;
 };
-extern const struct guest_arch guest_riscv64;
-const struct guest_arch guest_riscv64 = {0};
+extern const struct guest_arch guest_riscv64, guest_x86_64;
+const struct guest_arch guest_riscv64 = {0}, guest_x86_64 = {0};
 
 struct cpu {
     struct bus *bus;
