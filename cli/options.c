@@ -29,6 +29,7 @@ enum option_id {
     OPT_TORTURE,
     OPT_LOG_COMMITS,
     OPT_STATS,
+    OPT_PLATFORM,
     OPT_VERBOSE,
     OPT_HELP,
 };
@@ -49,7 +50,7 @@ static const struct option {
     {"dump", 0, true, OPT_DUMP},           {"no", 0, true, OPT_NO},
     {"torture", 0, true, OPT_TORTURE},     {"log-commits", 0, true, OPT_LOG_COMMITS},
     {"stats", 0, false, OPT_STATS},        {"verbose", 0, false, OPT_VERBOSE},
-    {"help", 0, false, OPT_HELP},
+    {"platform", 0, true, OPT_PLATFORM},   {"help", 0, false, OPT_HELP},
 };
 
 const char options_help[] =
@@ -64,6 +65,7 @@ const char options_help[] =
     "  -h, --hostname NAME        host name of the container (berth)\n"
     "  -i, --interactive          pass stdin through; without -t: no terminal\n"
     "  -m, --memory SIZE          memory of the virtual machine (512M)\n"
+    "      --platform linux/ARCH  amd64 or riscv64, of an image that is for both\n"
     "      --rm                   accepted; nothing of a container is kept anyway\n"
     "  -t, --tty                  give the command a terminal\n"
     "  -u, --user USER[:GROUP]    user, by name or number\n"
@@ -127,6 +129,19 @@ static int check_hostname(const char *name, struct err *err) {
     return 0;
 }
 
+static int set_platform(struct run_options *o, const char *val, struct err *err) {
+    static const char *const names[][2] = {
+        {"riscv64", "riscv64"}, {"amd64", "x86_64"}, {"x86_64", "x86_64"}};
+    const char *arch = strncmp(val, "linux/", 6) == 0 ? val + 6 : val;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(arch, names[i][0]) == 0) o->arch = names[i][1];
+    if (!o->arch)
+        return err_set(err, ERR_INVALID,
+                       "there is no machine for platform \"%s\": choose linux/amd64 or linux/riscv64",
+                       val);
+    return 0;
+}
+
 static int apply(struct run_options *o, enum option_id id, const char *val, struct err *err) {
     switch (id) {
     case OPT_MEMORY:
@@ -181,6 +196,8 @@ static int apply(struct run_options *o, enum option_id id, const char *val, stru
     case OPT_STATS:
         o->stats = true;
         return 0;
+    case OPT_PLATFORM:
+        return set_platform(o, val, err);
     case OPT_VERBOSE:
         o->verbose = true;
         return 0;

@@ -15,6 +15,7 @@ struct volume_option {
 
 struct run_options {
     u64 memory; // 0: the default
+    const char *arch; // of the machine; NULL: the first that the image is for
     struct volume_option volumes[MAX_VOLUME_OPTIONS];
     unsigned nvolumes;
     const char **env; // NULL-terminated, owned array; strings are argv's or environ's

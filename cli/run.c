@@ -20,12 +20,12 @@
 #include "term.h"
 #include "tracing.h"
 
-#define GUEST_ARCH     "riscv64" // the one guest there is
 #define MAX_GUEST_FILE (UINT64_C(1) << 28)
 
 // What a run is made of, in the order it is made; run_close takes it apart in reverse.
 struct run {
     struct run_options opt;
+    const char *arch; // of the machine, once the image is loaded
     struct log log;
     struct tracing tracing;
     char kernel_path[PATH_MAX];
@@ -56,25 +56,39 @@ static void show_progress(void *arg, const struct oci_progress *p) {
     fflush(stderr);
 }
 
-static int load_image(struct run *r, struct err *err) {
+static int load_image_for(struct run *r, const char *arch, struct err *err) {
     u64 last = 0;
     bool shown = isatty(STDERR_FILENO);
-    int rc = posix_load_image(r->opt.image, GUEST_ARCH, &r->store, &r->log,
-                              shown ? show_progress : NULL, &last, &r->config, &r->tree, err);
+    int rc = posix_load_image(r->opt.image, arch, &r->store, &r->log, shown ? show_progress : NULL,
+                              &last, &r->config, &r->tree, err);
     if (shown && last) clear_line();
     r->store_open = rc == 0;
+    r->arch = arch;
+    return rc;
+}
+
+// The image decides the machine. What is wrong with it is said of the first machine tried.
+static int load_image(struct run *r, struct err *err) {
+    static const char *const archs[] = {"riscv64", "x86_64"};
+    if (r->opt.arch) return load_image_for(r, r->opt.arch, err);
+    int rc = load_image_for(r, archs[0], err);
+    for (size_t i = 1; rc && i < ARRAY_LEN(archs); i++) {
+        struct err other = {0};
+        if (err->code != ERR_UNSUPPORTED && err->code != ERR_NOTFOUND) break;
+        if (load_image_for(r, archs[i], &other) == 0) rc = 0;
+    }
     return rc;
 }
 
 // ---- parts
 
-static int load_guest_file(const char *given, const char *name, char path[PATH_MAX],
-                           struct buf *out, struct err *err) {
+static int load_guest_file(const struct run *r, const char *given, const char *name,
+                           char path[PATH_MAX], struct buf *out, struct err *err) {
     int rc = 0;
     if (given)
         snprintf(path, PATH_MAX, "%s", given);
     else
-        rc = cli_guest_file(GUEST_ARCH, name, path, PATH_MAX, err);
+        rc = cli_guest_file(r->arch, name, path, PATH_MAX, err);
     if (rc == 0) rc = cli_read_file(path, MAX_GUEST_FILE, out, err);
     if (rc == 0 && out->len == 0) rc = err_set(err, ERR_CORRUPT, "%s is empty", path);
     return rc;
@@ -105,10 +119,10 @@ static bool wants_tty(const struct run_options *o) {
 static int prepare(struct run *r, struct err *err) {
     char initrd[PATH_MAX];
     int rc = tracing_start(&r->tracing, r->opt.log_commits, &r->opt.cpu, err);
-    if (rc == 0) rc = load_guest_file(r->opt.kernel, "Image", r->kernel_path, &r->kernel, err);
-    if (rc == 0) rc = load_guest_file(r->opt.initrd, "initramfs.cpio", initrd, &r->initrd, err);
     if (rc == 0) rc = open_volumes(r, err);
     if (rc == 0) rc = load_image(r, err);
+    if (rc == 0) rc = load_guest_file(r, r->opt.kernel, "Image", r->kernel_path, &r->kernel, err);
+    if (rc == 0) rc = load_guest_file(r, r->opt.initrd, "initramfs.cpio", initrd, &r->initrd, err);
     return rc;
 }
 
@@ -118,7 +132,7 @@ static struct container *create(struct run *r, struct loop *loop, struct err *er
     bool tty = wants_tty(o);
     if (tty) term_size(&cols, &rows);
     struct container_settings s = {
-        .arch = GUEST_ARCH,
+        .arch = r->arch,
         .memory = o->memory,
         .kernel = r->kernel.data,
         .kernel_len = r->kernel.len,
@@ -144,7 +158,9 @@ static struct container *create(struct run *r, struct loop *loop, struct err *er
     };
     struct buf cmdline = {0};
     if (o->verbose) {
-        buf_put_str(&cmdline, "loglevel=7 ignore_loglevel earlycon=sbi ");
+        bool x86 = strcmp(r->arch, "x86_64") == 0;
+        buf_put_str(&cmdline, "loglevel=7 ignore_loglevel earlycon=");
+        buf_put_str(&cmdline, x86 ? "uart8250,io,0x3f8 " : "sbi ");
         if (o->append) buf_put_str(&cmdline, o->append);
         s.extra_cmdline = buf_cstr(&cmdline);
     }
