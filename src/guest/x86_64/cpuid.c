@@ -36,8 +36,8 @@ static u32 features_1_edx(void) {
 }
 
 static void leaf_7(u32 out[4]) {
-    out[1] = if_isa(ISA_FSGSBASE, 0) | if_isa(ISA_BMI1, 3) | if_isa(ISA_AVX2, 5) |
-             1u << 7 /* SMEP */ | if_isa(ISA_BMI2, 8) | 1u << 9 /* ERMS */ |
+    out[1] = if_isa(ISA_FSGSBASE, 0) | 1u << 1 /* TSC_ADJUST */ | if_isa(ISA_BMI1, 3) |
+             if_isa(ISA_AVX2, 5) | 1u << 7 /* SMEP */ | if_isa(ISA_BMI2, 8) | 1u << 9 /* ERMS */ |
              if_isa(ISA_INVPCID, 10) | if_isa(ISA_RDSEED, 18) | if_isa(ISA_ADX, 19) |
              1u << 20 /* SMAP */ | if_isa(ISA_CLFLUSH, 23) | if_isa(ISA_CLFLUSH, 24) /* CLWB */ |
              if_isa(ISA_SHA, 29);
@@ -116,6 +116,9 @@ void x86_cpuid(struct x86_state *s, u32 leaf, u32 sub, u32 out[4]) {
         out[1] = 8 << 8 | 1 << 16; // CLFLUSH of 64 bytes; one logical processor
         out[2] = features_1_ecx(s);
         out[3] = features_1_edx();
+        break;
+    case 6:
+        out[0] = 1u << 2; // the APIC timer never stops: without it Linux wants a PIT
         break;
     case 7:
         if (sub == 0) leaf_7(out);

@@ -93,10 +93,15 @@ u64 x86_help_stac(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return 0;
 }
 
+// With interrupts off only an NMI could end it: that is how a kernel stops a machine that it cannot
+// switch off (docs/x86_64_board.md).
 u64 x86_help_hlt(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    const struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
     (void)imm;
     g->idle = g->stop = true; // the run loop decides whether to wait
+    if (!(s->eflags & FL_IF) && !s->nmi && g->board->shutdown)
+        g->board->shutdown(g->board->arg, 0, false);
     return 0;
 }
 
