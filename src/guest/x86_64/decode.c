@@ -9,7 +9,7 @@
 
 // The short names that the table uses.
 enum { LOCK = X86A_LOCK, I64 = X86A_I64, O64 = X86A_O64, D64 = X86A_D64, PRIV = X86A_PRIV };
-enum { REP = X86A_REP };
+enum { REP = X86A_REP, GPR = X86A_GPR };
 enum { ANY = X86P_ANY, NP = X86P_NP, P66 = X86P_66, PF3 = X86P_F3, PF2 = X86P_F2 };
 enum { W0 = X86P_W0, W1 = X86P_W1, L0 = X86P_L0, L1 = X86P_L1 };
 enum { NOM = 0, R = X86F_MODRM, MEM = X86F_MEM, REG = X86F_REG };

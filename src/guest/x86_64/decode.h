@@ -100,6 +100,7 @@ enum {
     X86A_D64 = 8,
     X86A_PRIV = 16,
     X86A_REP = 32,
+    X86A_GPR = 64,
 };
 
 // Form: bits 0..3 what is checked, digit and rm above.
