@@ -1,7 +1,9 @@
 // Random x86_64 instructions on this machine's own CPU and on our engines: registers, flags, memory
-// and exceptions with their error codes must be equal. Every row of the table has its turn.
+// and exceptions with their error codes must be equal. Every row of the table has its turn, in
+// 64-bit and in compatibility mode.
 //
-//   diff_x86_64 [cases a row [first seed [row name]]]      default: a fixed sample of a few seconds
+//   diff_x86_64 [cases a row and mode [first seed [row name]]]      default: a fixed sample of a
+//   few seconds
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +46,9 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
 static void report(const struct x86_case *c, const struct x86_result *hw,
                    const struct x86_result *us, const char *engine) {
     char text[96];
-    x86_disassemble(c->code, c->len, c->at, text, sizeof text);
-    printf("%s differs from the hardware: %s  [", engine, text);
+    x86_disassemble_as(c->code, c->len, c->at, c->bits32 ? X86_CODE32 : X86_CODE64, text,
+                       sizeof text);
+    printf("%s%s differs from the hardware: %s  [", engine, c->bits32 ? ", 32 bits," : "", text);
     for (unsigned i = 0; i < c->len; i++) printf("%s%02x", i ? " " : "", c->code[i]);
     printf("] at %x, flags %llx, undefined %llx\n", c->at, (unsigned long long)c->flags,
            (unsigned long long)c->undefined);
@@ -63,16 +66,16 @@ static void report(const struct x86_case *c, const struct x86_result *hw,
                    hw->mem_bytes[i], us->mem_bytes[i]);
 }
 
-// Cases of all rows (or of one), `per` each.
-static unsigned make(struct x86_case *cases, unsigned per, u64 seed, const char *only,
+// Cases of all rows (or of those of one name), `per` each.
+static unsigned make(struct x86_case *cases, bool bits32, unsigned per, u64 seed, const char *only,
                      unsigned *missing) {
     unsigned n = 0;
     for (unsigned row = 0; row < X86_ROWS; row++) {
-        if (x86_case_excluded((enum x86_id)row)) continue;
+        if (x86_case_excluded((enum x86_id)row, bits32)) continue;
         if (only && strcmp(only, x86_rows[row].name) != 0) continue;
         struct rng r = {seed * 1000003 + row};
         for (unsigned i = 0; i < per; i++) {
-            if (x86_case_random(&cases[n], (enum x86_id)row, &r)) {
+            if (x86_case_random(&cases[n], (enum x86_id)row, bits32, &r)) {
                 n++;
             } else {
                 printf("no encoding found for row %u, %s\n", row, x86_rows[row].name);
@@ -89,8 +92,9 @@ int main(int argc, char **argv) {
              reports = 0;
     u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
     const char *only = argc > 3 ? argv[3] : NULL;
-    struct x86_case *cases = calloc((size_t)per * X86_ROWS, sizeof *cases);
-    unsigned n = make(cases, per, seed, only, &bad);
+    struct x86_case *cases = calloc((size_t)per * X86_ROWS * 2, sizeof *cases);
+    unsigned n = make(cases, false, per, seed, only, &bad);
+    n += make(cases + n, true, per, seed, only, &bad);
     struct x86_result *hw = calloc(n + 1, sizeof *hw), us;
     if (!x86_hw_run(cases, hw, n)) return 1;
     for (size_t e = 0; e < ARRAY_LEN(engines); e++) {

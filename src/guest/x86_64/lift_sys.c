@@ -85,16 +85,17 @@ void xlift_lar(struct lift *l, unsigned limit) {
 
 void xlift_arpl(struct lift *l, unsigned arg) {
     (void)arg;
-    struct place p;
-    ir_ref src = xlift_read(l, 1), dst = xlift_open(l, 0, &p), status = xlift_status(l);
-    ir_ref rpl = ir_AND64(B, src, k(l, 3));
-    ir_ref low = ir_LTU64(B, ir_AND64(B, dst, k(l, 3)), rpl);
-    ir_ref raised = ir_OR64(B, ir_AND64(B, dst, k(l, 0xfffc)), rpl);
-    // Real and virtual 8086 mode: #UD (the helper looks).
-    ir_call(B, HELPER_arpl, 0, 0, 0, 0);
-    xlift_write(l, &p, ir_SEL64(B, low, raised, dst));
-    ir_ref rest = ir_AND64(B, status, k(l, FL_STATUS & ~FL_ZF));
-    xlift_set_status(l, ir_OR64(B, rest, ir_SHL64(B, ir_ZEXT32(B, low), k(l, 6))));
+    struct place p = xlift_place(l, 0);
+    ir_ref src = xlift_read(l, 1), v;
+    if (p.mem) { // is written only when it changes
+        i32 disp;
+        ir_ref a = xlift_linear(l, p.ea, 2, false, &disp);
+        v = ir_call(B, HELPER_arpl, a, src, 0, 1);
+    } else {
+        v = ir_call(B, HELPER_arpl, xlift_reg(l, p.reg, 2), src, 0, 0);
+        xlift_set_reg(l, p.reg, 2, xlift_zext(l, v, 2));
+    }
+    set_zf(l, ir_SHRU64(B, v, k(l, 16)));
 }
 
 void xlift_store_table(struct lift *l, unsigned which) {

@@ -322,13 +322,18 @@ u64 x86_help_lar(struct guest_state *g, u64 a, u64 b, u64 c, u64 limit) {
     return (u64)1 << 32 | (limit ? seg.limit : (u32)(d >> 32) & 0x00ffff00u);
 }
 
-u64 x86_help_arpl(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    (void)a;
-    (void)b;
+u64 x86_help_arpl(struct guest_state *g, u64 a, u64 src, u64 c, u64 memory) {
+    u64 v = a;
     (void)c;
-    (void)imm;
-    if (real_like(x86_of(g))) guest_raise(g, EXC_UD, 0);
-    return 0;
+    if (real_like(x86_of(g))) {
+        guest_raise(g, EXC_UD, 0);
+        return 0;
+    }
+    if (memory && !guest_load(g, a, 2, &v)) return 0;
+    if ((v & 3) >= (src & 3)) return v;
+    v = (v & ~(u64)3) | (src & 3);
+    if (memory) (void)guest_store(g, a, 2, v);
+    return v | 1 << 16;
 }
 
 // ---- descriptor tables

@@ -59,10 +59,12 @@ static bool element(const struct str *t) {
     struct x86_state *s = t->s;
     u64 src = 0, dst = 0, a = s->r[RAX] & xlift_mask(t->size), b = 0;
     bool stores = t->kind == STR_MOVS || t->kind == STR_STOS || t->kind == STR_INS;
+    bool compares = t->kind == STR_CMPS || t->kind == STR_SCAS;
+    // The destination comes first in comparisons; it shows when both fault.
+    if (compares && (!address(t, true, false, &dst) || !guest_load(&s->g, dst, t->size, &b)))
+        return false;
     if (reads_src(t) && !address(t, false, false, &src)) return false;
     if (uses_dst(t) && !address(t, true, stores, &dst)) return false;
-    bool compares = t->kind == STR_CMPS || t->kind == STR_SCAS;
-    if (compares && !guest_load(&s->g, dst, t->size, &b)) return false;
     if (reads_src(t) && !guest_load(&s->g, src, t->size, &a)) return false;
     if (t->kind == STR_INS && !guest_load_for_write(&s->g, dst, t->size, &b)) return false;
     if ((t->kind == STR_INS || t->kind == STR_OUTS) && !port_io(t, &a)) return false;

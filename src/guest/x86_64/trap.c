@@ -354,16 +354,20 @@ u64 x86_help_before(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)b;
     (void)c;
     (void)imm;
-    s->step_dr6 = 0;
+    s->step_dr6 = s->eflags & FL_TF ? 0x4000 : 0; // BS, if it gets to its end
     if (s->eflags & FL_RF) {
         s->eflags &= ~(u64)FL_RF;
         return 0;
     }
+    u64 hit = 0;
     for (unsigned i = 0; i < 4; i++) {
         bool on = s->dr7 >> (2 * i) & 3, exec = (s->dr7 >> (16 + 4 * i) & 15) == 0;
-        if (on && exec && s->dr[i] == g->pc) s->step_dr6 |= (u64)1 << i;
+        if (on && exec && s->dr[i] == g->pc) hit |= (u64)1 << i;
     }
-    if (s->step_dr6) guest_raise(g, EXC_DB, 0);
+    if (hit) {
+        s->step_dr6 = hit;
+        guest_raise(g, EXC_DB, 0);
+    }
     return 0;
 }
 
@@ -373,7 +377,6 @@ u64 x86_help_after(struct guest_state *g, u64 pc, u64 b, u64 c, u64 imm) {
     (void)c;
     (void)imm;
     g->pc = pc;
-    if (s->eflags & FL_TF) s->step_dr6 |= 0x4000; // BS
     if (s->step_dr6) guest_raise(g, EXC_DB | CAUSE_TRAP, pc);
     return 0;
 }

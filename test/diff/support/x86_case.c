@@ -10,8 +10,8 @@
 #include "base/compiler.h"
 #include "guest/x86_64/state.h"
 
-const char *x86_case_excluded(enum x86_id row) {
-    if (x86_rows[row].attr & X86A_I64) return "not in 64-bit mode";
+const char *x86_case_excluded(enum x86_id row, bool bits32) {
+    if (x86_rows[row].attr & (bits32 ? X86A_O64 : X86A_I64)) return "not in this mode";
     switch (row) {
     case X86_ILLEGAL:
     case X86_TOO_LONG:
@@ -29,6 +29,13 @@ const char *x86_case_excluded(enum x86_id row) {
     case X86_RDSEED:
     case X86_XGETBV:
         return "depends on the machine";
+    case X86_POP_ES:
+    case X86_POP_SS:
+    case X86_POP_DS:
+    case X86_LES:
+    case X86_LDS:
+    case X86_CALL_Ap:
+    case X86_JMP_Ap:
     case X86_POP_FS:
     case X86_POP_GS:
     case X86_MOV_SwEw:
@@ -85,7 +92,7 @@ struct enc {
 static void put(struct enc *e, unsigned v) { e->b[e->n++] = (u8)v; }
 static bool one_in(struct rng *r, u32 n) { return rng_below(r, n) == 0; }
 
-static void put_legacy(struct enc *e, const struct x86_row *row, struct x86_place at,
+static void put_legacy(struct enc *e, const struct x86_row *row, struct x86_place at, bool bits32,
                        struct rng *r) {
     unsigned p = row->pfx & X86P_ANY;
     bool any = p == X86P_ANY, rep = row->attr & X86A_REP;
@@ -98,13 +105,14 @@ static void put_legacy(struct enc *e, const struct x86_row *row, struct x86_plac
     unsigned rex = rng_below(r, 16);
     if (row->pfx & X86P_W1) rex |= 8;
     if (row->pfx & X86P_W0) rex &= 7;
-    if (row->pfx & X86P_W1 || !one_in(r, 3)) put(e, 0x40 | rex);
+    if (!bits32 && (row->pfx & X86P_W1 || !one_in(r, 3))) put(e, 0x40 | rex);
     if (at.map) put(e, 0x0f);
     if (at.map == 2) put(e, 0x38);
     if (at.map == 3) put(e, 0x3a);
 }
 
-static void put_vex(struct enc *e, const struct x86_row *row, struct x86_place at, struct rng *r) {
+static void put_vex(struct enc *e, const struct x86_row *row, struct x86_place at, bool bits32,
+                    struct rng *r) {
     static const u8 pp[9] = {[X86P_NP] = 0, [X86P_66] = 1, [X86P_F3] = 2, [X86P_F2] = 3};
     unsigned w = rng_below(r, 2), l = rng_below(r, 2), vvvv = rng_below(r, 16);
     if (row->pfx & X86P_W1) w = 1;
@@ -117,18 +125,18 @@ static void put_vex(struct enc *e, const struct x86_row *row, struct x86_place a
         uses |= t == X86T_VVVV || t == X86T_XVVVV;
     }
     put(e, 0xc4);
-    put(e, rng_below(r, 8) << 5 | (at.map - 3u));
+    put(e, (bits32 ? 6 | rng_below(r, 2) : rng_below(r, 8)) << 5 | (at.map - 3u));
     put(e, w << 7 | (uses ? vvvv : 15) << 3 | l << 2 | pp[row->pfx & X86P_ANY]);
 }
 
-static void encode(struct enc *e, enum x86_id id, struct rng *r) {
+static void encode(struct enc *e, enum x86_id id, bool bits32, struct rng *r) {
     const struct x86_row *row = &x86_rows[id];
     struct x86_place at = x86_row_place(id);
     e->n = 0;
     if (at.map > 3)
-        put_vex(e, row, at, r);
+        put_vex(e, row, at, bits32, r);
     else
-        put_legacy(e, row, at, r);
+        put_legacy(e, row, at, bits32, r);
     put(e, at.opcode + rng_below(r, at.span));
     if (row->form & X86F_MODRM) {
         unsigned m = rng_below(r, 256);
@@ -201,7 +209,7 @@ static u64 value(struct rng *r) {
 }
 
 // Where an operand shall be: mostly well inside, else across the ends of what may be accessed.
-static u64 place(struct rng *r, bool may_be_odd) {
+static u64 place(struct rng *r, bool may_be_odd) { // odd: not canonical
     u32 mid = X86_WINDOW_AT + 512 + rng_below(r, X86_WINDOW_RW - 1024);
     if (one_in(r, 2)) mid &= ~15u;
     switch (rng_below(r, 12)) {
@@ -226,11 +234,12 @@ static void patch_disp(struct x86_case *c, const struct x86_insn *d, u32 disp) {
 
 // Sets registers (or the displacement) so that the memory operand is at `t` or near; returns where.
 static u64 aim(struct x86_case *c, const struct x86_insn *d, u64 t, struct rng *r) {
-    u64 base = d->seg == SEG_GS ? c->gs : 0, off = t - base;
+    u64 base = d->seg == SEG_GS && !c->bits32 ? c->gs : 0, off = t - base;
     if (d->base == X86_RIP) {
         patch_disp(c, d, (u32)(off - c->at - c->len));
         return t;
     }
+    if (d->adsize == 2) return t; // anywhere in the first 64 KiB, where nothing is
     if (d->base == X86_NOREG && d->index == X86_NOREG) {
         patch_disp(c, d, (u32)off);
         return t;
@@ -326,13 +335,15 @@ static bool jumps_into_itself(const struct x86_case *c, const struct x86_insn *d
     return to + 16 > c->at && to < (u64)c->at + c->len;
 }
 
-static bool try_case(struct x86_case *c, enum x86_id row, struct rng *r) {
+static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rng *r) {
+    enum x86_code_size mode = bits32 ? X86_CODE32 : X86_CODE64;
     struct enc e;
     struct x86_insn d;
-    encode(&e, row, r);
-    if (!x86_decode(&d, e.b, 15, X86_CODE64) || d.row != row) return false;
+    encode(&e, row, bits32, r);
+    if (!x86_decode(&d, e.b, 15, mode) || d.row != row) return false;
     memset(c, 0, sizeof *c);
     c->row = (u16)row;
+    c->bits32 = bits32;
     c->len = d.len;
     memcpy(c->code, e.b, d.len);
     // Anywhere in the first page, sometimes across its end.
@@ -352,7 +363,9 @@ static bool try_case(struct x86_case *c, enum x86_id row, struct rng *r) {
         u64 off = (t = place(r, true)) - (d.seg == SEG_GS ? c->gs : 0);
         memcpy(c->code + c->len - d.adsize, &off, d.adsize);
     }
-    if (!x86_decode(&d, c->code, c->len, X86_CODE64)) return false;
+    if (!x86_decode(&d, c->code, c->len, mode)) return false;
+    for (unsigned i = 0; bits32 && i < 16; i++) c->r[i] = i < 8 ? (u32)c->r[i] : 0;
+    if (bits32) t = (u32)t;
     if (t < X86_WINDOW_AT + X86_SPAN / 2) t = X86_WINDOW_AT + X86_SPAN / 2;
     if (t > X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2)
         t = X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2;
@@ -363,8 +376,8 @@ static bool try_case(struct x86_case *c, enum x86_id row, struct rng *r) {
     return true;
 }
 
-bool x86_case_random(struct x86_case *c, enum x86_id row, struct rng *r) {
-    for (unsigned i = 0; i < 200; i++)
-        if (try_case(c, row, r)) return true;
+bool x86_case_random(struct x86_case *c, enum x86_id row, bool bits32, struct rng *r) {
+    for (unsigned i = 0; i < 2000; i++)
+        if (try_case(c, row, bits32, r)) return true;
     return false;
 }

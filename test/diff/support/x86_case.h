@@ -16,13 +16,13 @@ struct x86_case {
     u8 code[16]; // `len` bytes of it
     u8 len;
     u16 row;
-    u32 at; // where it stands: X86_CODE_AT + ...
+    bool bits32; // compatibility mode
+    u32 at;      // where it stands: X86_CODE_AT + ...
     u64 r[16];
-    u64 flags;         // status flags and DF
-    u64 gs;            // base of GS
-    u32 mem;           // address of mem_bytes, in the window
-    u64 undefined;     // flags that are not compared
-    bool skip_rax_rdx; // results that the manual leaves open
+    u64 flags;     // status flags and DF
+    u64 gs;        // base of GS
+    u32 mem;       // address of mem_bytes, in the window
+    u64 undefined; // flags that are not compared
     u8 mem_bytes[X86_SPAN];
 };
 
@@ -34,9 +34,9 @@ struct x86_result {
 };
 
 // A row that is not run here, and why; NULL: it is.
-const char *x86_case_excluded(enum x86_id row);
+const char *x86_case_excluded(enum x86_id row, bool bits32);
 // A case of this row; false when no encoding was found.
-bool x86_case_random(struct x86_case *c, enum x86_id row, struct rng *r);
+bool x86_case_random(struct x86_case *c, enum x86_id row, bool bits32, struct rng *r);
 
 // Runs the cases on this machine's own CPU in a child; false with a message on stderr.
 bool x86_hw_run(const struct x86_case *cases, struct x86_result *out, unsigned n);

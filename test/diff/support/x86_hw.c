@@ -54,6 +54,8 @@ static void start(ucontext_t *u) {
     for (unsigned i = 0; i < 16; i++) g[greg[i]] = (greg_t)c->r[i];
     g[REG_RIP] = c->at;
     g[REG_EFL] = (greg_t)(c->flags | FL_IF | 2);
+    // CS and SS as Linux has them for 32-bit and 64-bit programs.
+    g[REG_CSGSFS] = (greg_t)((u64)0x2b << 48 | (c->bits32 ? 0x23 : 0x33));
     memcpy((void *)(uintptr_t)c->mem, c->mem_bytes, X86_SPAN);
     memcpy(sh->code + (c->at - X86_CODE_AT), c->code, c->len);
     syscall(SYS_arch_prctl, ARCH_SET_GS, c->gs);
@@ -96,6 +98,7 @@ static void child(void) {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGALRM};
     for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i], &sa, NULL);
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b)); // 32-bit code needs them
     raise(SIGTRAP);
     _exit(3);
 }

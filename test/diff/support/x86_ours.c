@@ -90,7 +90,7 @@ void x86_ours_destroy(struct x86_ours *o) {
     free(o);
 }
 
-static void user_mode(struct x86_state *s) {
+static void user_mode(struct x86_state *s, bool bits32) {
     s->cr0 = CR0_PE | CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_AM;
     s->cr3 = PML4;
     s->cr4 = CR4_PAE | CR4_FSGSBASE | CR4_OSFXSR | CR4_OSXSAVE | CR4_OSXMMEXCPT | CR4_UMIP;
@@ -101,8 +101,10 @@ static void user_mode(struct x86_state *s) {
     s->tr = (struct x86_seg){0x38, 0x8b, 0x67};
     s->tr_base = HIGH + TSS;
     for (unsigned i = 0; i < 6; i++) x86_null_seg(s, i, 0);
+    x86_set_flat_seg(s, SEG_DS, 0x2b, 0xf3 | SEGA_G | SEGA_DB);
+    x86_set_flat_seg(s, SEG_ES, 0x2b, 0xf3 | SEGA_G | SEGA_DB);
     x86_set_flat_seg(s, SEG_SS, 0x2b, 0xf3 | SEGA_G | SEGA_DB);
-    x86_set_flat_seg(s, SEG_CS, 0x33, 0xfb | SEGA_G | SEGA_L);
+    x86_set_flat_seg(s, SEG_CS, bits32 ? 0x23 : 0x33, 0xfb | SEGA_G | (bits32 ? SEGA_DB : SEGA_L));
     s->cpl = 3;
     x86_update_mode(s);
 }
@@ -110,7 +112,7 @@ static void user_mode(struct x86_state *s) {
 void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_result *out) {
     struct x86_state *s = x86_of(o->cpu->s);
     u32 off = c->at - X86_CODE_AT;
-    user_mode(s);
+    user_mode(s, c->bits32);
     memcpy(s->r, c->r, sizeof s->r);
     s->eflags = FL_IF | 2;
     s->df = c->flags & FL_DF ? ~(u64)0 : 1;
