@@ -78,7 +78,8 @@ static void sweep_page(struct cpu *c, u32 ppn, bool keep_edges) {
         code_mark(c, ppn, k->start, k->bytes);
         unlink_block(c, i);
     }
-    if (!p->blocks && !p->regions && !p->bytes[0] && !p->bytes[ARRAY_LEN(p->bytes) - 1]) {
+    if (!p->blocks && !p->regions && !p->entries && !p->bytes[0] &&
+        !p->bytes[ARRAY_LEN(p->bytes) - 1]) {
         free(p);
         c->pages[ppn] = NULL;
     }
@@ -95,7 +96,7 @@ static bool page_has_code(const struct code_page *p, u32 off, u32 len) {
 static void page_written(struct cpu *c, u32 ppn, u32 off, u32 len) {
     enum { NEARBY = 256 };
     struct code_page *p = c->pages[ppn];
-    bool translated = p->regions != 0, all = off - p->written < NEARBY;
+    bool translated = p->regions || p->entries, all = off - p->written < NEARBY;
     p->written = (u16)off;
     for (u32 i = p->blocks; i;) {
         struct block *k = block_of(c, i);

@@ -511,6 +511,10 @@ static void test_translator(void **state) {
     for (u64 seed = 1; seed <= 25u * scale(); seed++)
         assert_true(
             follow(seed * 15485863, (struct cpu_settings){0}, 500, 20 + (unsigned)(seed % 400)));
+    // Translations outlive the eviction of the blocks that they were made from.
+    for (u64 seed = 1; seed <= 25u * scale(); seed++)
+        assert_true(follow(seed * 49979687, (struct cpu_settings){.torture = TORTURE_ARENA}, 500,
+                           20 + (unsigned)(seed % 400)));
     print_message("%llu modules translated\n", (unsigned long long)test_jit_modules);
     assert_true(test_jit_modules > 20u * scale());
     vectors = true;
