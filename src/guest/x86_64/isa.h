@@ -7,10 +7,6 @@
 // A set is present when every one of its rows has its meaning.
 static inline bool x86_isa_present(enum x86_isa isa) {
     switch (isa) {
-    case ISA_X87:
-    case ISA_MMX:
-    case ISA_SSE:
-    case ISA_SSE2:
     case ISA_I:
     case ISA_SYS:
     case ISA_FSGSBASE:

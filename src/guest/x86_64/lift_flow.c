@@ -196,19 +196,18 @@ void xlift_popa(struct lift *l, unsigned arg) {
 void xlift_enter(struct lift *l, unsigned arg) {
     (void)arg;
     i64 n = l->d.opsize;
-    int level = (int)(l->d.imm2 & 31);
+    unsigned level = l->d.imm2 & 31;
     if (xlift_segmented(l)) {
         xlift_undefined(l, 0);
         return;
     }
+    if (level) { // as many accesses as levels
+        ir_call(B, HELPER_enter, 0, 0, 0, (u64)n | level << 8 | l->d.imm << 16);
+        return;
+    }
     ir_ref frame = stack_at(l, RSP, -n).addr;
     xlift_store(l, stack_at(l, RSP, -n), (unsigned)n, xlift_reg(l, RBP, (unsigned)n));
-    for (int i = 1; i < level; i++) {
-        ir_ref v = xlift_load(l, stack_at(l, RBP, -n * i), (unsigned)n);
-        xlift_store(l, stack_at(l, RSP, -n * (i + 1)), (unsigned)n, v);
-    }
-    if (level) xlift_store(l, stack_at(l, RSP, -n * (level + 1)), (unsigned)n, frame);
-    ir_ref sp = stack_at(l, RSP, -n * (level + 1) - (i64)l->d.imm).addr;
+    ir_ref sp = stack_at(l, RSP, -n - (i64)l->d.imm).addr;
     // The new stack must be writable (SDM 2A ENTER).
     xlift_load_rmw(l, (struct ea){sp, 0, SEG_SS, false}, (unsigned)n);
     xlift_set_reg(l, RBP, (unsigned)n, xlift_zext(l, frame, (unsigned)n));

@@ -167,6 +167,7 @@ static u64 load_seg(struct x86_state *s, unsigned seg, u16 sel) {
         // matter: the refusal is for once, at any address up to 15 bytes on.
         s->shadow = true;
         s->shadow_pc = s->g.pc;
+        s->shadow_len = 15;
     }
     return 0;
 }

@@ -54,11 +54,11 @@ struct x86_state {
     u8 cpl;
     u8 code;     // enum x86_code_size, of CS
     bool flat;   // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack (legacy and compat modes)
-    bool shadow; // interrupts wait until the instruction at shadow_pc is done
+    bool shadow; // the next look for interrupts finds none, if pc is at shadow_pc
     bool nmi, nmi_blocked;
-    bool delivering; // an exception is being delivered: what faults now is a double fault
-    u64 shadow_pc;
-    u64 step_dr6; // debug traps to raise at the end of the instruction (careful mode)
+    bool delivering;           // an exception is being delivered: what faults now is a double fault
+    u64 shadow_pc, shadow_len; // from there on, so many bytes
+    u64 step_dr6;              // debug traps to raise at the end of the instruction (careful mode)
     struct x86_seg ldt, tr;
     u64 ldt_base, tr_base;
     struct x86_table gdt, idt;

@@ -1,6 +1,6 @@
-// String instructions with REP, and INS and OUTS (SDM 2, 1 7.3.9). One call does at most a page of
-// each operand and leaves the index and count registers exact, so that an interrupt or a fault may
-// come between any two rounds; it says whether the instruction is complete.
+// String instructions with REP, INS and OUTS, ENTER with levels (SDM 2, 1 7.3.9). One call does at
+// most a page of each operand and leaves the index and count registers exact, so that an interrupt
+// or a fault may come between any two rounds; it says whether the instruction is complete.
 //
 // Whole pages of plain memory are moved and filled at once; everything else element by element
 // through the engine's own accesses.
@@ -162,4 +162,26 @@ u64 x86_help_string(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     }
     if (t.adsize == 4 && s->code == X86_CODE64 && !left) set_index(&t, RCX, 0);
     return left == 0;
+}
+
+// ENTER with levels (SDM 2A): the frame pointers of the enclosing procedures are copied.
+u64 x86_help_enter(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    struct x86_state *s = x86_of(g);
+    unsigned n = imm & 0xff, level = imm >> 8 & 31;
+    u64 wide = s->code == X86_CODE64 ? ~(u64)0 : 0xffffffff, sp = s->r[RSP], bp = s->r[RBP], v;
+    (void)a;
+    (void)b;
+    (void)c;
+    u64 frame = (sp - n) & wide, bottom = (frame - (u64)level * n - (imm >> 16)) & wide;
+    if (!guest_store(g, frame, n, bp)) return 0;
+    for (unsigned i = 1; i < level; i++)
+        if (!guest_load(g, (bp - i * n) & wide, n, &v) ||
+            !guest_store(g, (frame - i * n) & wide, n, v))
+            return 0;
+    if (!guest_store(g, (frame - (u64)level * n) & wide, n, frame) ||
+        !guest_load_for_write(g, bottom, n, &v))
+        return 0;
+    s->r[RBP] = n == 2 ? (bp & ~(u64)0xffff) | (frame & 0xffff) : frame;
+    s->r[RSP] = bottom;
+    return 0;
 }

@@ -67,6 +67,7 @@ u64 x86_help_sti(struct guest_state *g, u64 next, u64 b, u64 c, u64 imm) {
     }
     s->shadow = !(s->eflags & FL_IF);
     s->shadow_pc = next;
+    s->shadow_len = 0;
     s->eflags |= FL_IF;
     return 0;
 }

@@ -303,7 +303,7 @@ void x86_fault(struct x86_state *s, const struct x86_fault *f) {
 static bool in_shadow(struct x86_state *s) {
     if (!s->shadow) return false;
     s->shadow = false;
-    return s->g.pc - s->shadow_pc <= 15;
+    return s->g.pc - s->shadow_pc <= s->shadow_len;
 }
 
 static void external(struct x86_state *s, unsigned vector) {
