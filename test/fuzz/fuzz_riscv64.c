@@ -60,8 +60,11 @@ static void run(const u8 *data, size_t len, enum exec_engine engine, char text[4
     static struct bus *buses[2];
     static struct cpu *cpus[2];
     static u8 sink, ram[RAM_SIZE];
-    static const struct cpu_board board = {&sink, time_ns, console_write, console_read,
-                                           on_shutdown};
+    static const struct cpu_board board = {.arg = &sink,
+                                           .time_ns = time_ns,
+                                           .console_write = console_write,
+                                           .console_read = console_read,
+                                           .shutdown = on_shutdown};
     if (!cpus[engine]) {
         struct err err;
         struct cpu_settings set = {.engine = engine, .tlb_bits = 2};
