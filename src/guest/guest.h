@@ -88,6 +88,7 @@ struct guest_arch {
     u32 compare_from, compare_to;
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
+    bool lazy_flags;   // many sets of cells are never seen: ir_drop_dead pays
     const struct guest_helper *helpers;
     unsigned nhelpers;
     // Where the sticky inexact flag is (offset of a u32 in the state) for helpers with `fast`.

@@ -144,6 +144,9 @@ void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough);
 void ir_jumpind(struct ir_block *b, ir_ref addr, enum ir_jump_hint hint);
 void ir_leave(struct ir_block *b);
 
+// Removes from a complete block the sets that nothing can see and the values that nothing uses.
+void ir_drop_dead(struct ir_block *b);
+
 // True and the value when `r` is a constant.
 bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v);
 enum ir_type ir_type_of(const struct ir_block *b, ir_ref r);

@@ -23,8 +23,9 @@ static const struct {
     {"eval", {.engine = ENGINE_EVAL}},
 };
 
-static u64 compared_flags(const struct x86_case *c, u64 f) {
-    return f & (FL_STATUS | FL_DF | FL_IF | FL_AC | FL_ID) & ~(c->undefined & FL_STATUS);
+static u64 compared_flags(const struct x86_case *c, u32 vector, u64 f) {
+    u64 undefined = vector == EXC_BP ? c->undefined : c->undefined_lead;
+    return f & (FL_STATUS | FL_DF | FL_IF | FL_AC | FL_ID) & ~(undefined & FL_STATUS);
 }
 
 static bool same(const struct x86_case *c, const struct x86_result *a, const struct x86_result *b) {
@@ -32,13 +33,14 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
     // A near branch to an address that is not canonical: #GP of the branch there, of the target
     // here.
     bool odd_target = b->vector == EXC_GP && (i64)(b->ip << 16) >> 16 != (i64)b->ip;
-    if (odd_target) return a->vector == EXC_GP && a->ip == c->at;
+    if (odd_target) return a->vector == EXC_GP && a->ip == c->at + c->lead;
     if (a->vector != b->vector || a->ip != b->ip || a->gs != b->gs) return false;
     if (a->vector == EXC_PF && a->cr2 != b->cr2) return false;
     // Linux says of its own addresses always that they are present.
     u32 code = a->vector == EXC_PF && a->cr2 >= 0x7ffffffff000 ? ~1u : ~0u;
     if (a->vector != EXC_BP && a->vector != EXC_DB && (a->code ^ b->code) & code) return false;
-    if (compared_flags(c, a->flags) != compared_flags(c, b->flags)) return false;
+    if (compared_flags(c, a->vector, a->flags) != compared_flags(c, b->vector, b->flags))
+        return false;
     return memcmp(a->r, b->r, sizeof a->r) == 0 &&
            memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
 }
@@ -46,8 +48,8 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
 static void report(const struct x86_case *c, const struct x86_result *hw,
                    const struct x86_result *us, const char *engine) {
     char text[96];
-    x86_disassemble_as(c->code, c->len, c->at, c->bits32 ? X86_CODE32 : X86_CODE64, text,
-                       sizeof text);
+    x86_disassemble_as(c->code + c->lead, c->len - c->lead, c->at + c->lead,
+                       c->bits32 ? X86_CODE32 : X86_CODE64, text, sizeof text);
     printf("%s%s differs from the hardware: %s  [", engine, c->bits32 ? ", 32 bits," : "", text);
     for (unsigned i = 0; i < c->len; i++) printf("%s%02x", i ? " " : "", c->code[i]);
     printf("] at %x, flags %llx, undefined %llx\n", c->at, (unsigned long long)c->flags,

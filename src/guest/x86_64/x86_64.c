@@ -94,6 +94,7 @@ const struct guest_arch guest_x86_64 = {
     .compare_to = offsetof(struct x86_state, large),
     .max_insn = 15,
     .open_bus = true,
+    .lazy_flags = true,
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
     .reset = reset,

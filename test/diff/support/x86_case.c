@@ -328,6 +328,79 @@ static u64 undefined_flags(const struct x86_case *c, const struct x86_insn *d) {
     return m;
 }
 
+// ---- an instruction before, on registers that the other does not need for its addresses
+
+static bool reads_hidden_flags(enum x86_id id) {
+    switch (id) {
+    case X86_LAHF:
+    case X86_PUSHF:
+    case X86_DAA:
+    case X86_DAS:
+    case X86_AAA:
+    case X86_AAS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void prepend(struct x86_case *c, const struct x86_insn *d, struct rng *r) {
+    static const u8 alu[8] = {0x00, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38};
+    static const u8 one[4] = {0xf8, 0xf9, 0xf5, 0x9e}; // clc stc cmc sahf
+    u8 b[16];
+    unsigned n = 0, reg = rng_below(r, 8), dst = rng_below(r, 8);
+    bool af = false; // left undefined by it
+    if (reads_hidden_flags((enum x86_id)d->row)) return;
+    unsigned size = rng_below(r, 4), how = rng_below(r, c->bits32 ? 4 : 8);
+    if (how == 0) {
+        b[n++] = one[rng_below(r, 4)];
+    } else {
+        if (size == 0) b[n++] = 0x66;
+        // A destination that is written is one of r8 to r15.
+        bool high = !c->bits32;
+        if (high && (d->base == dst + 8 || d->index == dst + 8)) return;
+        if (high) b[n++] = (u8)(0x41 | (size == 1 ? 8 : 0));
+        unsigned wide = size != 2;
+        if (how == 1) {
+            b[n++] = (u8)(0x38 | wide); // cmp
+        } else if (how == 2) {
+            b[n++] = (u8)(0x84 | wide); // test
+            af = true;
+        } else if (how == 3) {
+            b[n++] = 0x0f;
+            b[n++] = 0xa3; // bt
+            c->undefined_lead = FL_OF | FL_SF | FL_AF | FL_PF;
+        } else if (how == 4) {
+            b[n++] = (u8)(0xfe | wide); // inc, dec
+            reg = rng_below(r, 2);
+        } else if (how == 5) {
+            b[n++] = (u8)(0xf6 | wide); // neg
+            reg = 3;
+        } else if (how == 6) {
+            b[n++] = (u8)(0xd0 | wide); // shifts and rotations by one
+            af = reg > 3;
+        } else {
+            unsigned k = rng_below(r, 8);
+            b[n++] = (u8)(alu[k] | wide);
+            af = k == 1 || k == 4 || k == 6;
+        }
+        b[n++] = (u8)(0xc0 | reg << 3 | dst);
+    }
+    if (af) c->undefined_lead = FL_AF;
+    memmove(c->code + n, c->code, c->len);
+    memcpy(c->code, b, n);
+    c->len = (u8)(c->len + n);
+    c->lead = (u8)n;
+    c->at -= n;
+}
+
+// What the instruction defines does not stay undefined.
+static void defined_again(struct x86_case *c, enum x86_id row) {
+    const char *f = x86_rows[row].flags;
+    for (unsigned i = 0; i < 6; i++)
+        if (f[i] == 'w') c->undefined &= ~flag_bit(i);
+}
+
 // A near jump into itself would not end, or run what is no case.
 static bool jumps_into_itself(const struct x86_case *c, const struct x86_insn *d) {
     if (x86_operand_type(d, 0) != X86T_REL) return false;
@@ -372,7 +445,15 @@ static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rn
     c->mem = (u32)t - X86_SPAN / 2;
     for (unsigned i = 0; i < X86_SPAN; i += 8) put_le64(c->mem_bytes + i, value(r));
     if (is_string(&x86_rows[row]) && one_in(r, 2)) memset(c->mem_bytes, (int)value(r), X86_SPAN);
-    c->undefined = undefined_flags(c, &d);
+    if (one_in(r, 2)) prepend(c, &d, r);
+    // With flags before it that nobody defines, a jump or a counted shift may do what it likes.
+    bool reads = strchr(x86_rows[row].name, 'c') || row == X86_SAHF || row == X86_LOOPE ||
+                 row == X86_LOOPNE || row == X86_INTO || row == X86_ADOX;
+    if (reads && c->undefined_lead & ~(u64)FL_AF) return false;
+    c->undefined = c->undefined_lead;
+    // Counts may be zero.
+    if (!strchr(x86_rows[row].flags, 'c') && !is_string(&x86_rows[row])) defined_again(c, row);
+    c->undefined |= undefined_flags(c, &d);
     return true;
 }
 

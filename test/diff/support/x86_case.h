@@ -13,16 +13,18 @@
 enum { X86_WINDOW_RW = 2 * 4096, X86_WINDOW_ALL = 3 * 4096, X86_SPAN = 128 };
 
 struct x86_case {
-    u8 code[16]; // `len` bytes of it
+    u8 code[32]; // `len` bytes of it
     u8 len;
+    u8 lead; // of these, an instruction before it that sets flags
     u16 row;
     bool bits32; // compatibility mode
     u32 at;      // where it stands: X86_CODE_AT + ...
     u64 r[16];
-    u64 flags;     // status flags and DF
-    u64 gs;        // base of GS
-    u32 mem;       // address of mem_bytes, in the window
-    u64 undefined; // flags that are not compared
+    u64 flags;          // status flags and DF
+    u64 gs;             // base of GS
+    u32 mem;            // address of mem_bytes, in the window
+    u64 undefined;      // flags that are not compared, when it went through
+    u64 undefined_lead; // when it did not
     u8 mem_bytes[X86_SPAN];
 };
 

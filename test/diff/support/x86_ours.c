@@ -138,7 +138,7 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
     out->cr2 = s->cr2;
     out->gs = s->seg_base[SEG_GS];
     memcpy(out->mem_bytes, o->ram + WINDOW + (c->mem - X86_WINDOW_AT), X86_SPAN);
-    u8 fill[16];
+    u8 fill[32];
     memset(fill, 0xcc, sizeof fill);
     bus_write(o->bus, CODE + off, fill, c->len);
 }
