@@ -245,6 +245,28 @@ void jit_decoded(struct cpu *c, u32 index) {
         place_region(c, e->region, index);
 }
 
+// A region that died while it was being compiled. If its own page is gone, so is what held the slot. If it was another
+// page of it, the address still has the slot, and maybe a newer region: of this batch, then that one's function was put there
+// after ours, or of another, then ours is there now and neither may be used.
+static void buried_arrived(struct cpu *c, u32 id, bool ok) {
+    struct jit *j = c->jit;
+    struct jit_region *r = &j->regions[id - 1];
+    if (!r->slot) return;
+    struct code_page *p = c->pages[r->ppn[0]];
+    struct jit_entry *e = p ? find_entry(j, p, r->start, r->mode) : NULL;
+    if (!e || e->slot != r->slot) {
+        if (ok) j->host.set(j->host.arg, r->slot, jit_absent());
+        j->slots[j->nslots++] = r->slot;
+        return;
+    }
+    struct jit_region *newer = e->region && e->region != id ? &j->regions[e->region - 1] : NULL;
+    if (newer && newer->slot == r->slot && newer->batch == r->batch && is_live(newer)) return;
+    if (newer && ok && newer->state == REGION_LIVE && newer->slot == r->slot)
+        kill_region(c, e->region);
+    else if (ok)
+        j->host.set(j->host.arg, r->slot, jit_absent());
+}
+
 // The host has put batch `id` into its slots, or could not.
 static void arrived(struct cpu *c, u32 id, bool ok) {
     struct jit *j = c->jit;
@@ -252,9 +274,8 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
     b->done = true;
     for (u32 rid = b->regions; rid; rid = j->regions[rid - 1].batch_next) {
         struct jit_region *r = &j->regions[rid - 1];
-        if (r->state == REGION_DEAD) { // its page is gone, and so is what held the slot
-            if (ok) j->host.set(j->host.arg, r->slot, jit_absent());
-            if (r->slot) j->slots[j->nslots++] = r->slot;
+        if (r->state == REGION_DEAD) {
+            buried_arrived(c, rid, ok);
             continue;
         }
         if (!ok) {

@@ -65,7 +65,8 @@ bool lockstep_run(const struct lockstep_world *w, const struct lockstep_plan *p,
 
 // The host's compiler for ENGINE_JIT, NULL where there is none (support of the program it is linked
 // into); settle delivers what it has finished.
-const struct jit_host *lockstep_jit(void);
+const struct jit_host *lockstep_jit(bool late); // late: modules arrive at settle only
 void lockstep_settle(struct cpu *c);
+void lockstep_gone(void); // all CPUs are destroyed
 
 #endif

@@ -89,8 +89,8 @@ static struct lockstep_plan plan_of(const struct options *o, const struct progra
         .chunk_hi = o->chunk_hi ? o->chunk_hi : p->chunk_hi,
         .seed = p->chunk_seed,
     };
-    plan.dut.jit = lockstep_jit();
     if (!o->torture) set_switch(&plan.dut, "torture", p->torture);
+    plan.dut.jit = lockstep_jit(plan.dut.torture & TORTURE_LATE);
     return plan;
 }
 
@@ -232,8 +232,8 @@ static int cases(const struct options *o) {
             struct lockstep_plan plan = plan_of(o, &p);
             if (ways[k]) {
                 plan.dut = o->dut;
-                plan.dut.jit = lockstep_jit();
                 set_switch(&plan.dut, "torture", ways[k]);
+                plan.dut.jit = lockstep_jit(plan.dut.torture & TORTURE_LATE);
             }
             ok = run(&p, &plan, true, NULL);
             if (!ok)
@@ -279,7 +279,7 @@ static int boot(const struct options *o) {
         .seed = o->seed,
         .ram_every = 2000000,
     };
-    plan.dut.jit = lockstep_jit();
+    plan.dut.jit = lockstep_jit(plan.dut.torture & TORTURE_LATE);
     struct lockstep_result r;
     bool same = lockstep_run(&w, &plan, &r);
     cpu_stats_text(&r.dut, 0, &figures);

@@ -11,4 +11,7 @@ extern bool test_jit_late;   // modules arrive only at test_jit_settle
 // Between two runs: delivers what was put off. NULL: forgets it (its CPU is gone).
 void test_jit_settle(struct cpu *c);
 
+// Every CPU that was translated for is gone.
+void test_jit_reset(void);
+
 #endif

@@ -3,7 +3,11 @@
 // The current directory is the program's. MODULES=DIR keeps every emitted module there.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import v8 from 'node:v8';
 import { WASI } from 'node:wasi';
+
+// On by default from Node 22 on.
+if (process.version < 'v22') v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 const [program, ...args] = process.argv.slice(2);
 const wasi = new WASI({
