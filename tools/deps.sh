@@ -48,6 +48,7 @@ attr                                 image tests: extended attributes
 jq                                   reading image indexes in scripts
 python3                              generators of test data
 chromium                             end-to-end tests
+firefox-esr                          end-to-end tests
 fonts-dejavu-core                    end-to-end tests: a monospace font for the terminal
 qemu-system-misc                     make bench: the peer; kernel tests
 qemu-system-x86                      make bench: the peer; kernel tests

@@ -1,7 +1,8 @@
 // The demo page: a terminal on a container whose image the page's address names.
 //   ?image=URL   base URL of an OCI image layout (default: image/ beside the page)
 //   ?memory=MB   RAM of the virtual machine
-//   ?engine=jit  hot guest code translated to WebAssembly; interp: interpreted only
+//   ?engine=jit  hot guest code translated to WebAssembly; interp: interpreted only; eval: the slow reference
+//   ?no=PASSES, ?torture=NAMES   for finding bugs (src/exec/switches.def); berth.getStats() in the console has figures
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
@@ -34,6 +35,8 @@ async function workspace(): Promise<MemoryFs> {
 async function main(): Promise<void> {
   const memory = Number(query.get('memory') ?? '512');
   const engine = query.get('engine');
+  const no = query.get('no');
+  const torture = query.get('torture');
   const container = startContainer({
     worker: await fetchText(beside('worker.js')),
     wasm: fetchBytes(beside('berth.wasm')),
@@ -41,7 +44,9 @@ async function main(): Promise<void> {
     initrd: fetchBytes(beside('riscv64/initramfs.gz')),
     image: { url: new URL(query.get('image') ?? 'image/', document.baseURI).toString() },
     memory: Math.min(Math.max(memory, 64), 3072) * 1024 * 1024,
-    ...((engine === 'jit' || engine === 'interp') && { engine }),
+    ...((engine === 'jit' || engine === 'interp' || engine === 'eval') && { engine }),
+    ...(no !== null && { no }),
+    ...(torture !== null && { torture }),
     volumes: [{ guest: '/workspace', fs: await workspace() }],
     process: { cols: terminal.cols, rows: terminal.rows, env: { TERM: 'xterm-256color' } },
     onProgress: (p) => (status.textContent = formatProgress(p)),

@@ -60,6 +60,8 @@ WEB_EXPORT(berth_wake) double berth_wake(struct web_vm *vm); // ms as now(); <0:
 WEB_EXPORT(berth_exit_code) int berth_exit_code(struct web_vm *vm);
 WEB_EXPORT(berth_failure) const char *berth_failure(struct web_vm *vm);
 WEB_EXPORT(berth_insns) double berth_insns(struct web_vm *vm); // guest instructions retired
+// Lines "name=value", the figures of struct cpu_stats; valid until the next call.
+WEB_EXPORT(berth_stats) const char *berth_stats(struct web_vm *vm);
 
 // Sessions. berth_spawn returns the session's number; options as settings.h's process records.
 WEB_EXPORT(berth_spawn) int berth_spawn(struct web_vm *vm, const char *options, u32 len);

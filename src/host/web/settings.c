@@ -56,6 +56,8 @@ static bool set_option(struct web_settings *s, const char *key, const char *v) {
         {"cmdline", offsetof(struct web_settings, cmdline)},
         {"hostname", offsetof(struct web_settings, hostname)},
         {"engine", offsetof(struct web_settings, engine)},
+        {"no", offsetof(struct web_settings, no)},
+        {"torture", offsetof(struct web_settings, torture)},
         {"entrypoint", offsetof(struct web_settings, process.entrypoint)},
         {"cwd", offsetof(struct web_settings, process.workdir)},
         {"user", offsetof(struct web_settings, process.user)},

@@ -1,7 +1,7 @@
 // Options as JavaScript passes them: NUL-terminated "key=value" records.
 //
 //   of a VM:      arch=riscv64  memory=BYTES  tag=NAME  cmdline=TEXT  hostname=NAME
-//                 engine=interp|jit
+//                 engine=interp|jit|eval  no=PASS,...  torture=NAME,...  (exec/switches.def)
 //                 volume=rw:/GUEST/PATH | ro:/GUEST/PATH   (repeated)
 //   of a process: arg=TEXT (repeated; replaces Cmd)  entrypoint=TEXT  env=NAME=VALUE (repeated)
 //                 default_env=NAME=VALUE (repeated; where neither env nor the image has it)
@@ -24,7 +24,7 @@ struct web_volume_option {
 struct web_settings {
     char *text; // owned copy of the records; the strings below point into it
     const char *arch, *tag, *cmdline, *hostname;
-    const char *engine; // NULL: the default
+    const char *engine, *no, *torture; // NULL: the default
     u64 memory;
     struct web_volume_option volumes[WEB_MAX_VOLUMES];
     unsigned nvolumes;

@@ -34,7 +34,7 @@ struct web_vm {
     struct oci_request request;
     struct oci_config *image; // when the pull was finished; else the configuration is the pull's
     struct imgtree *tree;
-    struct buf saved_tree;
+    struct buf saved_tree, stats;
     struct web_volume volumes[WEB_MAX_VOLUMES];
     struct container *container;
     struct machine_status status;
@@ -66,6 +66,7 @@ void berth_destroy(struct web_vm *vm) {
     if (vm->pull) oci_pull_destroy(vm->pull);
     if (vm->tree) imgtree_destroy(vm->tree);
     buf_free(&vm->saved_tree);
+    buf_free(&vm->stats);
     if (vm->image) oci_config_free(vm->image);
     free(vm->kernel);
     free(vm->initrd);
@@ -289,13 +290,13 @@ void berth_jit_arrived(struct web_vm *vm, u32 token, u32 ok) {
 }
 
 static int choose_engine(struct web_vm *vm, struct cpu_settings *cpu) {
-    const char *name = vm->settings.engine;
+    const struct web_settings *s = &vm->settings;
     vm->jit = (struct jit_host){vm, jit_install, jit_grow, jit_set};
     *cpu = (struct cpu_settings){.engine = ENGINE_JIT, .jit = &vm->jit, .log = &vm->log};
-    if (!name || !strcmp(name, "jit")) return 0;
-    cpu->engine = ENGINE_INTERP;
-    if (!strcmp(name, "interp")) return 0;
-    return err_set(&vm->err, ERR_INVALID, "engine \"%s\" is unknown: use jit or interp", name);
+    int rc = s->engine ? cpu_set_switch(cpu, "engine", s->engine, &vm->err) : 0;
+    if (rc == 0 && s->no) rc = cpu_set_switch(cpu, "no", s->no, &vm->err);
+    if (rc == 0 && s->torture) rc = cpu_set_switch(cpu, "torture", s->torture, &vm->err);
+    return rc;
 }
 
 int berth_start(struct web_vm *vm) {
@@ -358,6 +359,14 @@ const char *berth_failure(struct web_vm *vm) {
 double berth_insns(struct web_vm *vm) {
     if (!vm->container) return 0;
     return (double)cpu_icount(machine_cpu(container_machine(vm->container)));
+}
+
+const char *berth_stats(struct web_vm *vm) {
+    struct cpu_stats st = {0};
+    if (vm->container) cpu_get_stats(machine_cpu(container_machine(vm->container)), &st);
+    vm->stats.len = 0;
+    cpu_stats_records(&st, &vm->stats);
+    return buf_cstr(&vm->stats);
 }
 
 int berth_spawn(struct web_vm *vm, const char *options, u32 len) {

@@ -27,7 +27,10 @@ export interface VmOptions {
   readonly arch: string;
   readonly memory?: number;
   /** How guest code runs: translated to WebAssembly where it is hot (the default), or interpreted only. */
-  readonly engine?: 'interp' | 'jit';
+  readonly engine?: 'interp' | 'jit' | 'eval';
+  /** For finding bugs: passes of the translator to leave out, ways to make life hard (src/exec/switches.def). */
+  readonly no?: string;
+  readonly torture?: string;
   readonly hostname?: string;
   readonly kernelCommandLine?: string;
   readonly imageUrl: string;
@@ -130,5 +133,12 @@ export type FromWorker =
       readonly path2?: string;
       readonly data?: Bytes;
     }
-  | { readonly type: 'stats'; readonly instructions: number; readonly memory: number; readonly busyMs: number }
+  | {
+      readonly type: 'stats';
+      readonly instructions: number;
+      readonly memory: number;
+      readonly busyMs: number;
+      /** `struct cpu_stats` by name. */
+      readonly engine: Readonly<Record<string, number>>;
+    }
   | { readonly type: 'stopped'; readonly reason: StopReason; readonly message: string };

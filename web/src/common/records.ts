@@ -26,6 +26,8 @@ export function vmRecords(vm: VmOptions): string {
   let out = record('arch', vm.arch);
   if (vm.memory !== undefined) out += record('memory', vm.memory);
   if (vm.engine !== undefined) out += record('engine', vm.engine);
+  if (vm.no !== undefined) out += record('no', vm.no);
+  if (vm.torture !== undefined) out += record('torture', vm.torture);
   if (vm.imageTag !== undefined) out += record('tag', vm.imageTag);
   if (vm.kernelCommandLine !== undefined) out += record('cmdline', vm.kernelCommandLine);
   if (vm.hostname !== undefined) out += record('hostname', vm.hostname);

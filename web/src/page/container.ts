@@ -42,7 +42,10 @@ export interface ContainerOptions {
   /** Bytes of RAM. */
   readonly memory?: number;
   /** 'jit' (the default) translates hot guest code to WebAssembly, 'interp' only interprets. */
-  readonly engine?: 'interp' | 'jit';
+  readonly engine?: 'interp' | 'jit' | 'eval';
+  /** Passes of the translator to leave out, by comma, and torture settings: for finding bugs. */
+  readonly no?: string;
+  readonly torture?: string;
   readonly hostname?: string;
   readonly kernelCommandLine?: string;
   readonly volumes?: readonly Volume[];
@@ -231,6 +234,8 @@ export class Container implements Disposable {
           arch: o.arch ?? 'riscv64',
           ...(o.memory !== undefined && { memory: o.memory }),
           ...(o.engine !== undefined && { engine: o.engine }),
+          ...(o.no !== undefined && { no: o.no }),
+          ...(o.torture !== undefined && { torture: o.torture }),
           ...(o.hostname !== undefined && { hostname: o.hostname }),
           ...(o.kernelCommandLine !== undefined && { kernelCommandLine: o.kernelCommandLine }),
           imageUrl: o.image.url,
@@ -297,8 +302,14 @@ export class Container implements Disposable {
   }
 
   /** Figures for a status display. */
-  getStats(): Promise<{ instructions: number; memory: number; busyMs: number }> {
-    if (!this.running) return Promise.resolve({ instructions: 0, memory: 0, busyMs: 0 });
+  getStats(): Promise<{
+    instructions: number;
+    memory: number;
+    busyMs: number;
+    engine: Readonly<Record<string, number>>;
+  }> {
+    if (!this.running)
+      return Promise.resolve({ instructions: 0, memory: 0, busyMs: 0, engine: {} });
     return new Promise((resolve) => {
       this.stats.push(resolve);
       this.post({ type: 'stats' });
@@ -376,7 +387,7 @@ export class Container implements Disposable {
     this.spawning.clear();
     for (const session of this.sessions.values()) session.ended(undefined);
     this.sessions.clear();
-    for (const resolve of this.stats.splice(0)) resolve({ type: 'stats', instructions: 0, memory: 0, busyMs: 0 });
+    for (const resolve of this.stats.splice(0)) resolve({ type: 'stats', instructions: 0, memory: 0, busyMs: 0, engine: {} });
     this.resolveStopped(stopped);
   }
 }

@@ -69,6 +69,7 @@ interface Exports {
   berth_exit_code(vm: number): number;
   berth_failure(vm: number): number;
   berth_insns(vm: number): number;
+  berth_stats(vm: number): number;
   berth_spawn(vm: number, options: number, length: number): number;
   berth_stdin(vm: number, session: number, at: number, length: number): number;
   berth_stdin_eof(vm: number, session: number): void;
@@ -319,6 +320,13 @@ export class Engine {
 
   get failure(): string {
     return this.cstring(this.x.berth_failure(this.vm));
+  }
+
+  /** The figures of `struct cpu_stats` by name. */
+  get figures(): Record<string, number> {
+    const lines = this.cstring(this.x.berth_stats(this.vm)).split('\n');
+    const pairs = lines.filter((l) => l !== '').map((l) => l.split('='));
+    return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)]));
   }
 
   get instructions(): number {

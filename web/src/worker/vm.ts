@@ -109,6 +109,7 @@ export class Vm {
           instructions: this.engine?.instructions ?? 0,
           memory: this.engine?.memorySize ?? 0,
           busyMs: this.busyMs,
+          engine: this.engine?.figures ?? {},
         });
       default:
         if (this.phase === 'running' || this.phase === 'ending') this.deliver(m);
