@@ -370,8 +370,11 @@ void xlift_goto_ind(struct lift *l, ir_ref eip, enum ir_jump_hint hint) {
 void xlift_branch(struct lift *l, ir_ref cond, i64 taken) {
     if (xlift_careful(l))
         end_careful(l, ir_SEL64(l->b, cond, ir_pcrel(l->b, taken), ir_pcrel(l->b, l->next)));
-    else
+    else if (taken == (i32)taken)
         ir_branch(l->b, cond, taken, l->next);
+    else // beyond what a branch holds, by the few bytes that this lies inside its page
+        ir_jumpind(l->b, ir_SEL64(l->b, cond, ir_pcrel(l->b, taken), ir_pcrel(l->b, l->next)),
+                   IR_JUMP_PLAIN);
 }
 
 // ---- the entry

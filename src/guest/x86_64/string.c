@@ -1,10 +1,14 @@
-// String instructions with REP, INS and OUTS, ENTER with levels (SDM 2, 1 7.3.9). One call does at
-// most a page of each operand and leaves the index and count registers exact, so that an interrupt
-// or a fault may come between any two rounds; it says whether the instruction is complete.
+// String instructions with REP, INS and OUTS, ENTER with levels (SDM 2, 1 7.3.9). One call does a
+// little and leaves the index and count registers exact, so that an interrupt or a fault may come
+// between any two rounds; it says whether the instruction is complete.
 //
 // Whole pages of plain memory are moved and filled at once; everything else element by element
 // through the engine's own accesses.
 #include "guest/x86_64/lift.h"
+
+// A call counts as one instruction of the engine's budget, so it may not take much longer than
+// some.
+enum { CALL_WORK = 32, BULK_WORK = 16 };
 
 struct str {
     struct x86_state *s;
@@ -148,15 +152,16 @@ u64 x86_help_string(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
         (void)element(&t);
         return 1;
     }
-    u64 left = index_of(&t, RCX), budget = s->eflags & FL_TF ? 1 : 4096;
-    while (left && budget) {
-        u64 n = budget > 1 ? bulk(&t, left < budget ? left : budget) : 0;
+    u64 left = index_of(&t, RCX);
+    int work = s->eflags & FL_TF ? 1 : CALL_WORK; // a single step is one round
+    while (left && work > 0) {
+        u64 n = work > 1 ? bulk(&t, left) : 0;
+        work -= n ? BULK_WORK : 1;
         if (!n) {
             if (g->exc || !element(&t)) return 0;
             n = 1;
         }
         left -= n;
-        budget -= n;
         set_index(&t, RCX, left);
         if (left && !goes_on(&t)) return 1;
     }
