@@ -1,0 +1,3 @@
+csrr a0,instret
+csrrw a1,sscratch,a2
+csrsi sstatus,2

@@ -1,0 +1,3 @@
+fence rw,rw
+fence.i
+addi a0,a0,1

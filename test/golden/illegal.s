@@ -1,0 +1,2 @@
+.word 0xffffffff
+.half 0

@@ -1,0 +1,5 @@
+lw a0,8(a1)
+lbu a2,0(a1)
+lhu a3,2(a1)
+sd a0,-8(sp)
+sb a2,1(a1)

@@ -1,0 +1,5 @@
+ecall
+ebreak
+wfi
+sret
+sfence.vma
