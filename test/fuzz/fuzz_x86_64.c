@@ -10,7 +10,7 @@
 #include "guest/x86_64.h"
 #include "guest/x86_64/state.h"
 
-enum { RAM_SIZE = 16 * 4096, INSNS = 2000, LIFTED_MAX = 64, CODE = 0x1000 };
+enum { RAM_SIZE = 16 * 4096, INSNS = 1000, LIFTED_MAX = 16, CODE = 0x1000 };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len);
 
@@ -85,7 +85,7 @@ static void run(const u8 *data, size_t len, enum exec_engine engine, char text[4
                                            .irq_ack = irq_ack};
     if (!cpus[engine]) {
         struct err err;
-        struct cpu_settings set = {.engine = engine, .tlb_bits = 2};
+        struct cpu_settings set = {.engine = engine, .tlb_bits = 2, .max_block_insns = 16};
         buses[engine] = bus_create(0, RAM_SIZE, &err);
         if (!buses[engine]) abort();
         cpus[engine] = cpu_create(&guest_x86_64, buses[engine], &board, &set, &err);
