@@ -1,7 +1,8 @@
 // Decoding (SDM 2A ch. 2, APM 3 ch. 1): prefixes, REX, VEX, opcode maps, ModRM, SIB, immediates.
 // Pure.
 //
-// The search is a switch over map and opcode and then a chain of row tests in the table's order.
+// The search is a switch over map and opcode of each table and then a chain of row tests in the
+// table's order.
 // Differences between vendors are decided as AMD does: 66 on a near branch makes it a 16-bit one.
 #include "guest/x86_64/decode.h"
 
@@ -71,9 +72,8 @@ static bool fits(const struct x86_insn *d, unsigned pfx, unsigned form, unsigned
     return !(form & X86F_RM) || (d->modrm & 7) == (form >> 8 & 7);
 }
 
-// The row, or X86_ILLEGAL. *need: a ModRM byte decides and there is none yet.
-static enum x86_id find(const struct x86_insn *d, unsigned map, bool have_modrm, bool *need) {
-    switch (KEY(map, d->opcode)) {
+// The row, or X86_ILLEGAL. *need: a ModRM byte decides and there is none yet. Each table has a
+// search of its own, as an opcode may be general, MMX and SSE by prefix and ModRM.
 #define X86_AT(m, opcode, span)                                                                    \
     break;                                                                                         \
     case KEY(m, opcode)... KEY(m, opcode) + (span)-1:
@@ -83,12 +83,32 @@ static enum x86_id find(const struct x86_insn *d, unsigned map, bool have_modrm,
         return X86_##id;                                                                           \
     }                                                                                              \
     if (fits(d, pfx, form, attr)) return X86_##id;
+
+static enum x86_id find_fp(const struct x86_insn *d, unsigned map, bool have_modrm, bool *need) {
+    (void)have_modrm, (void)need; // a table may be empty
+    switch (KEY(map, d->opcode)) {
     default:
-#include "guest/x86_64/insns.def"
+#include "guest/x86_64/insns_fp.def"
+        break;
+    }
+    switch (KEY(map, d->opcode)) {
+    default:
+#include "guest/x86_64/insns_sse.def"
         break;
     }
     return X86_ILLEGAL;
 }
+
+#define X86_GENERAL_ONLY
+static enum x86_id find(const struct x86_insn *d, unsigned map, bool have_modrm, bool *need) {
+    switch (KEY(map, d->opcode)) {
+    default:
+#include "guest/x86_64/insns.def"
+        break;
+    }
+    return find_fp(d, map, have_modrm, need);
+}
+#undef X86_GENERAL_ONLY
 
 static void prefixes(struct x86_insn *d, struct cursor *c) {
     u8 rex = 0;
