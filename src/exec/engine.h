@@ -29,8 +29,9 @@ struct block {
     u8 mode;
     u8 heat; // samples that found it running (jit.c)
     u16 uops;
-    u8 called; // something calls it: a function starts here
-    u8 tried;  // as part of its function (jit.c)
+    u8 called;     // something calls it: a function starts here
+    u8 tried : 1;  // as part of its function (jit.c)
+    u8 failed : 3; // when it was hot nothing was found to translate
     union {
         struct {
             u32 page_next;
@@ -76,6 +77,9 @@ struct cpu {
     struct {
         i64 budget;       // instructions left
         i64 start;        // at entry
+        i64 more;         // of the budget, beyond the next sample (jit.c)
+        i64 sample;       // instructions between samples
+        u32 samples;      // until the run ends if it is interpreted
         i64 stash;        // set aside so that the run ends at the next exit
         u64 icount;       // state.icount at entry
         u64 page;         // guest address of the page being executed: what pcrel is relative to
@@ -182,15 +186,36 @@ bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
 void jit_free(struct cpu *c);
 // After a run: notes where it ended (run.last, run.region), translates what is hot.
 void jit_sample(struct cpu *c);
+// The interpreter's budget ended at the block at arena index `block`, state.pc: a sample. True:
+// there is more of it. What is translated may have changed.
+bool jit_pause(struct cpu *c, u32 block);
 // The entry block of a translation as uops, for when it must be interpreted; valid until the run
 // ends.
 const struct uop *jit_shadow(struct cpu *c, u32 region);
 u32 jit_slice(const struct cpu *c); // how many instructions to run next at most
-void jit_enter(struct cpu *c);      // before a run that may use translations
+// Before a run that may use translations: instructions between samples.
+i64 jit_start(struct cpu *c);
+void jit_enter(struct cpu *c); // it is this CPU whose translations run next
 void jit_drop_page(struct cpu *c, struct code_page *p);
 // The block at arena index `block` was decoded (again): its translation, if it lives, is its first
 // uop.
 void jit_decoded(struct cpu *c, u32 block);
+
+// The run ends at the next exit: the rest of its budget is set aside.
+static inline void end_run(struct cpu *c) {
+    c->run.stash += c->run.budget + c->run.more;
+    c->run.budget = c->run.more = 0;
+}
+// Instructions of this run so far, whole blocks only.
+static inline u64 run_count(const struct cpu *c) {
+    return (u64)(c->run.start - (c->run.budget + c->run.more + c->run.stash));
+}
+// `rest` instructions are left of the run, `now` of them until the next sample is taken.
+static inline void split_budget(struct cpu *c, i64 rest, i64 now) {
+    if (now > rest) now = rest;
+    c->run.budget = now;
+    c->run.more = rest - now;
+}
 
 // ---- interp.c, cpu.c
 // Runs from state.pc until the budget is used, attention or leave-worthy events; returns

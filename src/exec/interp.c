@@ -27,8 +27,7 @@ static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
 // the rest of the budget aside.
 static ALWAYS_INLINE void heed(struct cpu *c) {
     if (likely(!c->attention)) return;
-    c->run.stash += c->run.budget;
-    c->run.budget = 0;
+    end_run(c);
 }
 
 // Where execution is, for whoever may raise or count.
@@ -86,6 +85,12 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     u->code = UOP_JUMP;
     u->target = way;
     return to;
+}
+
+// Is there budget left, a sample not being due here?
+static inline bool has_budget(struct cpu *c) {
+    if (unlikely(c->run.budget <= 0)) split_budget(c, c->run.budget + c->run.more, c->run.sample);
+    return c->run.budget > 0;
 }
 
 typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
@@ -156,8 +161,9 @@ u64 interp_run(struct cpu *c, u32 limit) {
     };
 #endif
     static struct uop nowhere; // what the first jump is from
-    c->run.budget = c->run.start = limit;
-    if (c->jit) jit_enter(c);
+    c->run.start = limit;
+    c->run.sample = c->jit ? jit_start(c) : limit;
+    split_budget(c, limit, c->run.sample);
     c->run.stash = 0;
     c->run.last = c->run.raised = 0;
     c->run.icount = s->icount;
@@ -184,7 +190,7 @@ enter: // the block at arena index `to`, whose guest address is pc
     u = &c->arena[to];
     if (unlikely(c->run.budget <= 0)) {
         s->pc = pc;
-        c->run.last = to;
+        if (c->jit && jit_pause(c, to)) goto relook;
         goto out;
     }
 
@@ -263,7 +269,7 @@ enter: // the block at arena index `to`, whose guest address is pc
             }
             OP(CALL_PC) : {
                 place(c, u);
-                s->icount = c->run.icount + (u64)(c->run.start - (c->run.budget + c->run.stash));
+                s->icount = c->run.icount + run_count(c);
                 m = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b), CELL((u16)u->disp),
                                                 u[1].imm);
                 if (unlikely(s->exc)) goto faulted;
@@ -278,7 +284,7 @@ enter: // the block at arena index `to`, whose guest address is pc
                 WAY(u->target, 0)
             spent: // at the block's first uop
                 s->pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
-                c->run.last = (u32)(u - c->arena);
+                if (c->jit && jit_pause(c, (u32)(u - c->arena))) goto relook;
                 goto out;
             }
             OP(LINK) : {
@@ -302,13 +308,14 @@ enter: // the block at arena index `to`, whose guest address is pc
             OP(REGION) : {
                 u32 id = (u32)(u->imm >> 32);
                 if (likely(!c->run.interp_only)) {
-                    i32 rest = ((region_fn)(uintptr_t)(u32)u->imm)(
-                        c->run.page, (i32)c->run.budget, REGION_DEPTH);
+                    // Samples are taken of what is interpreted.
+                    i64 before = c->run.budget, all = before + c->run.more;
+                    c->run.more = 0;
+                    i32 rest =
+                        ((region_fn)(uintptr_t)(u32)u->imm)(c->run.page, (i32)all, REGION_DEPTH);
                     pc = s->pc;
-                    if (rest > 0) {
-                        c->run.budget = rest;
-                        goto jump;
-                    }
+                    split_budget(c, rest > 0 ? rest : c->run.budget, before);
+                    if (rest > 0) goto jump;
                     if (c->run.how == REGION_JUMP) goto jump;
                     if (c->run.how == REGION_FAULT) goto faulted;
                     if (c->run.how == REGION_LEAVE) goto left;
@@ -335,7 +342,7 @@ enter: // the block at arena index `to`, whose guest address is pc
     }
 
 left: // an instruction that may have changed anything is complete
-    if (c->attention || c->run.budget <= 0 || s->stop) goto out;
+    if (c->attention || s->stop || !has_budget(c)) goto out;
     take_interrupt(c);
     goto relook;
 
@@ -348,11 +355,11 @@ excepted: // an exception was raised: every cell is in memory now, so it can be 
     c->run.start--;
     c->run.raised++;
     deliver(c);
-    if (c->attention || c->run.budget <= 0 || s->stop) goto out;
+    if (c->attention || s->stop || !has_budget(c)) goto out;
     goto relook;
 
 out : {
-    u64 n = (u64)(c->run.start - (c->run.budget + c->run.stash));
+    u64 n = run_count(c);
     s->icount = c->run.icount + n;
     s->insn_index = 0;
     return n + c->run.raised;

@@ -24,9 +24,10 @@ enum {
     BATCH_WAIT = 24,       // slices until a module that is not full is compiled
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 32 << 20, // of WebAssembly kept
-    MOST_SAMPLES = 100,
-    SAMPLE_INSNS = 8192, // a run is a sample: where it ends is where time is spent
-    SLICE_INSNS = 131072 // of a run that ended in translated code
+    MOST_SAMPLES = 250,
+    SAMPLE_INSNS = 8192,  // between samples: where so many end is where time is spent
+    MOST_PAUSES = 8,      // samples in a run: it ends soon while it is interpreted
+    SLICE_INSNS = 1 << 20 // of a run in translated code
 };
 
 #define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
@@ -356,8 +357,6 @@ static void compile(struct cpu *c) {
         arrived(c, id, how == JIT_DONE);
 }
 
-u32 jit_slice(const struct cpu *c) { return c->jit->slice; }
-
 void cpu_jit_arrived(struct cpu *c, u32 token, bool ok) {
     struct jit *j = c->jit;
     assert(j && token && token <= j->nbatches && j->in_flight);
@@ -468,39 +467,41 @@ static bool translate_function(struct cpu *c, const struct form_at *at, i32 bloc
     return ok;
 }
 
-// The outermost loop around `at` that has no translation yet; false when it is in none.
-static bool translate_loop(struct cpu *c, struct form_at at) {
+enum tried { NO_LOOP, TRANSLATED, EXHAUSTED };
+
+// The outermost loop around `at` that has no translation yet.
+static enum tried translate_loop(struct cpu *c, struct form_at at) {
     i32 block = at.start;
     while (at.nstops < JIT_LOOPS) {
         at.start = block;
         struct forming *f = form_region(c, &at);
-        if (!f) return at.nstops > 0;
-        i32 head = form_loop_head(f);
+        i32 head = f ? form_loop_head(f) : -1;
         form_free(f);
-        if (head < 0) return at.nstops > 0;
+        if (head < 0) return at.nstops ? EXHAUSTED : NO_LOOP;
         at.start = head;
         if (!live_at(c, &at) && !tried_enough(c, &at)) {
             f = form_region(c, &at);
-            if (!f) return true;
+            if (!f) return EXHAUSTED;
             form_keep_loop(f);
             bool ok = emit(c, f);
             dump_region(c, f, "loop", ok);
             form_free(f);
-            return true;
+            return ok ? TRANSLATED : EXHAUSTED;
         }
-        if (head == block) return true;
+        if (head == block) return EXHAUSTED;
         at.stops[at.nstops++] = head;
     }
-    return true;
+    return EXHAUSTED;
 }
 
-static void translate_block(struct cpu *c, const struct form_at *at) {
-    if (live_at(c, at) || tried_enough(c, at)) return;
+static bool translate_block(struct cpu *c, const struct form_at *at) {
+    if (live_at(c, at) || tried_enough(c, at)) return false;
     struct forming *f = form_region(c, at);
-    if (!f) return;
+    if (!f) return false;
     bool ok = emit(c, f);
     dump_region(c, f, "block", ok);
     form_free(f);
+    return ok;
 }
 
 // Compilers put a function's code together and its entry first: the nearest block at or before
@@ -515,8 +516,9 @@ static i32 function_of(struct cpu *c, u32 ppn, u32 mode, i32 start) {
 }
 
 // A block is found interpreted again and again: the function it is in; when that is translated, it
-// is in a loop that runs on, which gets an entry of its own; else from its own place.
-static void hot(struct cpu *c, u32 index) {
+// is in a loop that runs on, which gets an entry of its own; else from its own place. False:
+// nothing is left to do.
+static bool hot(struct cpu *c, u32 index) {
     struct block *k = block_of(c, index);
     struct form_at at = {.ppn = k->ppn,
                          .mode = k->mode,
@@ -527,14 +529,43 @@ static void hot(struct cpu *c, u32 index) {
     if (f >= 0 && !k->tried) {
         k->tried = true;
         at.start = f;
-        if (translate_function(c, &at, start)) return;
+        if (translate_function(c, &at, start)) return true;
         at.start = start;
     }
-    if (!translate_loop(c, at)) translate_block(c, &at);
+    enum tried loop = translate_loop(c, at);
+    return loop == NO_LOOP ? translate_block(c, &at) : loop == TRANSLATED;
 }
 
 static void free_graves(struct jit *j) {
     while (j->ngraves) free(j->graveyard[--j->ngraves]);
+}
+
+bool jit_pause(struct cpu *c, u32 at) {
+    c->run.last = at;
+    if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
+        struct block *k = block_of(c, at);
+        // Nothing found to do is looked for again later: more of the code around it may have run
+        // then.
+        unsigned most = c->set.hot_samples << k->failed;
+        if (++k->heat >= (most < MOST_SAMPLES ? most : MOST_SAMPLES)) {
+            k->heat = 0;
+            if (!hot(c, at) && k->failed < 7) k->failed++;
+        }
+    }
+    if (c->attention || c->run.more <= 0 || --c->run.samples == 0) return false;
+    split_budget(c, c->run.budget + c->run.more, c->run.sample);
+    return true;
+}
+
+i64 jit_start(struct cpu *c) {
+    jit_enter(c);
+    c->run.samples = MOST_PAUSES;
+    return SAMPLE_INSNS;
+}
+
+u32 jit_slice(const struct cpu *c) {
+    (void)c;
+    return SLICE_INSNS;
 }
 
 void jit_sample(struct cpu *c) {
@@ -545,18 +576,6 @@ void jit_sample(struct cpu *c) {
         if (r->state == REGION_LIVE) j->batches[r->batch - 1].used = true;
         c->run.region = 0;
     }
-    u32 at = c->run.last;
-    bool interpreted = at && c->arena[at].code != UOP_REGION;
-    if (interpreted && translatable(c, at)) {
-        struct block *k = block_of(c, at);
-        k->heat += j->slice / SAMPLE_INSNS;
-        if (k->heat >= c->set.hot_samples) {
-            k->heat = 0;
-            hot(c, at);
-        }
-    }
-    // Samples are worth most where code is interpreted; a run's end costs most where it is not.
-    j->slice = interpreted ? SAMPLE_INSNS : j->slice < SLICE_INSNS ? 2 * j->slice : SLICE_INSNS;
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
     if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
@@ -616,7 +635,6 @@ bool jit_init(struct cpu *c, struct err *err) {
     j->host = *c->set.jit;
     if (!c->set.hot_samples) c->set.hot_samples = HOT_SAMPLES;
     if (c->set.hot_samples > MOST_SAMPLES) c->set.hot_samples = MOST_SAMPLES;
-    j->slice = SAMPLE_INSNS;
     assert(c->arch->nhelpers <= ARRAY_LEN(c->helper_fast));
     for (unsigned i = 0; i < c->arch->nhelpers; i++) c->helper_fast[i] = c->arch->helpers[i].fast;
     jit_fill_abi(c, &j->abi);

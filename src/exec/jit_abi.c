@@ -12,8 +12,7 @@ static void place_at(struct cpu *c, u64 pc, u32 info) {
 
 static void heed(struct cpu *c) {
     if (!c->attention) return;
-    c->run.stash += c->run.budget;
-    c->run.budget = 0;
+    end_run(c);
 }
 
 // The CPU whose code is running. Emitted code has its addresses in it, so it need not say whose it
@@ -70,7 +69,7 @@ static void raise_trap(u64 pc, u64 tval, u64 cause, u32 info) {
 static void place_call(u64 pc, u32 info) {
     struct cpu *c = running;
     place_at(c, pc, info);
-    c->s->icount = c->run.icount + (u64)(c->run.start - (c->run.budget + c->run.stash));
+    c->s->icount = c->run.icount + run_count(c);
 }
 
 static void heed_call(u64 unused, u32 unused2) {
@@ -176,7 +175,10 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .helper = helper_function,
         .arg = c,
 
-        .disabled = c->set.disabled,
+        .passes = {.calls = !(c->set.disabled & PASS_CALLS),
+                   .floats = !(c->set.disabled & PASS_FLOAT),
+                   .hints = !(c->set.disabled & PASS_HINTS),
+                   .pages = !(c->set.disabled & PASS_PAGES)},
         .memory_pages = 1,
     };
 }

@@ -60,12 +60,11 @@ static u8 *page_at(struct forming *f, i32 rel) {
     if (k < 0) return NULL;
     if (f->host[k]) return f->host[k];
     if (f->c->set.disabled & PASS_MULTIPAGE || further_pages(f) == REGION_PAGES) return NULL;
-    gpa pa;
-    bool fault;
-    u64 cause;
+    // Only what was fetched from lately: a walk would leave its traces in the page table.
     gva va = f->page + (u64)(i64)(rel & -PAGE);
-    u8 *p = mem_page(f->c, va, ACCESS_EXEC, &pa, &fault, &cause);
-    if (!p) return NULL;
+    const struct tlb_entry *e = &f->c->tlb.cur->x[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
+    if (e->tag != va) return NULL;
+    u8 *p = (u8 *)(e->addend + (uintptr_t)va);
     u32 ppn =
         (u32)((u64)(p - bus_ram_ptr(f->c->bus, bus_ram_base(f->c->bus), 1)) >> GUEST_PAGE_SHIFT);
     // A page that holds no code yet has none that ran.
@@ -75,11 +74,14 @@ static u8 *page_at(struct forming *f, i32 rel) {
     return p;
 }
 
-// Has the code at `rel` run? In a page of the region or one that could be.
+// Has the code at `rel` run? In a page of the region or one that could be. An instruction that may
+// cross into the next page is not filed by its page: it counts as run when there is code in both.
 static bool decoded(struct forming *f, i32 rel) {
     u8 *p = page_at(f, rel);
-    return p &&
-           code_find(f->c, f->ppn[page_index(rel)], (u16)(rel & (GUEST_PAGE_SIZE - 1)), f->mode);
+    if (!p) return false;
+    u32 off = (u32)rel & (GUEST_PAGE_SIZE - 1);
+    if (code_find(f->c, f->ppn[page_index(rel)], (u16)off, f->mode)) return true;
+    return off + f->c->arch->max_insn > GUEST_PAGE_SIZE && page_at(f, rel + PAGE);
 }
 
 // Lifts one block; instructions that cross into the next page are read from both.

@@ -74,6 +74,36 @@ enum {
     HELPER_MODE = 16,  // may change address space, privilege or code: must be followed by leave
 };
 
+// Helpers whose result emitted code can often have without a call: floating-point operations on the
+// bits of doubles or of NaN-boxed singles, when no exception flag changes (inexact is set already).
+// imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates the
+// product, bit 4 the addend. Conversions: S32 results are sign-extended.
+enum ir_fast {
+    FAST_NONE,
+    FAST_ADD64,
+    FAST_SUB64,
+    FAST_MUL64,
+    FAST_DIV64,
+    FAST_SQRT64,
+    FAST_MADD64,
+    FAST_EQ64,
+    FAST_LT64,
+    FAST_LE64,
+    FAST_F64_S64,
+    FAST_F64_U64,
+    FAST_S64_F64,
+    FAST_S32_F64,
+    FAST_ADD32,
+    FAST_SUB32,
+    FAST_MUL32,
+    FAST_DIV32,
+    FAST_SQRT32,
+    FAST_MADD32,
+    FAST_EQ32,
+    FAST_LT32,
+    FAST_LE32,
+};
+
 // A block under construction. Reused for one block after another (ir_begin).
 struct ir_block {
     const u8 *helper_effects; // of the guest; HELPER_* by helper index

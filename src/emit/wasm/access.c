@@ -7,15 +7,11 @@ u32 place_info(const struct emit *e) { return e->done & 0xff; }
 
 enum { INFO_BYTES = 8, INFO_WRITE = 16 }; // shifts; see exec/jit_abi.c
 
-// Leaves in L_VA the address on the stack plus disp, in L_PTR where that is on the host, and pushes
-// whether it misses.
-static void probe(struct emit *e, u32 table, unsigned bytes, i64 disp) {
+// From the address in L_VA: leaves in L_PTR where that is on the host, and pushes whether it
+// misses.
+static void probe(struct emit *e, u32 table, unsigned bytes) {
     struct buf *o = out(e);
-    if (disp) {
-        w_i64_const(o, disp);
-        w_op(o, W_I64_ADD);
-    }
-    w_local(o, W_LOCAL_TEE, L_VA);
+    w_local(o, W_LOCAL_GET, L_VA);
     w_op(o, W_I32_WRAP_I64);
     w_i32_const(o, 8); // page number times 16, the size of an entry
     w_op(o, W_I32_SHR_U);
@@ -44,11 +40,10 @@ static void simd_mem(struct emit *e, u32 code) {
     w_u32(out(e), 0);
 }
 
-// The miss: calls `function`, with `value` (a local, 0: none) among its arguments, or
-// for a vector in the engine's scratch vector.
+// The miss: calls `function`, with `value` (a local, 0: none) among its arguments, or for a vector
+// in the engine's scratch vector.
 static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     struct buf *o = out(e);
-    open_if(e, W_T_VOID, true);
     store_budget(e);
     bool vector = value && e->types[value] == W_T_V128;
     if (vector) {
@@ -65,31 +60,84 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     w_op(o, W_I32_EQZ);
     br_exit(e, W_BR_IF, EXIT_FAULT);
     load_budget(e);
+}
+
+// Pushes whether the address in L_VA is outside of the page kept in local `tag`, or not aligned.
+static void outside(struct emit *e, u32 tag, unsigned bytes) {
+    w_local(out(e), W_LOCAL_GET, L_VA);
+    w_i64_const(out(e), -(i64)PAGE | (bytes - 1));
+    w_op(out(e), W_I64_AND);
+    w_local(out(e), W_LOCAL_GET, tag);
+    w_op(out(e), W_I64_NE);
+}
+
+static void keep_page(struct emit *e, u32 tag) {
+    struct buf *o = out(e);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_i64_const(o, -(i64)PAGE);
+    w_op(o, W_I64_AND);
+    w_local(o, W_LOCAL_SET, tag);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_op(o, W_I32_WRAP_I64);
+    w_op(o, W_I32_SUB);
+    w_local(o, W_LOCAL_SET, tag + 1);
+}
+
+struct slow {
+    u32 type, function, value;
+};
+
+// From operation i's address: leaves in L_PTR where it is on the host.
+static void translate(struct emit *e, u32 i, unsigned bytes, bool write, struct slow slow) {
+    const struct ir_insn *op = &e->b->ops[i];
+    struct buf *o = out(e);
+    u32 table = write ? e->abi->tlb_w : e->abi->tlb_r;
+    u32 info = place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
+    unsigned base = e->bases[op->a], kept = base ? e->flow.kept[write][base - 1] : 0;
+    push(e, op->a);
+    if (op->imm) {
+        w_i64_const(o, (i64)op->imm);
+        w_op(o, W_I64_ADD);
+    }
+    w_local(o, W_LOCAL_SET, L_VA);
+    if (!kept) {
+        probe(e, table, bytes);
+        open_if(e, W_T_VOID, true);
+        miss(e, slow.type, slow.function, slow.value, info);
+        close_if(e);
+        return;
+    }
+    u32 tag = e->first_kept + 2 * (kept - 1);
+    outside(e, tag, bytes);
+    open_if(e, W_T_VOID, true);
+    probe(e, table, bytes);
+    open_if(e, W_T_VOID, true);
+    miss(e, slow.type, slow.function, slow.value, info);
+    w_op(o, W_ELSE);
+    keep_page(e, tag);
+    close_if(e);
+    w_op(o, W_ELSE);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_op(o, W_I32_WRAP_I64);
+    w_local(o, W_LOCAL_GET, tag + 1);
+    w_op(o, W_I32_ADD);
+    w_local(o, W_LOCAL_SET, L_PTR);
     close_if(e);
 }
 
-static u32 info_of(struct emit *e, unsigned bytes, bool write) {
-    return place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
-}
-
 static void load(struct emit *e, u32 i, u8 opcode, unsigned bytes, bool for_write) {
-    const struct ir_insn *o = &e->b->ops[i];
-    push(e, o->a);
-    probe(e, for_write ? e->abi->tlb_w : e->abi->tlb_r, bytes, (i64)o->imm);
-    miss(e, T_SLOW_LOAD, e->abi->slow_load, 0, info_of(e, bytes, for_write));
+    translate(e, i, bytes, for_write, (struct slow){T_SLOW_LOAD, e->abi->slow_load, 0});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     w_mem(out(e), opcode, 0, 0);
     keep(e, (ir_ref)i);
 }
 
 static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
-    const struct ir_insn *o = &e->b->ops[i];
     u32 v = take_local(e, W_T_I64);
-    push(e, o->b);
+    push(e, e->b->ops[i].b);
     w_local(out(e), W_LOCAL_SET, v);
-    push(e, o->a);
-    probe(e, e->abi->tlb_w, bytes, (i64)o->imm);
-    miss(e, T_SLOW_STORE, e->abi->slow_store, v, info_of(e, bytes, true));
+    translate(e, i, bytes, true, (struct slow){T_SLOW_STORE, e->abi->slow_store, v});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     w_local(out(e), W_LOCAL_GET, v);
     w_mem(out(e), opcode, 0, 0);
@@ -97,23 +145,17 @@ static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
 }
 
 static void loadv(struct emit *e, u32 i) {
-    const struct ir_insn *o = &e->b->ops[i];
-    push(e, o->a);
-    probe(e, e->abi->tlb_r, 16, (i64)o->imm);
-    miss(e, T_SLOW_LOAD, e->abi->slow_loadv, 0, info_of(e, 16, false));
+    translate(e, i, 16, false, (struct slow){T_SLOW_LOAD, e->abi->slow_loadv, 0});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     simd_mem(e, W_V128_LOAD);
     keep(e, (ir_ref)i);
 }
 
 static void storev(struct emit *e, u32 i) {
-    const struct ir_insn *o = &e->b->ops[i];
     u32 v = take_local(e, W_T_V128);
-    push(e, o->b);
+    push(e, e->b->ops[i].b);
     w_local(out(e), W_LOCAL_SET, v);
-    push(e, o->a);
-    probe(e, e->abi->tlb_w, 16, (i64)o->imm);
-    miss(e, T_SLOW_LOAD, e->abi->slow_storev, v, info_of(e, 16, true));
+    translate(e, i, 16, true, (struct slow){T_SLOW_LOAD, e->abi->slow_storev, v});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     w_local(out(e), W_LOCAL_GET, v);
     simd_mem(e, W_V128_STORE);

@@ -25,7 +25,9 @@ enum { L_PAGE, L_BUDGET, L_DEPTH, L_TLB, L_PTR, L_ENTRY, L_VA, L_PC, L_CELLS };
 // Labels around the body, innermost first.
 enum { EXIT_CHAIN, EXIT_STOP, EXIT_FAULT, EXITS };
 
-enum { PAGE = 4096 };
+// The tag of a kept page that no address has: its offset bits are compared only where an aligned
+// access has zeros.
+enum { PAGE = 4096, NO_PAGE = 0x800 };
 
 enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE };
 
@@ -41,14 +43,15 @@ struct emit {
     struct cellset out_dirty[REGION_BLOCKS]; // the same at the end of a block
     // Value locals by type, after the cells: taken in a block, free again in the next.
     u8 types[2048];
-    unsigned nlocals, first_value;
+    unsigned nlocals, first_value, first_kept; // kept pages: tag and addend of each
     u8 busy[2048];
     // The block being emitted.
     const struct region_block *b;
     u8 kind[IR_BLOCK_CAP];
     u16 local[IR_BLOCK_CAP]; // V_LOCAL: its local; V_CELL: the cell's
     u16 uses[IR_BLOCK_CAP];
-    ir_ref trees[256]; // values not emitted yet, to be used once
+    u8 bases[IR_BLOCK_CAP]; // flow_base
+    ir_ref trees[256];      // values not emitted yet, to be used once
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;

@@ -24,6 +24,8 @@ static inline bool cells_or(struct cellset *s, const struct cellset *t) {
     return more;
 }
 
+enum { REGION_KEPT = 10 };
+
 struct flow {
     // The cells: state offsets; vectors have 16 bytes and both their halves' indices in `index`.
     unsigned n;
@@ -33,12 +35,21 @@ struct flow {
     struct cellset dirty_in[REGION_BLOCKS]; // on some way newer than memory
     struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
     struct cellset
-        fault;   // what may be dirty at any operation that faults: the fault exit stores it
+        fault; // what may be dirty at any operation that faults: the fault exit stores it
+    // Address registers whose page is kept: cells that in this region only move by constants, so
+    // that the next access is most likely to the same page again. By cell: 1 + its place in `kept`,
+    // for loads and for stores.
+    u8 kept[2][REGION_CELLS];
+    unsigned nkept;
     bool memory; // there are loads or stores
 };
 
-// False: too many cells, or one this cannot hold.
-bool flow_analyse(const struct region *r, u32 pc_cell, struct flow *f);
+// keep: look for `kept` too. False: too many cells, or one this cannot hold.
+bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f);
+
+// The cell that an address is computed from by adding constants, 1 + its number; 0: none. bases[]
+// has those of the operations before it in the block; this fills in that of operation i.
+u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases);
 
 // What a helper call means for cells in locals.
 static inline bool helper_sees(u8 effects) {

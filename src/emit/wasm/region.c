@@ -13,7 +13,6 @@
 
 #include "emit/wasm/emit.h"
 #include "emit/wasm/structure.h"
-#include "exec/cpu.h"
 
 void call_indirect(struct emit *e, u32 type, u32 function) {
     w_i32_const(out(e), (i32)function);
@@ -28,7 +27,7 @@ void br_exit(struct emit *e, u8 op, unsigned exit) {
 }
 
 void open_if(struct emit *e, u8 type, bool unlikely) {
-    if (unlikely && !(e->abi->disabled & PASS_HINTS)) {
+    if (unlikely && e->abi->passes.hints) {
         u32 at = (u32)e->code.len;
         buf_put(&e->hints, &at, sizeof at);
         e->nhints++;
@@ -439,7 +438,7 @@ static void emit_end(struct emit *e, u32 i) {
         inlined_return(e);
     } else if (o->op == IR_JUMPIND) {
         store_cells(e, &e->dirty);
-        if (o->imm == IR_JUMP_RETURN && !(e->abi->disabled & PASS_CALLS))
+        if (o->imm == IR_JUMP_RETURN && e->abi->passes.calls)
             return_to_caller(e);
         else
             br_exit(e, W_BR, EXIT_CHAIN);
@@ -527,7 +526,11 @@ static void on_node(void *arg, int node) {
         for (u32 k = 0; k < 3; k++)
             if (refs[k]) e->uses[refs[k]]++;
     }
-    for (u32 i = 1; i < b->nops && !e->failed; i++) emit_op(e, i);
+    memset(e->bases, 0, b->nops);
+    for (u32 i = 1; i < b->nops && !e->failed; i++) {
+        flow_base(&e->flow, b->ops, i, e->bases);
+        emit_op(e, i);
+    }
     e->out_dirty[node] = e->dirty;
 }
 
@@ -639,6 +642,10 @@ static bool function(struct emit *e) {
         mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
         w_local(out(e), W_LOCAL_SET, L_TLB);
     }
+    for (unsigned i = 0; i < e->flow.nkept; i++) {
+        w_i64_const(out(e), NO_PAGE);
+        w_local(out(e), W_LOCAL_SET, e->first_kept + 2 * i);
+    }
     for (int i = 0; i < EXITS; i++) {
         w_op(out(e), W_BLOCK);
         w_op(out(e), W_T_VOID);
@@ -707,12 +714,17 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
     em.code = em.hints = (struct buf){0};
     em.nhints = em.depth = 0;
     em.failed = false;
-    bool ok = flow_analyse(r, abi->pc_cell, &em.flow);
+    bool ok = flow_analyse(r, abi->pc_cell, abi->passes.pages, &em.flow);
     if (ok) {
         memcpy(em.types, fixed, sizeof fixed);
         for (unsigned i = 0; i < em.flow.n; i++)
             em.types[L_CELLS + i] = em.flow.vector[i] ? W_T_V128 : W_T_I64;
-        em.nlocals = em.first_value = L_CELLS + em.flow.n;
+        em.first_kept = L_CELLS + em.flow.n;
+        for (unsigned i = 0; i < em.flow.nkept; i++) {
+            em.types[em.first_kept + 2 * i] = W_T_I64;
+            em.types[em.first_kept + 2 * i + 1] = W_T_I32;
+        }
+        em.nlocals = em.first_value = em.first_kept + 2 * em.flow.nkept;
         ok = function(&em);
     }
     if (ok) append(&em, m);

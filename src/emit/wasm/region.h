@@ -77,8 +77,10 @@ struct region_abi {
     u32 (*entry)(void *arg, i32 rel);
     void *arg;
     u32 memory_pages; // the memory has at least so many of 64 KiB
-    u32 disabled;     // PASS_*
-    bool fused_madd;  // relaxed_madd rounds once here
+    struct {
+        bool calls, floats, hints, pages;
+    } passes;        // false: switched off
+    bool fused_madd; // relaxed_madd rounds once here
 };
 
 // What a region tells the run loop when everything unwinds.

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "emit/wasm/emit.h"
-#include "guest/guest.h"
 
 u8 wasm_type(enum ir_type t) {
     switch (t) {
@@ -453,17 +452,15 @@ static void fused_madd(struct emit *e, bool single, const u32 *x, u64 imm) {
     simd_lane(e, single ? W_F32X4_EXTRACT_LANE : W_F64X2_EXTRACT_LANE, 0);
 }
 
-static void and_flag(struct emit *e) {
+// Pushes 1 when the guest's inexact flag is set already.
+static void push_flag(struct emit *e) {
     struct buf *o = out(e);
     w_i32_const(o, 0);
     w_mem(o, W_I32_LOAD, 2, e->abi->inexact);
-    if (e->abi->inexact_bit != 1) { // to 0 or 1
-        w_i32_const(o, (i32)e->abi->inexact_bit);
-        w_op(o, W_I32_AND);
-        w_i32_const(o, 0);
-        w_op(o, W_I32_NE);
-    }
+    w_i32_const(o, (i32)e->abi->inexact_bit);
     w_op(o, W_I32_AND);
+    w_i32_const(o, 0);
+    w_op(o, W_I32_NE);
 }
 
 static void and_boxed(struct emit *e, const u32 *x, int n) {
@@ -531,12 +528,12 @@ static const struct fast_row fast_rows[] = {
 };
 
 static bool fast_applies(const struct emit *e, const struct fast_row *f, u64 imm) {
-    if (e->abi->disabled & PASS_FLOAT) return false;
+    if (!e->abi->passes.floats) return false;
     if (f->form == F_MADD) return e->abi->fused_madd && (imm & 7) == f->rounding;
     return f->form == F_COMPARE || (imm & 7) == f->rounding;
 }
 
-// Computes into local r and pushes whether that is right.
+// Computes into local r and pushes whether no flag but inexact can change with it.
 static void fast_value(struct emit *e, const struct fast_row *f, const u32 *x, u32 r, u64 imm) {
     struct buf *o = out(e);
     switch (f->form) {
@@ -560,7 +557,6 @@ static void fast_value(struct emit *e, const struct fast_row *f, const u32 *x, u
         to_bits(e, f->single);
         w_local(o, W_LOCAL_SET, r);
         w_i32_const(o, 1);
-        and_flag(e);
         return;
     case F_TO_INT:
         push_float(e, false, x[0], false);
@@ -573,7 +569,6 @@ static void fast_value(struct emit *e, const struct fast_row *f, const u32 *x, u
         w_op(o, W_F64_ABS);
         float_const64(e, f->opcode == 2 ? 2147483647.0 : 9223372036854774784.0);
         w_op(o, W_F64_LT);
-        and_flag(e);
         return;
     case F_MADD:
         fused_madd(e, f->single, x, imm);
@@ -586,8 +581,135 @@ static void fast_value(struct emit *e, const struct fast_row *f, const u32 *x, u
     to_bits(e, f->single);
     w_local(o, W_LOCAL_SET, r);
     normal(e, f->single, r, f->form == F_SUM);
-    and_flag(e);
     if (f->single) and_boxed(e, x, f->operands);
+}
+
+// ---- was a result exact? Error-free transformations: what rounding took away is computed, in the
+// same or a wider type.
+
+// Pushes whether a + b is d exactly (locals of doubles; Knuth's TwoSum).
+static void sum_exact(struct emit *e, u32 a, u32 b, u32 d) {
+    struct buf *o = out(e);
+    u32 s = take_local(e, W_T_F64), t = take_local(e, W_T_F64);
+    w_local(o, W_LOCAL_GET, a);
+    w_local(o, W_LOCAL_GET, b);
+    w_op(o, W_F64_ADD);
+    w_local(o, W_LOCAL_TEE, s);
+    w_local(o, W_LOCAL_GET, a);
+    w_op(o, W_F64_SUB);
+    w_local(o, W_LOCAL_SET, t);
+    w_local(o, W_LOCAL_GET, a);
+    w_local(o, W_LOCAL_GET, s);
+    w_local(o, W_LOCAL_GET, t);
+    w_op(o, W_F64_SUB);
+    w_op(o, W_F64_SUB);
+    w_local(o, W_LOCAL_GET, b);
+    w_local(o, W_LOCAL_GET, t);
+    w_op(o, W_F64_SUB);
+    w_op(o, W_F64_ADD);
+    float_const64(e, 0);
+    w_op(o, W_F64_EQ);
+    w_local(o, W_LOCAL_GET, s);
+    w_local(o, W_LOCAL_GET, d);
+    w_op(o, W_F64_EQ);
+    w_op(o, W_I32_AND);
+    e->busy[s] = e->busy[t] = 0;
+}
+
+// Pushes whether a * b == p exactly and p is so large that the rest would have been seen (doubles).
+static void product_exact(struct emit *e, u32 a, u32 b, u32 p) {
+    struct buf *o = out(e);
+    w_local(out(e), W_LOCAL_GET, a);
+    simd(e, W_F64X2_SPLAT);
+    w_local(out(e), W_LOCAL_GET, b);
+    simd(e, W_F64X2_SPLAT);
+    w_local(out(e), W_LOCAL_GET, p);
+    w_op(o, W_F64_NEG);
+    simd(e, W_F64X2_SPLAT);
+    simd(e, W_F64X2_RELAXED_MADD);
+    simd_lane(e, W_F64X2_EXTRACT_LANE, 0);
+    float_const64(e, 0);
+    w_op(o, W_F64_EQ);
+    w_local(out(e), W_LOCAL_GET, p);
+    w_op(o, W_F64_ABS);
+    float_const64(e, 0x1p-900);
+    w_op(o, W_F64_GT);
+    w_op(o, W_I32_AND);
+}
+
+// Operand i as a double in a local of its own.
+static u32 as_double(struct emit *e, const struct fast_row *f, u32 x, bool negate) {
+    u32 d = take_local(e, W_T_F64);
+    push_float(e, f->single, x, negate);
+    if (f->single) w_op(out(e), W_F64_PROMOTE_F32);
+    w_local(out(e), W_LOCAL_SET, d);
+    return d;
+}
+
+// The product of two singles is exact as a double; pushes whether it is p.
+static void wide_product_is(struct emit *e, u32 a, u32 b, u32 p) {
+    w_local(out(e), W_LOCAL_GET, a);
+    w_local(out(e), W_LOCAL_GET, b);
+    w_op(out(e), W_F64_MUL);
+    w_local(out(e), W_LOCAL_GET, p);
+    w_op(out(e), W_F64_EQ);
+}
+
+static void madd_exact(struct emit *e, const struct fast_row *f, const u32 *x, u32 r, u64 imm) {
+    struct buf *o = out(e);
+    u32 a = as_double(e, f, x[0], imm & 8), b = as_double(e, f, x[1], false);
+    u32 c = as_double(e, f, x[2], imm & 16), d = as_double(e, f, r, false);
+    u32 p = take_local(e, W_T_F64);
+    w_local(out(e), W_LOCAL_GET, a);
+    w_local(out(e), W_LOCAL_GET, b);
+    w_op(o, W_F64_MUL);
+    w_local(out(e), W_LOCAL_SET, p);
+    sum_exact(e, p, c, d);
+    if (!f->single) {
+        product_exact(e, a, b, p);
+        w_op(o, W_I32_AND);
+    }
+    e->busy[a] = e->busy[b] = e->busy[c] = e->busy[d] = e->busy[p] = 0;
+}
+
+// Pushes whether the result in r, which is in range, was exact; 0 when that is not known.
+static void push_exact(struct emit *e, const struct fast_row *f, const u32 *x, u32 r, u64 imm) {
+    struct buf *o = out(e);
+    if (f->form == F_FROM_INT) {
+        bool sign = f->opcode == 0xb9;
+        w_local(o, W_LOCAL_GET, x[0]);
+        w_i64_const(o, sign ? (i64)1 << 53 : 0);
+        w_op(o, W_I64_ADD);
+        w_i64_const(o, (i64)1 << (sign ? 54 : 53));
+        w_op(o, W_I64_LE_U);
+        return;
+    }
+    if (f->form == F_TO_INT) {
+        w_local(o, W_LOCAL_GET, r);
+        w_op(o, W_F64_CONVERT_I64_S);
+        push_float(e, false, x[0], false);
+        w_op(o, W_F64_EQ);
+        return;
+    }
+    if (f->form == F_MADD) {
+        madd_exact(e, f, x, r, imm);
+        return;
+    }
+    if (f->form == F_ARITH && !f->single && !e->abi->fused_madd) {
+        w_i32_const(o, 0);
+        return;
+    }
+    bool minus = f->opcode == 0xa1 || f->opcode == 0x94 - 1;
+    bool mul = f->opcode == 0xa2 || f->opcode == 0x94, root = f->operands == 1;
+    u32 a = as_double(e, f, x[0], false), d = as_double(e, f, r, false);
+    u32 b = root ? d : as_double(e, f, x[1], minus);
+    if (f->form == F_SUM)
+        sum_exact(e, a, b, d);
+    else if (f->single)
+        wide_product_is(e, mul ? a : d, b, mul ? d : a);
+    else
+        product_exact(e, mul ? a : d, b, mul ? d : a);
+    e->busy[a] = e->busy[b] = e->busy[d] = 0;
 }
 
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i)) {
@@ -612,8 +734,27 @@ void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e,
         w_local(o, W_LOCAL_SET, x[k]);
     }
     fast_value(e, f, x, r, op->imm);
+    bool flag = f->form != F_COMPARE;
+    u32 valid = take_local(e, W_T_I32);
+    if (flag) {
+        w_local(o, W_LOCAL_TEE, valid);
+        push_flag(e);
+        w_op(o, W_I32_AND);
+    }
     w_op(o, W_I32_EQZ);
     open_if(e, W_T_VOID, true);
+    if (flag) {
+        if (f->form == F_FROM_INT || f->form == F_TO_INT) {
+            w_local(o, W_LOCAL_GET, valid);
+        } else { // what is exact changes no flag, however small it is
+            normal(e, f->single, r, true);
+            if (f->single) and_boxed(e, x, f->operands);
+        }
+        push_exact(e, f, x, r, op->imm);
+        w_op(o, W_I32_AND);
+        w_op(o, W_I32_EQZ);
+        open_if(e, W_T_VOID, true);
+    }
     w_i32_const(o, (i32)e->abi->state);
     for (int k = 0; k < 3; k++) {
         if (args[k] && k < f->operands)
@@ -624,7 +765,9 @@ void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e,
     w_i64_const(o, (i64)op->imm);
     call_indirect(e, T_HELPER, e->abi->helper(e->abi->arg, op->aux));
     w_local(o, W_LOCAL_SET, r);
+    if (flag) close_if(e);
     close_if(e);
+    e->busy[valid] = 0;
     for (int k = 0; k < f->operands; k++) e->busy[x[k]] = 0;
     w_local(o, W_LOCAL_GET, r);
     e->busy[r] = 0;
