@@ -186,9 +186,9 @@ bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
 void jit_free(struct cpu *c);
 // After a run: notes where it ended (run.last, run.region), translates what is hot.
 void jit_sample(struct cpu *c);
-// The interpreter's budget ended at the block at arena index `block`, state.pc: a sample. True:
-// there is more of it. What is translated may have changed.
-bool jit_pause(struct cpu *c, u32 block);
+// The interpreter's budget ended before the block run.last, at state.pc: a sample. True: there is
+// more of it, and what is translated may have changed.
+bool jit_pause(struct cpu *c);
 // The entry block of a translation as uops, for when it must be interpreted; valid until the run
 // ends.
 const struct uop *jit_shadow(struct cpu *c, u32 region);

@@ -190,7 +190,8 @@ enter: // the block at arena index `to`, whose guest address is pc
     u = &c->arena[to];
     if (unlikely(c->run.budget <= 0)) {
         s->pc = pc;
-        if (c->jit && jit_pause(c, to)) goto relook;
+        c->run.last = to;
+        if (c->jit && jit_pause(c)) goto relook;
         goto out;
     }
 
@@ -284,7 +285,8 @@ enter: // the block at arena index `to`, whose guest address is pc
                 WAY(u->target, 0)
             spent: // at the block's first uop
                 s->pc = c->run.page + block_of(c, (u32)(u - c->arena))->start;
-                if (c->jit && jit_pause(c, (u32)(u - c->arena))) goto relook;
+                c->run.last = (u32)(u - c->arena);
+                if (c->jit && jit_pause(c)) goto relook;
                 goto out;
             }
             OP(LINK) : {

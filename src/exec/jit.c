@@ -246,9 +246,10 @@ void jit_decoded(struct cpu *c, u32 index) {
         place_region(c, e->region, index);
 }
 
-// A region that died while it was being compiled. If its own page is gone, so is what held the slot. If it was another
-// page of it, the address still has the slot, and maybe a newer region: of this batch, then that one's function was put there
-// after ours, or of another, then ours is there now and neither may be used.
+// A region that died while it was being compiled. If its own page is gone, so is what held the
+// slot. If it was another page of it, the address still has the slot, and maybe a newer region: of
+// this batch, then that one's function was put there after ours, or of another, then ours is there
+// now and neither may be used.
 static void buried_arrived(struct cpu *c, u32 id, bool ok) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
@@ -540,8 +541,8 @@ static void free_graves(struct jit *j) {
     while (j->ngraves) free(j->graveyard[--j->ngraves]);
 }
 
-bool jit_pause(struct cpu *c, u32 at) {
-    c->run.last = at;
+bool jit_pause(struct cpu *c) {
+    u32 at = c->run.last;
     if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
         struct block *k = block_of(c, at);
         // Nothing found to do is looked for again later: more of the code around it may have run
@@ -554,6 +555,7 @@ bool jit_pause(struct cpu *c, u32 at) {
     }
     if (c->attention || c->run.more <= 0 || --c->run.samples == 0) return false;
     split_budget(c, c->run.budget + c->run.more, c->run.sample);
+    c->run.last = 0;
     return true;
 }
 
