@@ -29,7 +29,8 @@ struct block {
     u8 mode;
     u8 heat; // samples that found it running (jit.c)
     u16 uops;
-    u8 called;     // something calls it: a function starts here
+    u8 called : 1; // something calls it: a function starts here
+    u8 jumped : 1; // a computed jump that is neither call nor return leads here
     u8 tried : 1;  // as part of its function (jit.c)
     u8 failed : 3; // when it was hot nothing was found to translate
     union {

@@ -16,6 +16,7 @@ static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
     u32 i = code_at(c, pc);
     if (!i) return 0;
     if (called) block_of(c, i)->called = true;
+    if (from->code == UOP_JUMPIND && from->b == IR_JUMP_PLAIN) block_of(c, i)->jumped = true;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     e->tag = pc ^ c->run.mix;
     e->index = i;

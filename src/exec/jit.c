@@ -17,11 +17,11 @@
 #include "base/compiler.h"
 
 enum {
-    HOT_SAMPLES = 16,  // 130,000 instructions in a block: flat profiles stay interpreted
+    HOT_SAMPLES = 6,   // 50,000 instructions in a block: flat profiles stay interpreted
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
-    BATCH_WAIT = 24,       // slices until a module that is not full is compiled
+    BATCH_WAIT = 3,        // runs until a module that is not full is compiled
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 32 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,

@@ -17,6 +17,7 @@ enum {
     INLINE_BLOCKS = 8,   // of a callee
     INLINE_INSNS = 40,   // of a callee
     CONTEXTS = 24,       // inlined calls
+    SWITCH_TARGETS = 24, // of a computed jump
     HOME = REGION_PAGES, // index of the entry's page among the pages
     PAGE = (int)GUEST_PAGE_SIZE
 };
@@ -220,12 +221,42 @@ static void call_ways(struct form *m, unsigned i) {
     b->succ[0] = (i16)node_at(m, b->end_rel, context);
 }
 
+// A computed jump: to the blocks of the entry's page that such jumps were seen to lead to, one test
+// after the other.
+static void switch_ways(struct form *m, unsigned i) {
+    static const struct ir_insn nothing[1];
+    struct forming *f = m->f;
+    struct region *r = &f->r;
+    struct cpu *c = f->c;
+    int last = (int)i;
+    unsigned n = 0;
+    if (c->set.disabled & PASS_SWITCH || m->nodes[i].context) return;
+    for (u32 k = c->pages[f->ppn[HOME]]->blocks; k && n < SWITCH_TARGETS;
+         k = block_of(c, k)->page_next) {
+        const struct block *t = block_of(c, k);
+        if (!t->jumped || t->mode != f->mode || r->n + 2 > REGION_BLOCKS) continue;
+        int to = node_at(m, t->start, 0);
+        if (to < 0 || r->n == REGION_BLOCKS) continue;
+        unsigned test = r->n++;
+        m->nodes[test] = (struct node){INT32_MIN, 0};
+        r->blocks[test] = (struct region_block){
+            .start = INT32_MIN, .nops = 1, .ops = nothing, .end = END_TEST, .succ = {(i16)to, -1}};
+        r->blocks[last].succ[n ? 1 : 0] = (i16)test;
+        last = (int)test;
+        n++;
+    }
+    if (n) r->blocks[i].end = END_SWITCH;
+}
+
 static void ways(struct form *m, unsigned i) {
     struct region_block *b = &m->f->r.blocks[i];
     const struct ir_insn *x = &b->ops[b->nops - 1];
     unsigned context = m->nodes[i].context;
+    if (b->end == END_TEST) return;
     if (is_call(x)) {
         call_ways(m, i);
+    } else if (x->op == IR_JUMPIND && x->imm == IR_JUMP_PLAIN) {
+        switch_ways(m, i);
     } else if (x->op == IR_JUMPIND) {
         if (x->imm != IR_JUMP_RETURN || !context) return;
         int to = node_at(m, m->contexts[context].to, m->contexts[context].parent);
@@ -328,6 +359,16 @@ void form_keep_loop(struct forming *f) {
         for (int k = 0; k < 2; k++)
             if (b->succ[k] >= 0) b->succ[k] = now[b->succ[k]];
         if (b->end == END_RETURN && b->succ[0] < 0) b->end = END_OUT;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        struct region_block *b = &r->blocks[i];
+        // A test whose target is out of the loop is one no more; what follows it moves up.
+        while (b->end == END_SWITCH || b->end == END_TEST) {
+            i16 *next = &b->succ[b->end == END_TEST];
+            if (*next < 0 || r->blocks[*next].succ[0] >= 0) break;
+            *next = r->blocks[*next].succ[1];
+        }
+        if (b->end == END_SWITCH && b->succ[0] < 0) b->end = END_OUT;
     }
 }
 

@@ -436,6 +436,8 @@ static void emit_end(struct emit *e, u32 i) {
         guest_call(e, o->op == IR_JUMP, (i64)o->imm);
     } else if (o->op == IR_JUMPIND && e->b->end == END_RETURN) {
         inlined_return(e);
+    } else if (o->op == IR_JUMPIND && e->b->end == END_SWITCH) {
+        return;
     } else if (o->op == IR_JUMPIND) {
         store_cells(e, &e->dirty);
         if (o->imm == IR_JUMP_RETURN && e->abi->passes.calls)
@@ -537,7 +539,13 @@ static void on_node(void *arg, int node) {
 static void on_cond(void *arg, int node) {
     struct emit *e = arg;
     const struct region_block *b = &e->r->blocks[node];
-    push(e, b->ops[b->nops - 1].a);
+    if (b->end == END_TEST) {
+        w_local(out(e), W_LOCAL_GET, L_PC);
+        push_pcrel(e, e->r->blocks[b->succ[0]].start);
+        w_op(out(e), W_I64_EQ);
+    } else {
+        push(e, b->ops[b->nops - 1].a);
+    }
     open_if(e, W_T_VOID, false);
 }
 
@@ -555,7 +563,9 @@ static void on_leave(void *arg, int node, int way) {
         return;
     }
     store_cells(e, &e->out_dirty[node]);
-    if (b->end == END_RETURN)
+    if (b->end == END_SWITCH || b->end == END_TEST)
+        br_exit(e, W_BR, EXIT_CHAIN);
+    else if (b->end == END_RETURN)
         go_to(e, e->r->blocks[b->succ[0]].start);
     else
         go_to(e, way == 0 ? (i64)x->imm : (i64)(i32)x->aux);
@@ -582,7 +592,7 @@ static void graph(const struct region *r, struct structure_node *nodes) {
         const struct region_block *b = &r->blocks[i];
         const struct ir_insn *x = &b->ops[b->nops - 1];
         bool one = b->end != END_OUT ? b->succ[0] >= 0 : x->op == IR_JUMP;
-        nodes[i].nsucc = x->op == IR_BRANCH ? 2 : one ? 1 : 0;
+        nodes[i].nsucc = b->end == END_TEST || x->op == IR_BRANCH ? 2 : one ? 1 : 0;
         for (int k = 0; k < nodes[i].nsucc; k++) nodes[i].succ[k] = b->succ[k];
     }
 }

@@ -19,6 +19,8 @@ enum { REGION_BLOCKS = 96, REGION_CELLS = 128, REGION_PAGES = 4 };
 enum region_end {
     END_OUT,    // JUMP or BRANCH: ways by succ; JUMPIND, LEAVE: none
     END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to
+    END_SWITCH, // JUMPIND of which targets are known; succ[0]: the first END_TEST
+    END_TEST,   // no block: is the target at `start`? succ[0] yes, succ[1] the next test or out
     END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
 };
 
