@@ -41,8 +41,33 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
     if (a->vector != EXC_BP && a->vector != EXC_DB && (a->code ^ b->code) & code) return false;
     if (compared_flags(c, a->vector, a->flags) != compared_flags(c, b->vector, b->flags))
         return false;
-    return memcmp(a->r, b->r, sizeof a->r) == 0 &&
-           memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
+    return memcmp(a->r, b->r, sizeof a->r) == 0 && memcmp(a->x, b->x, sizeof a->x) == 0 &&
+           a->mxcsr == b->mxcsr && memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
+}
+
+static void put_ymm(const char *who, const u64 *v) {
+    printf("         %s", who);
+    for (unsigned k = 4; k-- > 0;) printf(" %016llx", (unsigned long long)v[k]);
+    printf("\n");
+}
+
+// The registers that differ, and what the operands were.
+static void report_vectors(const struct x86_case *c, const struct x86_result *hw,
+                           const struct x86_result *us) {
+    struct x86_insn d;
+    if (x86_rows[c->row].isa < ISA_SSE) return;
+    x86_decode(&d, c->code + c->lead, c->len - c->lead, c->bits32 ? X86_CODE32 : X86_CODE64);
+    printf("    mxcsr init %x hw %x ours %x\n", c->mxcsr, hw->mxcsr, us->mxcsr);
+    for (unsigned i = 0; i < 16; i++) {
+        bool bad = memcmp(hw->x[i], us->x[i], 32) != 0;
+        if (!bad && i != d.reg && (i != d.rm || d.mod != 3) && (i != d.vvvv || !d.vex)) continue;
+        printf("    ymm%u%s\n", i, bad ? "  <--" : "");
+        put_ymm("init", c->x[i]);
+        put_ymm("hw  ", hw->x[i]);
+        put_ymm("ours", us->x[i]);
+    }
+    if (d.mod == 3) return;
+    put_ymm("memory at its middle", (const u64 *)(const void *)(c->mem_bytes + X86_SPAN / 2));
 }
 
 static void report(const struct x86_case *c, const struct x86_result *hw,
@@ -62,6 +87,7 @@ static void report(const struct x86_case *c, const struct x86_result *hw,
         printf("    r%-2u init %016llx hw %016llx ours %016llx%s\n", i, (unsigned long long)c->r[i],
                (unsigned long long)hw->r[i], (unsigned long long)us->r[i],
                hw->r[i] != us->r[i] ? "  <--" : "");
+    report_vectors(c, hw, us);
     for (unsigned i = 0; i < X86_SPAN; i++)
         if (hw->mem_bytes[i] != us->mem_bytes[i])
             printf("    memory %x: init %02x hw %02x ours %02x\n", c->mem + i, c->mem_bytes[i],

@@ -4,6 +4,7 @@
 
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/flags.h"
+#include "guest/x86_64/sse.h"
 #include "guest/x86_64/state.h"
 
 // One instruction being lifted.
@@ -103,6 +104,7 @@ enum { LOOP_NE, LOOP_E, LOOP_ANY };
 enum { CARRY_CLC, CARRY_STC, CARRY_CMC };
 enum { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 enum { BLS_R, BLS_MSK, BLS_I };
+enum { HALF_LO, HALF_HI, HALF_MEM };
 
 // One function a value of the lifter column.
 typedef void xlift_fn(struct lift *l, unsigned arg);

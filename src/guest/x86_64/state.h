@@ -40,6 +40,7 @@ struct x86_state {
     u64 seg_base[6];                     // by SEG_*; in 64-bit mode only FS and GS count
     v128 x[16];                          // XMM
     v128 yh[16];                         // upper halves of YMM
+    v128 xs[2];                          // an operand from memory, for helpers
     // x87: by register, not by stack position. mm[i] is the significand (and the MMX register).
     u64 mm[8];
     u64 st_exp[8];                        // sign and exponent, 16 bits
@@ -82,6 +83,7 @@ static_assert(offsetof(struct x86_state, mxcsr) < 4096, "cells take part in forw
 #define X86_R(n)        ((u32)(offsetof(struct x86_state, r) + 8 * (n)))
 #define X86_X(n)        ((u32)(offsetof(struct x86_state, x) + 16 * (n)))
 #define X86_YH(n)       ((u32)(offsetof(struct x86_state, yh) + 16 * (n)))
+#define X86_XS(n)       ((u32)(offsetof(struct x86_state, xs) + 16 * (n)))
 #define X86_BASE(s)     ((u32)(offsetof(struct x86_state, seg_base) + 8 * (s)))
 #define X86_PC          ((u32)offsetof(struct x86_state, g.pc))
 

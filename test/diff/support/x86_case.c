@@ -76,8 +76,8 @@ const char *x86_case_excluded(enum x86_id row, bool bits32) {
     case X86_UD0:
         return "vendors differ in its length";
     default:
-        return x86_rows[row].isa >= ISA_X87 && !(x86_rows[row].attr & X86A_GPR)
-                   ? "x87, SSE and AVX are not compared yet"
+        return x86_rows[row].isa == ISA_X87 || x86_rows[row].isa == ISA_MMX
+                   ? "x87 and MMX are not compared yet"
                    : NULL;
     }
 }
@@ -208,10 +208,53 @@ static u64 value(struct rng *r) {
     }
 }
 
+// Elements of vectors: integers, or singles and doubles of all kinds.
+static u64 element(struct rng *r) {
+    static const u32 single[] = {0,          0x80000000, 1,          0x80000001, 0x007fffff,
+                                 0x00800000, 0x7f7fffff, 0x7f800000, 0xff800000, 0x7fc00000,
+                                 0xffc12345, 0x7f812345, 0xff800001, 0x3f800000, 0xbf800000,
+                                 0x4f000000, 0xcf000000, 0x5f000000, 0x3f000000, 0x4b000001};
+    static const u64 twice[] = {0x8000000000000000, 0x0000000000000001, 0x800fffffffffffff,
+                                0x0010000000000000, 0x7fefffffffffffff, 0x7ff0000000000000,
+                                0xfff0000000000000, 0x7ff8000000000000, 0xfff8123456789abc,
+                                0x7ff0123456789abc, 0xfff0000000000001, 0x3ff0000000000000,
+                                0xbff0000000000000, 0x41e0000000000000, 0xc1e0000000200000,
+                                0x43e0000000000000, 0x3fe0000000000000, 0x47efffffffffffff,
+                                0x3810000000000000, 0x380fffffffffffff, 0x36a0000000000000};
+    u64 v = rng_next(r);
+    switch (rng_below(r, 8)) {
+    case 0:
+        return twice[rng_below(r, ARRAY_LEN(twice))];
+    case 1: {
+        u64 hi = single[rng_below(r, ARRAY_LEN(single))];
+        return hi << 32 | single[rng_below(r, ARRAY_LEN(single))];
+    }
+    case 2: // singles near 1, with short fractions
+        return (v & 0x80f0000080f00000) + 0x3c0000003c000000;
+    case 3: // doubles near 1
+        return (v & 0x80fff00000000000) + 0x3f80000000000000;
+    case 4: // near the ends of the range
+        return (v & 0x801fffffffffffff) | (one_in(r, 2) ? 0x7fe0000000000000 : 0);
+    case 5:
+        return (v & 0x80ffffff80ffffff) | (one_in(r, 2) ? 0x7f0000007f000000 : 0);
+    case 6:
+        return v;
+    default:
+        return value(r);
+    }
+}
+
+static u32 random_mxcsr(struct rng *r) {
+    u32 v = 0x1f80 | (one_in(r, 2) ? rng_below(r, 64) : 0);
+    if (one_in(r, 4)) v ^= (u32)rng_next(r) & 0xe040; // rounding, FTZ, DAZ
+    if (one_in(r, 8)) v ^= (u32)rng_next(r) & 0x1f80;
+    return v;
+}
+
 // Where an operand shall be: mostly well inside, else across the ends of what may be accessed.
 static u64 place(struct rng *r, bool may_be_odd) { // odd: not canonical
     u32 mid = X86_WINDOW_AT + 512 + rng_below(r, X86_WINDOW_RW - 1024);
-    if (one_in(r, 2)) mid &= ~15u;
+    if (!one_in(r, 4)) mid &= one_in(r, 2) ? ~31u : ~15u;
     switch (rng_below(r, 12)) {
     case 0:
         return X86_WINDOW_AT + 4096 - rng_below(r, 16); // between two pages
@@ -280,6 +323,7 @@ static u64 aim_implicit(struct x86_case *c, const struct x86_insn *d, struct rng
         // Overlaps and equal strings.
         if (one_in(r, 3)) c->r[RSI] = t - gs + rng_below(r, 33) - 16;
     }
+    if (d->row == X86_MASKMOVDQU || d->row == X86_VMASKMOVDQU) c->r[RDI] = t - gs;
     if (d->row == X86_XLAT) c->r[RBX] = t - gs - (c->r[RAX] & 0xff);
     if (d->row == X86_LEAVE) c->r[RBP] = t;
     if (row->attr & X86A_D64) c->r[RSP] = t;
@@ -443,7 +487,13 @@ static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rn
     if (t > X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2)
         t = X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2;
     c->mem = (u32)t - X86_SPAN / 2;
-    for (unsigned i = 0; i < X86_SPAN; i += 8) put_le64(c->mem_bytes + i, value(r));
+    bool vector = x86_rows[row].isa >= ISA_SSE;
+    for (unsigned i = 0; i < 64; i++) c->x[i / 4][i % 4] = vector ? element(r) : i;
+    c->mxcsr = vector ? random_mxcsr(r) : 0x1f80;
+    for (unsigned i = 0; i < X86_SPAN; i += 8)
+        put_le64(c->mem_bytes + i, vector ? element(r) : value(r));
+    if (row == X86_LDMXCSR || row == X86_VLDMXCSR)
+        put_le32(c->mem_bytes + X86_SPAN / 2, random_mxcsr(r) | (one_in(r, 8) ? 1u << 16 : 0));
     if (is_string(&x86_rows[row]) && one_in(r, 2)) memset(c->mem_bytes, (int)value(r), X86_SPAN);
     if (one_in(r, 2)) prepend(c, &d, r);
     // With flags before it that nobody defines, a jump or a counted shift may do what it likes.

@@ -23,6 +23,8 @@ struct x86_case {
     u64 flags;          // status flags and DF
     u64 gs;             // base of GS
     u32 mem;            // address of mem_bytes, in the window
+    u64 x[16][4]; // YMM
+    u32 mxcsr;
     u64 undefined;      // flags that are not compared, when it went through
     u64 undefined_lead; // when it did not
     u8 mem_bytes[X86_SPAN];
@@ -31,6 +33,8 @@ struct x86_case {
 // What came of it.
 struct x86_result {
     u64 r[16], ip, flags, gs, cr2;
+    u64 x[16][4]; // YMM
+    u32 mxcsr;
     u32 vector, code; // exception (3: it went through), error code
     u8 mem_bytes[X86_SPAN];
 };

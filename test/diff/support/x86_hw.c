@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "guest/x86_64/state.h"
 #include "support/x86_case.h"
 
@@ -31,6 +32,31 @@ static const int greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RB
                              REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                              REG_R12, REG_R13, REG_R14, REG_R15};
 
+// The XSAVE image of a signal frame (SDM 1 13.4): XMM, header, upper halves of YMM.
+enum { IMAGE_MXCSR = 24, IMAGE_XMM = 160, IMAGE_BV = 512, IMAGE_YMMH = 576 };
+
+static void put_vectors(const ucontext_t *u, const struct x86_case *c) {
+    u8 *image = (u8 *)u->uc_mcontext.fpregs;
+    put_le64(image + IMAGE_BV, get_le64(image + IMAGE_BV) | 6);
+    put_le32(image + IMAGE_MXCSR, c->mxcsr);
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(image + IMAGE_XMM + 16 * i, c->x[i], 16);
+        memcpy(image + IMAGE_YMMH + 16 * i, c->x[i] + 2, 16);
+    }
+}
+
+static void get_vectors(const ucontext_t *u, struct x86_result *o) {
+    const u8 *image = (const u8 *)u->uc_mcontext.fpregs;
+    bool upper = image[IMAGE_BV] & 4;
+    o->mxcsr = get_le32(image + IMAGE_MXCSR);
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(o->x[i], image + IMAGE_XMM + 16 * i, 16);
+        if (!(image[IMAGE_BV] & 2)) memset(o->x[i], 0, 16);
+        memset(o->x[i] + 2, 0, 16);
+        if (upper) memcpy(o->x[i] + 2, image + IMAGE_YMMH + 16 * i, 16);
+    }
+}
+
 static void note(const ucontext_t *u, int signal) {
     const struct x86_case *c = &sh->cases[sh->at - 1];
     struct x86_result *o = &sh->out[sh->at - 1];
@@ -41,6 +67,7 @@ static void note(const ucontext_t *u, int signal) {
     o->vector = signal == SIGALRM ? 255 : (u32)g[REG_TRAPNO];
     o->code = (u32)g[REG_ERR];
     o->cr2 = (u64)g[REG_CR2];
+    get_vectors(u, o);
     memcpy(o->mem_bytes, (void *)(uintptr_t)c->mem, X86_SPAN);
     unsigned long gs = 0;
     syscall(SYS_arch_prctl, ARCH_GET_GS, &gs);
@@ -56,6 +83,7 @@ static void start(ucontext_t *u) {
     g[REG_EFL] = (greg_t)(c->flags | FL_IF | 2);
     // CS and SS as Linux has them for 32-bit and 64-bit programs.
     g[REG_CSGSFS] = (greg_t)((u64)0x2b << 48 | (c->bits32 ? 0x23 : 0x33));
+    put_vectors(u, c);
     memcpy((void *)(uintptr_t)c->mem, c->mem_bytes, X86_SPAN);
     memcpy(sh->code + (c->at - X86_CODE_AT), c->code, c->len);
     syscall(SYS_arch_prctl, ARCH_SET_GS, c->gs);

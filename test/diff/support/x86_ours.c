@@ -118,6 +118,11 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
     s->df = c->flags & FL_DF ? ~(u64)0 : 1;
     x86_set_status_flags(s, c->flags);
     s->seg_base[SEG_GS] = c->gs;
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(&s->x[i], c->x[i], 16);
+        memcpy(&s->yh[i], c->x[i] + 2, 16);
+    }
+    s->mxcsr = c->mxcsr;
     s->g.pc = c->at;
     s->g.idle = false;
     s->cr2 = 0;
@@ -137,6 +142,11 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
     out->r[RSP] = get_le64(frame + 24);
     out->cr2 = s->cr2;
     out->gs = s->seg_base[SEG_GS];
+    for (unsigned i = 0; i < 16; i++) {
+        memcpy(out->x[i], &s->x[i], 16);
+        memcpy(out->x[i] + 2, &s->yh[i], 16);
+    }
+    out->mxcsr = (u32)s->mxcsr;
     memcpy(out->mem_bytes, o->ram + WINDOW + (c->mem - X86_WINDOW_AT), X86_SPAN);
     u8 fill[32];
     memset(fill, 0xcc, sizeof fill);

@@ -1,0 +1,304 @@
+// What SSE and AVX instructions mean: moves and simple operations as IR on the cells of registers,
+// all else through the helpers of sse.c. Pure, as lift.c.
+//
+// An instruction with VEX makes zero what lies above its result; one without leaves it alone.
+#include <assert.h>
+
+#include "guest/x86_64/lift.h"
+
+#define B l->b
+
+// A vector of 128 or 256 bits.
+struct vval {
+    ir_ref lo, hi; // hi: 0 when there is none
+};
+
+static bool is_vector(const struct lift *l, unsigned i) {
+    enum x86_operand_type t = x86_operand_type(&l->d, i);
+    return (t >= X86T_XREG && t <= X86T_XMM0);
+}
+
+static bool in_memory(const struct lift *l, unsigned i) {
+    return x86_operand_type(&l->d, i) == X86T_XRM && l->d.mod != 3;
+}
+
+static unsigned vreg(const struct lift *l, unsigned i) {
+    switch (x86_operand_type(&l->d, i)) {
+    case X86T_XREG:
+        return l->d.reg;
+    case X86T_XRM:
+        return l->d.rm;
+    case X86T_XVVVV:
+        return l->d.vvvv;
+    case X86T_XIMM:
+        return l->d.imm >> 4 & (xlift_64(l) ? 15 : 7);
+    case X86T_XMM0:
+        return 0;
+    default:
+        assert(0 && "an operand that is no vector register");
+        return 0;
+    }
+}
+
+static ir_ref get_lo(struct lift *l, unsigned n) { return ir_get(B, X86_X(n)); }
+static ir_ref get_hi(struct lift *l, unsigned n) { return ir_get(B, X86_X(n) + 8); }
+static void set_lo(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n), v); }
+static void set_hi(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n) + 8, v); }
+static ir_ref zero_vector(struct lift *l) { return ir_VZEXT64(B, xlift_k(l, 0)); }
+
+static void zero_above(struct lift *l, unsigned n) {
+    if (l->d.vex) ir_setv(B, X86_YH(n), zero_vector(l));
+}
+
+// ---- memory
+
+// #GP where operands of 16 bytes must be aligned (those of 32 are checked by aligned moves only).
+static void check_aligned(struct lift *l, ir_ref addr, i32 disp, unsigned size) {
+    ir_ref a = disp ? ir_ADD64(B, addr, xlift_k(l, (u64)(i64)disp)) : addr;
+    ir_ref low = ir_AND64(B, a, xlift_k(l, size - 1));
+    ir_trapif(B, ir_NE64(B, low, xlift_k(l, 0)), CAUSE_GP0, xlift_k(l, 0));
+}
+
+static struct vval load(struct lift *l, unsigned i, bool aligned) {
+    unsigned size = x86_operand_size(&l->d, i);
+    if (size < 16) return (struct vval){ir_VZEXT64(B, xlift_load(l, xlift_ea(l), size)), 0};
+    i32 disp;
+    ir_ref a = xlift_linear(l, xlift_ea(l), size, false, &disp);
+    if (aligned) check_aligned(l, a, disp, size);
+    struct vval v = {ir_emit(B, IR_LDV, a, 0, 0, 0, (u64)(i64)disp), 0};
+    if (size == 32) v.hi = ir_emit(B, IR_LDV, a, 0, 0, 0, (u64)((i64)disp + 16));
+    return v;
+}
+
+static struct vval read_at(struct lift *l, unsigned i, bool aligned) {
+    if (in_memory(l, i)) return load(l, i, aligned);
+    unsigned n = vreg(l, i);
+    bool wide = x86_operand_size(&l->d, i) == 32;
+    return (struct vval){ir_getv(B, X86_X(n)), wide ? ir_getv(B, X86_YH(n)) : 0};
+}
+
+// As a source of arithmetic: aligned unless VEX.
+static struct vval read(struct lift *l, unsigned i) { return read_at(l, i, !l->d.vex); }
+
+static void store(struct lift *l, unsigned i, struct vval v, bool aligned) {
+    unsigned size = x86_operand_size(&l->d, i);
+    i32 disp;
+    ir_ref a = xlift_linear(l, xlift_ea(l), size, true, &disp);
+    if (aligned) check_aligned(l, a, disp, size);
+    if (v.hi) { // all of it must be writable before the first half is written
+        ir_ref end = ir_ADD64(B, a, xlift_k(l, (u64)((i64)disp + 31)));
+        ir_ref start = ir_ADD64(B, a, xlift_k(l, (u64)(i64)disp));
+        (void)ir_ldw(B, IR_LDW8, start, 0);
+        end = ir_AND64(B, end, xlift_k(l, ~(u64)4095));
+        (void)ir_ldw(B, IR_LDW8, ir_MAXU64(B, start, end), 0);
+    }
+    ir_emit(B, IR_STV, a, v.lo, 0, 0, (u64)(i64)disp);
+    if (v.hi) ir_emit(B, IR_STV, a, v.hi, 0, 0, (u64)((i64)disp + 16));
+}
+
+static void write_reg(struct lift *l, unsigned n, struct vval v) {
+    ir_setv(B, X86_X(n), v.lo);
+    if (v.hi)
+        ir_setv(B, X86_YH(n), v.hi);
+    else
+        zero_above(l, n);
+}
+
+// ---- through helpers
+
+// The operation on its operands in the order of the row: imm of the helpers. A destination that is
+// also the first source is so without VEX.
+static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
+    unsigned reg[4] = {0}, n = 0;
+    u64 imm = 0;
+    *general = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        enum x86_operand_type t = x86_operand_type(&l->d, i);
+        if (t == X86T_NONE) break;
+        if (t == X86T_IMM) {
+            imm = l->d.imm & 0xff;
+        } else if (is_vector(l, i)) {
+            if (in_memory(l, i)) {
+                struct vval v = read(l, i);
+                ir_setv(B, X86_XS(0), v.lo);
+                if (v.hi) ir_setv(B, X86_XS(1), v.hi);
+                reg[n++] = VEC_SCRATCH;
+            } else {
+                reg[n++] = vreg(l, i);
+            }
+        } else if (i > 0) {
+            *general = xlift_read(l, i);
+        }
+    }
+    bool to_vector = is_vector(l, 0);
+    unsigned d = to_vector ? reg[0] : 0, a, b, c = d;
+    const unsigned *src = to_vector ? reg + 1 : reg;
+    if (to_vector) n--;
+    if (n == 0) {
+        a = b = d;
+    } else if (l->d.vex) {
+        a = src[0];
+        b = n > 1 ? src[1] : src[0];
+        if (n > 2) c = src[2];
+    } else {
+        a = to_vector ? d : src[0];
+        b = !to_vector && n > 1 ? src[1] : src[0];
+        if (to_vector && n > 1) c = src[1];
+    }
+    u64 m = VEC_MAKE(op, d, a, b, c) | imm << VEC_IMM_SHIFT;
+    if (l->d.vex) m |= VEC_VEX | (l->d.l ? VEC_L : 0);
+    return m;
+}
+
+void xlift_vec(struct lift *l, unsigned op) {
+    ir_ref g;
+    u64 m = operation(l, op, &g);
+    ir_call(B, HELPER_vec, g, 0, 0, m);
+}
+
+// Both halves take the same second operand, which is 128 bits.
+void xlift_vec_count(struct lift *l, unsigned op) {
+    struct vval v = read_at(l, 2, false);
+    ir_setv(B, X86_XS(0), v.lo);
+    ir_setv(B, X86_XS(1), v.lo);
+    u64 m = VEC_MAKE(op, vreg(l, 0), vreg(l, 1), VEC_SCRATCH, 0);
+    ir_call(B, HELPER_vec, 0, 0, 0, m | VEC_VEX | VEC_L);
+}
+
+// The result goes to a general register or to memory.
+void xlift_vec_out(struct lift *l, unsigned op) {
+    ir_ref g;
+    u64 m = operation(l, op, &g);
+    xlift_assign(l, 0, ir_call(B, HELPER_vec_value, g, 0, 0, m));
+}
+
+// ---- as IR
+
+static void binary(struct lift *l, enum ir_op op, bool swapped) {
+    unsigned at = l->d.vex ? 1 : 0;
+    struct vval y = read(l, at + 1), x = read(l, at), r;
+    if (swapped) {
+        struct vval t = x;
+        x = y;
+        y = t;
+    }
+    r.lo = ir_emit(B, op, x.lo, y.lo, 0, 0, 0);
+    r.hi = x.hi ? ir_emit(B, op, x.hi, y.hi, 0, 0, 0) : 0;
+    write_reg(l, vreg(l, 0), r);
+}
+
+void xlift_vir(struct lift *l, unsigned op) { binary(l, (enum ir_op)op, false); }
+void xlift_vir_swap(struct lift *l, unsigned op) { binary(l, (enum ir_op)op, true); }
+
+// Shifts by an immediate: arg is the IR's operation, its width in bits 16 on.
+void xlift_vshift(struct lift *l, unsigned arg) {
+    enum ir_op op = (enum ir_op)(arg & 0xffff);
+    unsigned width = arg >> 16, k = l->d.imm & 0xff;
+    bool arithmetic = op == IR_VSHRS16 || op == IR_VSHRS32;
+    struct vval x = read(l, l->d.vex ? 1 : 0), r = {0, 0};
+    if (k >= width && arithmetic) k = width - 1;
+    ir_ref count = ir_const32(B, k);
+    r.lo = k < width ? ir_emit(B, op, x.lo, count, 0, 0, 0) : zero_vector(l);
+    if (x.hi) r.hi = k < width ? ir_emit(B, op, x.hi, count, 0, 0, 0) : zero_vector(l);
+    write_reg(l, vreg(l, 0), r);
+}
+
+void xlift_pmovmskb(struct lift *l, unsigned arg) {
+    (void)arg;
+    struct vval x = read(l, 1);
+    ir_ref m = ir_ZEXT32(B, ir_VMASK8(B, x.lo));
+    if (x.hi) m = ir_OR64(B, m, ir_SHL64(B, ir_ZEXT32(B, ir_VMASK8(B, x.hi)), xlift_k(l, 16)));
+    xlift_assign(l, 0, m);
+}
+
+// ---- moves
+
+// arg: must memory be aligned?
+void xlift_vmov(struct lift *l, unsigned aligned) {
+    struct vval v = read_at(l, 1, aligned);
+    if (in_memory(l, 0))
+        store(l, 0, v, aligned);
+    else
+        write_reg(l, vreg(l, 0), v);
+}
+
+// MOVSS, MOVSD, and MOVQ and MOVD to and from memory and general registers. Into a register from
+// elsewhere: the rest becomes zero.
+void xlift_vmov_scalar(struct lift *l, unsigned arg) {
+    (void)arg;
+    unsigned size = x86_operand_size(&l->d, 0);
+    if (is_vector(l, 0) && !in_memory(l, 0)) {
+        ir_ref v;
+        if (!is_vector(l, 1))
+            v = xlift_read(l, 1);
+        else if (in_memory(l, 1))
+            v = xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, 1));
+        else
+            v = get_lo(l, vreg(l, 1));
+        write_reg(l, vreg(l, 0), (struct vval){ir_VZEXT64(B, v), 0});
+        return;
+    }
+    ir_ref v = xlift_zext(l, get_lo(l, vreg(l, 1)), size);
+    if (is_vector(l, 0))
+        xlift_store(l, xlift_ea(l), size, v);
+    else
+        xlift_assign(l, 0, v);
+}
+
+// MOVSS and MOVSD between registers: the rest comes from the first source.
+void xlift_vmov_merge(struct lift *l, unsigned size) {
+    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d, b = vreg(l, l->d.vex ? 2 : 1);
+    ir_ref v = get_lo(l, b);
+    if (size == 4)
+        v = ir_OR64(B, ir_AND64(B, get_lo(l, a), xlift_k(l, 0xffffffff00000000u)),
+                    xlift_zext(l, v, 4));
+    ir_ref hi = get_hi(l, a);
+    set_lo(l, d, v);
+    if (a != d) set_hi(l, d, hi);
+    zero_above(l, d);
+}
+
+// MOVLPS, MOVHPS and their like with memory or between registers. arg: half written, and half read
+// (2: from memory).
+void xlift_vmov_half(struct lift *l, unsigned arg) {
+    unsigned to = arg & 1, from = arg >> 1;
+    if (in_memory(l, 0)) {
+        ir_ref v = to ? get_hi(l, vreg(l, 1)) : get_lo(l, vreg(l, 1));
+        xlift_store(l, xlift_ea(l), 8, v);
+        return;
+    }
+    unsigned at = l->d.vex ? 2 : 1, d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d;
+    ir_ref v = from == HALF_MEM  ? xlift_load(l, xlift_ea(l), 8)
+               : from == HALF_HI ? get_hi(l, vreg(l, at))
+                                 : get_lo(l, vreg(l, at));
+    ir_ref other = to ? get_lo(l, a) : get_hi(l, a);
+    if (to)
+        set_hi(l, d, v);
+    else
+        set_lo(l, d, v);
+    if (a != d && to) set_lo(l, d, other);
+    if (a != d && !to) set_hi(l, d, other);
+    zero_above(l, d);
+}
+
+// ---- the rest
+
+void xlift_ldmxcsr(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_call(B, HELPER_ldmxcsr, xlift_read(l, 0), 0, 0, 0);
+    xlift_leave_next(l);
+}
+
+void xlift_stmxcsr(struct lift *l, unsigned arg) {
+    (void)arg;
+    xlift_assign(l, 0, ir_call(B, HELPER_stmxcsr, 0, 0, 0, 0));
+}
+
+// Stores the bytes whose mask's top bit is set, at DS:RDI.
+void xlift_maskmov(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref at = xlift_reg(l, RDI, l->d.adsize);
+    i32 disp;
+    ir_ref a = xlift_linear(l, xlift_ea_at(l, at, SEG_DS), 16, true, &disp);
+    ir_call(B, HELPER_mask_store, a, 0, 0, VEC_MAKE(0, vreg(l, 0), vreg(l, 1), 0, 0));
+}

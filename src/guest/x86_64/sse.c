@@ -1,0 +1,100 @@
+// The helpers through which lifted code calls vector operations: they fetch the operands from the
+// state's cells, run the operation on each lane of 128 bits, raise what is not masked, and write
+// the result. Depends on sse.h.
+#include "guest/x86_64/sse.h"
+
+#include <assert.h>
+
+#include "base/compiler.h"
+
+static x86_vop *const vops[VOP_COUNT] = {
+#define VOP(name) x86_vop_##name,
+#include "guest/x86_64/sse_ops.def"
+};
+
+static v128 fetch(const struct x86_state *s, u32 n, u32 lane) {
+    if (n >= VEC_SCRATCH) return s->xs[lane];
+    return lane ? s->yh[n] : s->x[n];
+}
+
+// Runs the operation. False: an exception is raised and nothing is to be written.
+static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
+    struct x86_vec o = {.imm = VEC_IMM8(imm), .r = r, .s = s};
+    x86_vop *f = vops[VEC_OP(imm)];
+    for (o.lane = 0; o.lane <= (imm & VEC_L ? 1u : 0u); o.lane++) {
+        o.a.v = fetch(s, VEC_A(imm), o.lane);
+        o.b.v = fetch(s, VEC_B(imm), o.lane);
+        o.c.v = fetch(s, VEC_C(imm), o.lane);
+        o.d = o.a;
+        f(&o);
+        out[o.lane] = o.d.v;
+    }
+    *result = o.r;
+    u32 fl = o.pre | o.post;
+    if (!fl) return true;
+    u32 unmasked = ~(u32)s->mxcsr >> 7 & 0x3f;
+    if (o.pre & unmasked) fl = o.pre;
+    s->mxcsr |= fl;
+    if (!(fl & unmasked)) return true;
+    guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
+    return false;
+}
+
+// A vector to a register.
+static inline u64 vec(struct guest_state *g, u64 r, u64 imm) {
+    struct x86_state *s = x86_of(g);
+    v128 out[2] = {{0}, {0}};
+    u64 result;
+    if (!run(s, imm, r, out, &result)) return 0;
+    u32 d = VEC_D(imm);
+    s->x[d] = out[0];
+    if (imm & VEC_VEX) s->yh[d] = out[1];
+    return 0;
+}
+
+// A value: for general registers and flags.
+static inline u64 value(struct guest_state *g, u64 r, u64 imm) {
+    v128 out[2];
+    u64 result;
+    return run(x86_of(g), imm, r, out, &result) ? result : 0;
+}
+
+#define HELPER(id, what)                                                                           \
+    u64 x86_help_##id(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {                       \
+        (void)b, (void)c;                                                                          \
+        return what(g, a, imm);                                                                    \
+    }
+HELPER(vec, vec)
+HELPER(vec_float, vec)
+HELPER(vec_value, value)
+HELPER(vec_float_value, value)
+
+u64 x86_help_ldmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c, (void)imm;
+    if (a & ~(u64)MXC_VALID)
+        x86_gp(x86_of(g), 0);
+    else
+        x86_of(g)->mxcsr = a;
+    return 0;
+}
+
+u64 x86_help_stmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)a, (void)b, (void)c, (void)imm;
+    return x86_of(g)->mxcsr;
+}
+
+// MASKMOVDQU. All bytes are writable before the first is written; a fault reports where the access
+// begins in its page, whatever byte of it is written.
+u64 x86_help_mask_store(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c;
+    const struct x86_state *s = x86_of(g);
+    union xvec v = {.v = fetch(s, VEC_D(imm), 0)}, m = {.v = fetch(s, VEC_A(imm), 0)};
+    u64 old;
+    for (unsigned i = 0; i < 16; i++) {
+        gva page = (a + i) & ~(u64)4095;
+        if (m.b[i] & 0x80 && !guest_load_for_write(g, page > a ? page : a, 1, &old)) return 0;
+    }
+    for (unsigned i = 0; i < 16; i++)
+        if (m.b[i] & 0x80 && !guest_store(g, a + i, 1, v.b[i])) return 0;
+    return 0;
+}

@@ -1,0 +1,67 @@
+// Vector operations as C functions: one lane of 128 bits at a time, so that SSE, AVX and MMX share
+// them.
+#ifndef BERTH_GUEST_X86_64_SSE_H
+#define BERTH_GUEST_X86_64_SSE_H
+
+#include "guest/x86_64/state.h"
+
+union xvec {
+    v128 v;
+    u8 b[16];
+    i8 sb[16];
+    u16 w[8];
+    i16 sw[8];
+    u32 d[4];
+    i32 sd[4];
+    u64 q[2];
+    i64 sq[2];
+};
+
+// What an operation gets and gives. d starts as a, so that a scalar operation leaves the rest.
+struct x86_vec {
+    union xvec d, a, b, c; // c: the third operand of those that have one
+    u64 imm;
+    u64 r; // a general register or flags: given, or the result
+    struct x86_state *s;
+    u32 lane;      // 0, or 1 for the upper half of YMM
+    u32 pre, post; // exceptions found before and after computing (MXC_*)
+};
+
+typedef void x86_vop(struct x86_vec *o);
+
+enum x86_vop_id {
+#define VOP(name) VOP_##name,
+#include "guest/x86_64/sse_ops.def"
+    VOP_COUNT
+};
+#define VOP(name) x86_vop x86_vop_##name;
+#include "guest/x86_64/sse_ops.def"
+
+// imm of the helpers: what to do on which registers. Register 16 is the scratch cell (memory).
+enum { VEC_SCRATCH = 16 };
+#define VEC_OP(imm)   ((u32)(imm)&0x3ff)
+#define VEC_D(imm)    ((u32)((imm) >> 10) & 31)
+#define VEC_A(imm)    ((u32)((imm) >> 15) & 31)
+#define VEC_B(imm)    ((u32)((imm) >> 20) & 31)
+#define VEC_C(imm)    ((u32)((imm) >> 25) & 31)
+#define VEC_L         ((u64)1 << 30) // 256 bits
+#define VEC_VEX       ((u64)1 << 31) // what lies above the result becomes 0
+#define VEC_IMM8(imm) ((u32)((imm) >> 32) & 0xff)
+#define VEC_IMM_SHIFT 32
+#define VEC_MAKE(op, d, a, b, c)                                                                   \
+    ((u64)(op) | (u64)(d) << 10 | (u64)(a) << 15 | (u64)(b) << 20 | (u64)(c) << 25)
+
+// MXCSR
+#define MXC_IE    0x01u
+#define MXC_DE    0x02u
+#define MXC_ZE    0x04u
+#define MXC_OE    0x08u
+#define MXC_UE    0x10u
+#define MXC_PE    0x20u
+#define MXC_DAZ   0x40u
+#define MXC_MASKS 0x1f80u // each flag's mask is 7 bits above it
+#define MXC_RC(m) ((u32)(m) >> 13 & 3)
+#define MXC_FTZ   0x8000u
+#define MXC_VALID 0xffffu
+
+#endif
