@@ -10,10 +10,10 @@
 
 #include "base/compiler.h"
 #include "exec/engine.h"
-#include "guest/x86_64/state.h"
+#include "guest/x86_64/sse.h"
 #include "support/x86_case.h"
 
-enum { DEFAULT_CASES = 60, MOST_REPORTS = 12 };
+enum { DEFAULT_CASES = 60, MOST_REPORTS = 12, BATCH = 60 };
 
 static const struct {
     const char *name;
@@ -29,11 +29,16 @@ static u64 compared_flags(const struct x86_case *c, u32 vector, u64 f) {
 }
 
 static bool same(const struct x86_case *c, const struct x86_result *a, const struct x86_result *b) {
+    // AMD's mode of unaligned operands, which is not there.
+    if ((c->row == X86_LDMXCSR || c->row == X86_VLDMXCSR) && a->mxcsr & 1u << 17) return true;
     if (c->undefined == ~(u64)0) return a->vector == b->vector && a->ip == b->ip;
     // A near branch to an address that is not canonical: #GP of the branch there, of the target
     // here.
     bool odd_target = b->vector == EXC_GP && (i64)(b->ip << 16) >> 16 != (i64)b->ip;
     if (odd_target) return a->vector == EXC_GP && a->ip == c->at + c->lead;
+    // Whether an overflow or underflow that is not masked is also inexact: of the result with a
+    // larger exponent there, of what would be without the exception here.
+    u32 flags = a->vector == EXC_XM && a->mxcsr & (MXC_OE | MXC_UE) ? ~MXC_PE : ~0u;
     if (a->vector != b->vector || a->ip != b->ip || a->gs != b->gs) return false;
     if (a->vector == EXC_PF && a->cr2 != b->cr2) return false;
     // Linux says of its own addresses always that they are present.
@@ -42,7 +47,7 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
     if (compared_flags(c, a->vector, a->flags) != compared_flags(c, b->vector, b->flags))
         return false;
     return memcmp(a->r, b->r, sizeof a->r) == 0 && memcmp(a->x, b->x, sizeof a->x) == 0 &&
-           a->mxcsr == b->mxcsr && memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
+           !((a->mxcsr ^ b->mxcsr) & flags) && memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
 }
 
 static void put_ymm(const char *who, const u64 *v) {
@@ -115,16 +120,11 @@ static unsigned make(struct x86_case *cases, bool bits32, unsigned per, u64 seed
     return n;
 }
 
-int main(int argc, char **argv) {
-    unsigned per = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : DEFAULT_CASES, bad = 0,
-             reports = 0;
-    u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-    const char *only = argc > 3 ? argv[3] : NULL;
-    struct x86_case *cases = calloc((size_t)per * X86_ROWS * 2, sizeof *cases);
-    unsigned n = make(cases, false, per, seed, only, &bad);
-    n += make(cases + n, true, per, seed, only, &bad);
-    struct x86_result *hw = calloc(n + 1, sizeof *hw), us;
-    if (!x86_hw_run(cases, hw, n)) return 1;
+// Runs the cases everywhere and reports; the number that differ.
+static unsigned run_all(const struct x86_case *cases, unsigned n, struct x86_result *hw) {
+    static unsigned reports;
+    struct x86_result us;
+    unsigned bad = 0;
     for (size_t e = 0; e < ARRAY_LEN(engines); e++) {
         struct x86_ours *o = x86_ours_create(&engines[e].set);
         unsigned last = 0;
@@ -138,8 +138,27 @@ int main(int argc, char **argv) {
         }
         x86_ours_destroy(o);
     }
-    unsigned total = n * (unsigned)ARRAY_LEN(engines);
-    printf("%u passed, %u failed\n", total - (bad < total ? bad : total), bad);
+    return bad;
+}
+
+int main(int argc, char **argv) {
+    unsigned per = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : DEFAULT_CASES, bad = 0;
+    u64 seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+    const char *only = argc > 3 ? argv[3] : NULL;
+    size_t most = (size_t)BATCH * X86_ROWS * 2;
+    struct x86_case *cases = calloc(most, sizeof *cases);
+    struct x86_result *hw = calloc(most, sizeof *hw);
+    u64 total = 0;
+    for (unsigned done = 0; done < per; done += BATCH) {
+        unsigned now = per - done < BATCH ? per - done : BATCH;
+        unsigned n = make(cases, false, now, seed + done, only, &bad);
+        n += make(cases + n, true, now, seed + done, only, &bad);
+        if (!x86_hw_run(cases, hw, n)) return 1;
+        bad += run_all(cases, n, hw);
+        total += n * ARRAY_LEN(engines);
+    }
+    printf("%llu passed, %u failed\n", (unsigned long long)(total - (bad < total ? bad : total)),
+           bad);
     free(hw);
     free(cases);
     return bad != 0;

@@ -22,6 +22,8 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_RDSEED:
     case ISA_RDPID:
     case ISA_INVPCID:
+    case ISA_SSE:
+    case ISA_SSE2:
         return true;
     default:
         return false;

@@ -172,6 +172,47 @@ void xlift_vec_out(struct lift *l, unsigned op) {
     xlift_assign(l, 0, ir_call(B, HELPER_vec_value, g, 0, 0, m));
 }
 
+static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
+    ir_ref g;
+    u64 m = operation(l, op, &g);
+    ir_call(B, HELPER_vec_float, g, 0, 0, (m & ~clear) | more);
+}
+
+void xlift_vecf(struct lift *l, unsigned op) { call_float(l, op, 0, 0); }
+// VEX.L means nothing to scalars.
+void xlift_vecf_scalar(struct lift *l, unsigned op) { call_float(l, op, VEC_L, 0); }
+// Without VEX there are 8 predicates.
+void xlift_vecf_cmp(struct lift *l, unsigned op) {
+    call_float(l, op, (u64)0xf8 << VEC_IMM_SHIFT, 0);
+}
+// Of 256 bits: each half of the result from a half of the source's lower half, and the reverse.
+void xlift_vec_widen(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_WIDEN); }
+void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NARROW); }
+
+// The result is the status flags. Operand 0 is a source.
+void xlift_vecf_flags(struct lift *l, unsigned op) {
+    ir_ref b = 0;
+    unsigned a = vreg(l, 0);
+    u64 m = VEC_MAKE(op, 0, a, in_memory(l, 1) ? VEC_SCRATCH : vreg(l, 1), 0);
+    if (in_memory(l, 1)) ir_setv(B, X86_XS(0), read(l, 1).lo);
+    xlift_set_status(l, ir_call(B, HELPER_vec_float_value, b, 0, 0, m));
+}
+
+// From a general register or memory, of 4 or 8 bytes; and to a general register.
+void xlift_cvt_from(struct lift *l, unsigned op) {
+    bool wide = x86_operand_size(&l->d, l->d.vex ? 2 : 1) == 8;
+    unsigned wider = op == VOP_cvtsi2ss ? VOP_cvtsq2ss : VOP_cvtsq2sd;
+    call_float(l, wide ? wider : op, VEC_L, 0);
+}
+
+void xlift_cvt_to(struct lift *l, unsigned op) {
+    ir_ref g;
+    bool wide = x86_operand_size(&l->d, 0) == 8;
+    u64 m = operation(l, op, &g) & ~VEC_L;
+    m |= (u64)wide << VEC_IMM_SHIFT;
+    xlift_assign(l, 0, ir_call(B, HELPER_vec_float_value, g, 0, 0, m));
+}
+
 // ---- as IR
 
 static void binary(struct lift *l, enum ir_op op, bool swapped) {

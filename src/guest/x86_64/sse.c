@@ -25,9 +25,17 @@ static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
         o.a.v = fetch(s, VEC_A(imm), o.lane);
         o.b.v = fetch(s, VEC_B(imm), o.lane);
         o.c.v = fetch(s, VEC_C(imm), o.lane);
+        if (imm & VEC_WIDEN && o.lane) {
+            o.b.v = fetch(s, VEC_B(imm), 0);
+            o.b.q[0] = o.b.q[1];
+        }
         o.d = o.a;
         f(&o);
         out[o.lane] = o.d.v;
+    }
+    if (imm & VEC_NARROW && imm & VEC_L) {
+        out[0] = (v128){out[0][0], out[1][0]};
+        out[1] = (v128){0, 0};
     }
     *result = o.r;
     u32 fl = o.pre | o.post;
@@ -83,17 +91,15 @@ u64 x86_help_stmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return x86_of(g)->mxcsr;
 }
 
-// MASKMOVDQU. All bytes are writable before the first is written; a fault reports where the access
-// begins in its page, whatever byte of it is written.
+// MASKMOVDQU. A page may not be written: a fault, whatever bytes of it are.
 u64 x86_help_mask_store(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)b, (void)c;
     const struct x86_state *s = x86_of(g);
     union xvec v = {.v = fetch(s, VEC_D(imm), 0)}, m = {.v = fetch(s, VEC_A(imm), 0)};
+    gva page = (a + 15) & ~(u64)4095;
     u64 old;
-    for (unsigned i = 0; i < 16; i++) {
-        gva page = (a + i) & ~(u64)4095;
-        if (m.b[i] & 0x80 && !guest_load_for_write(g, page > a ? page : a, 1, &old)) return 0;
-    }
+    if (!guest_load_for_write(g, a, 1, &old)) return 0;
+    if (page > a && !guest_load_for_write(g, page, 1, &old)) return 0;
     for (unsigned i = 0; i < 16; i++)
         if (m.b[i] & 0x80 && !guest_store(g, a + i, 1, v.b[i])) return 0;
     return 0;

@@ -73,6 +73,15 @@ const char *x86_case_excluded(enum x86_id row, bool bits32) {
         return "#UD or #GP by the host's features";
     case X86_INT1:
         return "reported before the instruction by the hypervisor of some hosts";
+    case X86_RCPPS:
+    case X86_RCPSS:
+    case X86_RSQRTPS:
+    case X86_RSQRTSS:
+    case X86_VRCPPS:
+    case X86_VRCPSS:
+    case X86_VRSQRTPS:
+    case X86_VRSQRTSS:
+        return "an approximation, each processor has its own";
     case X86_UD0:
         return "vendors differ in its length";
     default:
