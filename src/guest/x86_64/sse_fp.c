@@ -134,7 +134,6 @@ static ALWAYS_INLINE u64 host(enum fp_op op, u64 a, u64 b, bool dbl) {
 static ALWAYS_INLINE bool relaxed(const struct x86_vec *o) {
     return (mxcsr(o) & (0xffc0 | MXC_PE)) == (0x1f80 | MXC_PE);
 }
-static ALWAYS_INLINE bool zero_or_normal(u64 v, bool dbl) { return !is_denormal(v, dbl); }
 
 static ALWAYS_INLINE u64 arith(struct x86_vec *o, enum fp_op op, u64 a, u64 b, bool dbl) {
     u64 r;
