@@ -17,7 +17,8 @@
 #include "base/compiler.h"
 
 enum {
-    HOT_SAMPLES = 6,   // 50,000 instructions in a block: flat profiles stay interpreted
+    HOT_SAMPLES = 12,  // 100,000 instructions in a block: flat profiles stay interpreted
+    BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
@@ -497,7 +498,10 @@ static enum tried translate_loop(struct cpu *c, struct form_at at) {
 
 static bool translate_block(struct cpu *c, const struct form_at *at) {
     if (live_at(c, at) || tried_enough(c, at)) return false;
-    struct forming *f = form_region(c, at);
+    struct form_at few =
+        *at; // what follows a place that is not looped to gets its own when it is hot
+    few.most = BLOCK_BLOCKS;
+    struct forming *f = form_region(c, &few);
     if (!f) return false;
     bool ok = emit(c, f);
     dump_region(c, f, "block", ok);
@@ -526,6 +530,7 @@ static bool hot(struct cpu *c, u32 index) {
                          .start = k->start,
                          .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
     i32 start = k->start;
+    bool jumped = k->jumped;
     i32 f = function_of(c, at.ppn, at.mode, start);
     if (f >= 0 && !k->tried) {
         k->tried = true;
@@ -534,7 +539,10 @@ static bool hot(struct cpu *c, u32 index) {
         at.start = start;
     }
     enum tried loop = translate_loop(c, at);
-    return loop == NO_LOOP ? translate_block(c, &at) : loop == TRANSLATED;
+    // What many computed jumps lead to (threaded code) is left as soon as it is entered: worth less
+    // than going in and out costs.
+    if (loop == NO_LOOP) return !jumped && translate_block(c, &at);
+    return loop == TRANSLATED;
 }
 
 static void free_graves(struct jit *j) {

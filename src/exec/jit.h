@@ -75,8 +75,9 @@ enum { JIT_LOOPS = 8 }; // nested loops that are told apart
 
 struct form_at {
     u32 ppn, mode;
-    i32 start; // offset in the page
-    gva page;  // the page's guest address
+    i32 start;     // offset in the page
+    gva page;      // the page's guest address
+    unsigned most; // blocks; 0: as many as fit
     unsigned nstops;
     i32 stops[JIT_LOOPS]; // addresses (pcrel) that stay outside: heads of outer loops
 };

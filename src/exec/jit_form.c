@@ -13,11 +13,12 @@
 
 enum {
     LIFTED = 256,        // different blocks looked at
-    REGION_OPS = 6000,   // IR operations, inlined ones counted each time
+    REGION_OPS = 3000,   // IR operations, inlined ones counted each time
     INLINE_BLOCKS = 8,   // of a callee
     INLINE_INSNS = 40,   // of a callee
     CONTEXTS = 24,       // inlined calls
     SWITCH_TARGETS = 24, // of a computed jump
+    SWITCHES = 2,        // such jumps: where there are many, each leads elsewhere
     HOME = REGION_PAGES, // index of the entry's page among the pages
     PAGE = (int)GUEST_PAGE_SIZE
 };
@@ -41,7 +42,7 @@ struct form {
         u8 parent;
         i32 to; // where the callee returns to
     } contexts[CONTEXTS];
-    unsigned ncontexts;
+    unsigned ncontexts, nswitches;
 };
 
 static int page_index(i32 rel) {
@@ -188,7 +189,8 @@ static int node_at(struct form *m, i64 rel, unsigned context) {
         for (unsigned i = 0; i < f->at->nstops; i++)
             if (f->at->stops[i] == rel) return -1;
     bool one_block = f->c->set.torture & TORTURE_REGIONS && r->n;
-    if (rel != (i32)rel || one_block || r->n == REGION_BLOCKS || f->nops > REGION_OPS) return -1;
+    unsigned most = f->at->most ? f->at->most : REGION_BLOCKS;
+    if (rel != (i32)rel || one_block || r->n >= most || f->nops > REGION_OPS) return -1;
     if (r->n && !decoded(f, (i32)rel)) return -1;
     const struct lifted *l = block_at(f, (i32)rel);
     if (!l) return -1;
@@ -230,7 +232,8 @@ static void switch_ways(struct form *m, unsigned i) {
     struct cpu *c = f->c;
     int last = (int)i;
     unsigned n = 0;
-    if (c->set.disabled & PASS_SWITCH || m->nodes[i].context) return;
+    if (c->set.disabled & PASS_SWITCH || m->nodes[i].context || m->nswitches == SWITCHES) return;
+    m->nswitches++;
     for (u32 k = c->pages[f->ppn[HOME]]->blocks; k && n < SWITCH_TARGETS;
          k = block_of(c, k)->page_next) {
         const struct block *t = block_of(c, k);
