@@ -24,6 +24,8 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_INVPCID:
     case ISA_SSE:
     case ISA_SSE2:
+    case ISA_XSAVE:
+    case ISA_X87:
         return true;
     default:
         return false;

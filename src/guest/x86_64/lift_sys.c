@@ -26,11 +26,6 @@ void xlift_sti(struct lift *l, unsigned arg) {
     if (xlift_careful(l)) xlift_leave_next(l);
 }
 
-void xlift_fwait(struct lift *l, unsigned arg) {
-    (void)arg;
-    ir_call(B, HELPER_fpu_check, 0, 0, 0, ISA_COUNT);
-}
-
 void xlift_clflush(struct lift *l, unsigned arg) {
     (void)arg;
     xlift_load(l, xlift_ea(l), 1); // faults as a load; there is no cache to flush
