@@ -28,6 +28,39 @@ static u64 compared_flags(const struct x86_case *c, u32 vector, u64 f) {
     return f & (FL_STATUS | FL_DF | FL_IF | FL_AC | FL_ID) & ~(undefined & FL_STATUS);
 }
 
+static bool is_nan(u64 sig, u16 se) { return (se & 0x7fff) == 0x7fff && sig << 1; }
+
+// The last bits of transcendental functions are the processor's own.
+static bool close_enough(enum x86_id row, const struct x86_fpu *a, const struct x86_fpu *b,
+                         unsigned i) {
+    if (a->sig[i] == b->sig[i] && a->se[i] == b->se[i]) return true;
+    if (!x86_case_inexact(row) || is_nan(a->sig[i], a->se[i])) return false;
+    u64 d = a->sig[i] - b->sig[i];
+    return a->se[i] == b->se[i] ? d + 4 <= 8 : (u16)(a->se[i] - b->se[i] + 1) <= 2;
+}
+
+static bool same_fpu(const struct x86_case *c, const struct x86_result *a,
+                     const struct x86_result *b) {
+    enum x86_id row = (enum x86_id)c->row;
+    u16 not_sw = x86_case_inexact(row) ? 0x0200 : 0; // C1: rounded up
+    if (a->fpu.cw != b->fpu.cw || (a->fpu.sw ^ b->fpu.sw) & ~not_sw) return false;
+    if (a->fpu.tag != b->fpu.tag) return false;
+    for (unsigned i = 0; i < 8; i++)
+        if (!close_enough(row, &a->fpu, &b->fpu, i)) return false;
+    return true;
+}
+
+static void report_fpu(const struct x86_case *c, const struct x86_result *hw,
+                       const struct x86_result *us) {
+    if (x86_rows[c->row].isa >= ISA_SSE) return;
+    printf("    cw %x, sw init %x hw %x ours %x, tag init %x hw %x ours %x\n", c->fpu.cw, c->fpu.sw,
+           hw->fpu.sw, us->fpu.sw, c->fpu.tag, hw->fpu.tag, us->fpu.tag);
+    for (unsigned i = 0; i < 8; i++)
+        printf("    st%u init %04x.%016llx hw %04x.%016llx ours %04x.%016llx\n", i, c->fpu.se[i],
+               (unsigned long long)c->fpu.sig[i], hw->fpu.se[i], (unsigned long long)hw->fpu.sig[i],
+               us->fpu.se[i], (unsigned long long)us->fpu.sig[i]);
+}
+
 static bool same(const struct x86_case *c, const struct x86_result *a, const struct x86_result *b) {
     // AMD's mode of unaligned operands, which is not there.
     if ((c->row == X86_LDMXCSR || c->row == X86_VLDMXCSR) && a->mxcsr & 1u << 17) return true;
@@ -47,7 +80,8 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
     if (compared_flags(c, a->vector, a->flags) != compared_flags(c, b->vector, b->flags))
         return false;
     return memcmp(a->r, b->r, sizeof a->r) == 0 && memcmp(a->x, b->x, sizeof a->x) == 0 &&
-           !((a->mxcsr ^ b->mxcsr) & flags) && memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
+           !((a->mxcsr ^ b->mxcsr) & flags) && same_fpu(c, a, b) &&
+           memcmp(a->mem_bytes, b->mem_bytes, X86_SPAN) == 0;
 }
 
 static void put_ymm(const char *who, const u64 *v) {
@@ -60,7 +94,7 @@ static void put_ymm(const char *who, const u64 *v) {
 static void report_vectors(const struct x86_case *c, const struct x86_result *hw,
                            const struct x86_result *us) {
     struct x86_insn d;
-    if (x86_rows[c->row].isa < ISA_SSE) return;
+    if (x86_rows[c->row].isa < ISA_X87) return;
     x86_decode(&d, c->code + c->lead, c->len - c->lead, c->bits32 ? X86_CODE32 : X86_CODE64);
     printf("    mxcsr init %x hw %x ours %x\n", c->mxcsr, hw->mxcsr, us->mxcsr);
     for (unsigned i = 0; i < 16; i++) {
@@ -93,6 +127,7 @@ static void report(const struct x86_case *c, const struct x86_result *hw,
                (unsigned long long)hw->r[i], (unsigned long long)us->r[i],
                hw->r[i] != us->r[i] ? "  <--" : "");
     report_vectors(c, hw, us);
+    report_fpu(c, hw, us);
     for (unsigned i = 0; i < X86_SPAN; i++)
         if (hw->mem_bytes[i] != us->mem_bytes[i])
             printf("    memory %x: init %02x hw %02x ours %02x\n", c->mem + i, c->mem_bytes[i],

@@ -14,17 +14,21 @@ static struct fx begin(struct x86_state *s) {
                        .masked = (u8)(s->fpu_cw & 0x3f)};
 }
 
-static void commit(struct x86_state *s, const struct fx *x, u64 imm) {
+// An exception before the computation, which has no result then.
+static bool blocked(const struct fx *x) {
+    return x->flags & ~x->masked & (FPU_IE | FPU_DE | FPU_ZE);
+}
+
+static void commit(struct x86_state *s, struct fx *x, u64 imm) {
+    if (blocked(x)) {
+        x->flags &= FPU_IE | FPU_DE | FPU_ZE | SW_SF;
+        x->up &= (x->flags & SW_SF) != 0; // C1 of a stack overflow
+    }
     if (x->up) s->fpu_sw |= SW_C1;
     s->fpu_sw |= x->flags;
     if (x->flags & 0x3f & ~x->masked) s->fpu_sw |= SW_ES | SW_B;
     s->fpu_ip = x86_eip(s);
     s->fpu_op = X87_OP(imm) & 0x7ff;
-}
-
-// An exception before the computation, which has no result then.
-static bool blocked(const struct fx *x) {
-    return x->flags & ~x->masked & (FPU_IE | FPU_DE | FPU_ZE);
 }
 
 static struct f80 stack_underflow(struct fx *x) {
@@ -157,10 +161,12 @@ u64 x86_help_x87_arith_mem(struct guest_state *g, u64 v, u64 b, u64 addr, u64 im
 
 u64 x86_help_x87_arith(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
+    u64 sw = s->fpu_sw;
     struct fx x = begin(s);
     UNUSED(a), UNUSED(b), UNUSED(c);
     unsigned op = imm & 7, i = X87_REG(imm), to = imm & X87_TO_STI ? i : 0;
     bool missing = x87_empty(s, 0) || x87_empty(s, i);
+    if (imm & X87_EFLAGS && !missing) s->fpu_sw = sw; // keeps C1
     if (op == X87_COM || op == X87_COMP) {
         compare(s, &x, missing, x87_get(s, i), imm | (op == X87_COMP ? X87_POP : 0));
     } else {
@@ -198,7 +204,7 @@ u64 x86_help_x87_load(struct guest_state *g, u64 v, u64 exp, u64 addr, u64 imm) 
         r = stack_overflow(&x);
     else
         r = fmt == X87_BCD ? from_bcd(v, exp) : from_memory(&x, fmt, v, exp);
-    if (!blocked(&x)) x87_push(s, r);
+    if (!(x.flags & ~x.masked & FPU_IE)) x87_push(s, r); // DE does not keep it from loading
     s->fpu_dp = addr;
     commit(s, &x, imm);
     return 0;
@@ -249,19 +255,20 @@ static void to_memory(struct fx *x, unsigned fmt, bool trunc, struct f80 a, u64 
     }
 }
 
-static bool put_ten(struct guest_state *g, u64 addr, u64 lo, u64 hi) {
+static bool may_write(struct guest_state *g, u64 addr, unsigned size) {
     u64 old;
-    return guest_load_for_write(g, addr, 8, &old) && guest_load_for_write(g, addr + 8, 2, &old) &&
-           guest_store(g, addr, 8, lo) && guest_store(g, addr + 8, 2, hi);
+    if (size != 10) return guest_load_for_write(g, addr, size, &old);
+    return guest_load_for_write(g, addr, 8, &old) && guest_load_for_write(g, addr + 8, 2, &old);
 }
 
 u64 x86_help_x87_store(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
     static const u8 size[] = {2, 4, 8, 4, 8, 10, 10};
     struct x86_state *s = x86_of(g);
     unsigned fmt = imm & 7;
-    u64 lo = 0, hi = 0, sw = s->fpu_sw;
-    struct fx x = begin(s);
+    u64 lo = 0, hi = 0;
     UNUSED(b), UNUSED(c);
+    if (!may_write(g, addr, size[fmt])) return 0;
+    struct fx x = begin(s);
     struct f80 v = x87_get(s, 0);
     bool missing = x87_empty(s, 0);
     if (missing) v = f80_indefinite();
@@ -271,11 +278,8 @@ u64 x86_help_x87_store(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
         stack_underflow(&x);
     }
     if (!(x.flags & ~x.masked & (FPU_IE | FPU_OE | FPU_UE))) {
-        bool ok = size[fmt] == 10 ? put_ten(g, addr, lo, hi) : guest_store(g, addr, size[fmt], lo);
-        if (!ok) {
-            s->fpu_sw = sw;
-            return 0;
-        }
+        guest_store(g, addr, size[fmt] == 10 ? 8 : size[fmt], lo);
+        if (size[fmt] == 10) guest_store(g, addr + 8, 2, hi);
         drop(s, imm);
     } else {
         x.up = false;
@@ -330,13 +334,15 @@ static void remainder_of(struct x86_state *s, struct fx *x, unsigned op) {
     struct f80 r;
     unsigned q = 0;
     bool done = true;
-    s->fpu_sw &= ~(u64)(SW_C0 | SW_C2 | SW_C3);
+    s->fpu_sw &= ~(u64)SW_C2;
     if (x87_empty(s, 0) || x87_empty(s, 1))
         r = stack_underflow(x);
     else
         done = f80_rem(x, x87_get(s, 0), x87_get(s, 1), op == X87_FPREM1, &r, &q);
     if (blocked(x)) return;
     x87_put(s, 0, r);
+    if (f80_is_nan(f80_classify(r))) return;
+    s->fpu_sw &= ~(u64)(SW_C0 | SW_C3);
     if (!done)
         s->fpu_sw |= SW_C2;
     else
@@ -406,8 +412,10 @@ static void one_to_two(struct x86_state *s, struct fx *x, unsigned op) {
 }
 
 static void push_value(struct x86_state *s, struct fx *x, bool missing, struct f80 v) {
-    if (missing) v = stack_underflow(x);
-    if (!x87_empty(s, 7)) v = stack_overflow(x);
+    if (missing)
+        v = stack_underflow(x);
+    else if (!x87_empty(s, 7))
+        v = stack_overflow(x);
     if (!blocked(x)) x87_push(s, v);
 }
 
@@ -444,6 +452,12 @@ static void store_reg(struct x86_state *s, struct fx *x, u64 imm) {
     drop(s, imm);
 }
 
+// As FSTP, but what is empty is not stored, without a fault.
+static void move_raw(struct x86_state *s, unsigned i) {
+    if (!x87_empty(s, 0)) x87_put(s, i, x87_get(s, 0));
+    x87_pop(s);
+}
+
 static void by_two(struct x86_state *s, struct fx *x) {
     struct f80 r = x87_empty(s, 0) || x87_empty(s, 1) ? stack_underflow(x)
                                                       : f80_scale(x, x87_get(s, 0), x87_get(s, 1));
@@ -452,10 +466,12 @@ static void by_two(struct x86_state *s, struct fx *x) {
 
 u64 x86_help_x87_reg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
-    struct fx x = begin(s);
     UNUSED(a), UNUSED(b), UNUSED(c);
     enum x87_op op = (enum x87_op)(imm & 0xff);
     unsigned i = X87_REG(imm);
+    u64 sw = s->fpu_sw;
+    if (op == X87_FNOP) return 0;
+    struct fx x = begin(s);
     switch (op) {
     case X87_FCHS:
     case X87_FABS:
@@ -521,11 +537,15 @@ u64 x86_help_x87_reg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     case X87_FST:
         store_reg(s, &x, imm);
         break;
+    case X87_FSTPNCE:
+        move_raw(s, i);
+        break;
     case X87_FFREE:
         s->fpu_tag &= ~((u64)1 << x87_phys(s, i));
         drop(s, imm);
         break;
     case X87_FCMOV:
+        if (!x87_empty(s, 0) && !x87_empty(s, i)) s->fpu_sw = sw; // keeps C1
         conditional_move(s, &x, imm);
         break;
     }

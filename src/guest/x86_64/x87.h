@@ -53,6 +53,7 @@ enum x87_op {
     X87_FLD,
     X87_FXCH,
     X87_FST, // with X87_POP: FSTP
+    X87_FSTPNCE,
     X87_FFREE,
     X87_FCMOV, // condition in bits 16..19 of imm
 };

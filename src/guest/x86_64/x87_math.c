@@ -117,6 +117,11 @@ static struct num divide(struct num a, struct num b) {
     return norm(a.neg != b.neg, exp, q);
 }
 
+// A little nearer to 0, where a series that ended has only smaller terms of the other sign.
+static struct num below(struct num a) {
+    return a.sig ? norm(a.neg, a.exp, a.sig - 1) : a;
+}
+
 static struct num one(void) { return (struct num){false, 0, (u128)1 << 127}; }
 
 static struct num from_int(i32 v) {
@@ -173,6 +178,7 @@ static struct num log2_of(struct num a) {
 }
 
 static struct f80 times_log(struct fx *x, struct num log, struct f80 y, bool exact) {
+    x->flags |= FPU_PE; // as processors do, of exact results too
     return to_f80(x, mul(log, from_f80(y)), !exact);
 }
 
@@ -235,7 +241,7 @@ static struct num atan_unit(struct num t) {
         term = div_small(power, n);
         sum = add(sum, term);
     }
-    return add(ATAN[k], sum);
+    return add(ATAN[k], below(sum));
 }
 
 static struct f80 signed_by(struct fx *x, struct num v, bool minus) {
@@ -284,7 +290,7 @@ static struct num sine_series(struct num r) {
         term = div_small(mul(term, rr), k * (k + 1));
         sum = add(sum, term);
     }
-    return sum;
+    return below(sum);
 }
 
 static struct num cosine_series(struct num r) {
@@ -293,7 +299,7 @@ static struct num cosine_series(struct num r) {
         term = div_small(mul(term, rr), k * (k + 1));
         sum = add(sum, term);
     }
-    return sum;
+    return below(sum);
 }
 
 static void both(struct f80 a, struct num *sine, struct num *cosine) {

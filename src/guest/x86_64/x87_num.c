@@ -104,7 +104,8 @@ struct f80 f80_round(struct fx *x, struct wide w) {
         r.exp -= 24576;
     }
     if (r.exp < 1 || r.exp >= 0x7fff) { // out of reach of the bias too (fscale)
-        if (inexact) x->flags |= FPU_PE;
+        x->flags |= FPU_PE;
+        x->up = r.exp >= 0x7fff;
         return r.exp < 1 ? f80_zero(w.neg) : f80_inf(w.neg);
     }
     if (inexact) x->flags |= FPU_PE;
@@ -363,7 +364,8 @@ static struct f80 from_sig(bool neg, i32 exp, u64 sig) {
     return f80_round(&exact, (struct wide){sig << sh, 0, exp - (i32)sh, neg});
 }
 
-bool f80_rem(struct fx *x, struct f80 a, struct f80 b, bool nearest, struct f80 *r, unsigned *q) {
+static bool remainder_of(struct fx *x, struct f80 a, struct f80 b, bool nearest, struct f80 *r,
+                         unsigned *q) {
     *q = 0;
     if (f80_nan2(x, a, b, r)) return true;
     enum f80_class ca = f80_classify(a), cb = f80_classify(b);
@@ -373,6 +375,7 @@ bool f80_rem(struct fx *x, struct f80 a, struct f80 b, bool nearest, struct f80 
     }
     f80_note_denormals(x, a, b);
     *r = a;
+    if (f80_exp(a) == 0 && a.sig & TOP) r->se |= 1; // a pseudo-denormal is normal
     if (ca == F80_ZERO || cb == F80_INF) return true;
     struct wide wa = f80_unpack(a), wb = f80_unpack(b);
     i32 d = wa.exp - wb.exp;
@@ -412,6 +415,18 @@ bool f80_rem(struct fx *x, struct f80 a, struct f80 b, bool nearest, struct f80 
     }
     *q = (unsigned)quot & 7;
     *r = rem ? from_sig(neg, exp, rem) : f80_zero(wa.neg);
+    return done;
+}
+
+bool f80_rem(struct fx *x, struct f80 a, struct f80 b, bool nearest, struct f80 *r, unsigned *q) {
+    bool done = remainder_of(x, a, b, nearest, r, q);
+    // Exact, so an underflow shows only when it is unmasked.
+    if (f80_denormal(*r) && !(x->masked & FPU_UE)) {
+        u8 bits = x->bits;
+        x->bits = 64;
+        *r = f80_round(x, f80_unpack(*r));
+        x->bits = bits;
+    }
     return done;
 }
 

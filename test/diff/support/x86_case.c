@@ -82,12 +82,36 @@ const char *x86_case_excluded(enum x86_id row, bool bits32) {
     case X86_VRSQRTPS:
     case X86_VRSQRTSS:
         return "an approximation, each processor has its own";
+    case X86_FLDENV:
+    case X86_FRSTOR:
+    case X86_FNSTENV:
+    case X86_FNSAVE:
+        return "holds addresses of instructions and operands, by the processor's model";
+    case X86_FXSAVE:
+    case X86_FXRSTOR:
+    case X86_XSAVE:
+    case X86_XRSTOR:
+        return "areas larger than what is compared";
     case X86_UD0:
         return "vendors differ in its length";
     default:
-        return x86_rows[row].isa == ISA_X87 || x86_rows[row].isa == ISA_MMX
-                   ? "x87 and MMX are not compared yet"
-                   : NULL;
+        return NULL;
+    }
+}
+
+bool x86_case_inexact(enum x86_id row) {
+    switch (row) {
+    case X86_F2XM1:
+    case X86_FYL2X:
+    case X86_FYL2XP1:
+    case X86_FPTAN:
+    case X86_FPATAN:
+    case X86_FSIN:
+    case X86_FCOS:
+    case X86_FSINCOS:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -251,6 +275,39 @@ static u64 element(struct rng *r) {
     default:
         return value(r);
     }
+}
+
+// 80-bit numbers of all kinds, unsupported ones too.
+static void extended(u64 *sig, u16 *se, struct rng *r) {
+    static const u16 exps[] = {0,      0x3fff, 0x7fff, 1,      0x7ffe, 0x3ffe,
+                               0x4000, 0x403e, 0x403d, 0x401e, 0x400e, 0x3c00,
+                               0x3c01, 0x43fe, 0x3f81, 0x407e, 0x3f80, 0x3bcd};
+    u64 v = rng_next(r), top = (u64)1 << 63;
+    *se = exps[rng_below(r, ARRAY_LEN(exps))];
+    if (one_in(r, 3)) *se = (u16)(0x3fff + (rng_next(r) & 127) - 64);
+    if (one_in(r, 10)) *se = rng_next(r) & 0x7fff;
+    *se = (u16)(*se | (rng_next(r) & 0x8000));
+    if (one_in(r, 4)) v <<= rng_below(r, 64);
+    if (one_in(r, 6)) v = ~(u64)0 << rng_below(r, 64);
+    if (one_in(r, 6)) v = 0;
+    *sig = (*se & 0x7fff) ? v | top : v & ~top;
+    if (one_in(r, 12)) *sig ^= top;
+    if (one_in(r, 12)) *sig = top, *se = 0x3fff;
+    if (one_in(r, 12)) *sig = 0, *se &= 0x8000;
+}
+
+static void random_fpu(struct x86_fpu *f, struct rng *r) {
+    for (unsigned i = 0; i < 8; i++) extended(&f->sig[i], &f->se[i], r);
+    f->tag = one_in(r, 4) ? (u8)rng_next(r) : 0x3f << rng_below(r, 3) | 0x3f >> rng_below(r, 3);
+    u32 top = rng_below(r, 8);
+    if (!one_in(r, 4)) f->tag = (u8)(0x0f0f << top >> 8 | 0x0f << top); // half full
+    f->cw = 0x37f;
+    if (one_in(r, 2)) f->cw = (u16)(f->cw | (rng_next(r) & 0xc00));
+    if (one_in(r, 3)) f->cw = (u16)((f->cw & ~0x300) | (one_in(r, 2) ? 0x200 : 0));
+    if (one_in(r, 6)) f->cw = (u16)(f->cw & ~(rng_next(r) & 0x3f));
+    f->sw = (u16)(top << 11 | (rng_next(r) & 0x477f & (one_in(r, 2) ? 0xffff : 0x4700)));
+    if (!one_in(r, 12)) f->sw = (u16)(f->sw & ~(~f->cw & 0x3f));
+    if (f->sw & ~f->cw & 0x3f) f->sw |= 0x8080;
 }
 
 static u32 random_mxcsr(struct rng *r) {
@@ -461,6 +518,14 @@ static bool jumps_into_itself(const struct x86_case *c, const struct x86_insn *d
     return to + 16 > c->at && to < (u64)c->at + c->len;
 }
 
+static bool uses_mmx(enum x86_id row) {
+    for (unsigned i = 0; i < 4; i++) {
+        u8 t = x86_operands[x86_rows[row].op[i]].type;
+        if (t == X86T_MREG || t == X86T_MRM) return true;
+    }
+    return x86_rows[row].isa == ISA_MMX;
+}
+
 static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rng *r) {
     enum x86_code_size mode = bits32 ? X86_CODE32 : X86_CODE64;
     struct enc e;
@@ -496,7 +561,14 @@ static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rn
     if (t > X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2)
         t = X86_WINDOW_AT + X86_WINDOW_RW - X86_SPAN / 2;
     c->mem = (u32)t - X86_SPAN / 2;
-    bool vector = x86_rows[row].isa >= ISA_SSE;
+    bool vector = x86_rows[row].isa >= ISA_X87;
+    memset(&c->fpu, 0, sizeof c->fpu);
+    c->fpu.cw = 0x37f;
+    if (x86_rows[row].isa == ISA_X87 || uses_mmx(row)) random_fpu(&c->fpu, r);
+    // Elsewhere their results are undefined.
+    if ((row == X86_F2XM1 || row == X86_FYL2XP1) && (c->fpu.se[0] & 0x7fff) > 0x3ffc)
+        c->fpu.se[0] = (u16)((c->fpu.se[0] & 0x8000) | 0x3ffd), c->fpu.sig[0] |= (u64)1 << 63,
+        c->fpu.sig[0] &= ~((u64)7 << 60);
     for (unsigned i = 0; i < 64; i++) c->x[i / 4][i % 4] = vector ? element(r) : i;
     c->mxcsr = vector ? random_mxcsr(r) : 0x1f80;
     for (unsigned i = 0; i < X86_SPAN; i += 8)

@@ -12,6 +12,13 @@
 #define X86_WINDOW_AT 0x20001000u // two pages to read and write, then one only to read
 enum { X86_WINDOW_RW = 2 * 4096, X86_WINDOW_ALL = 3 * 4096, X86_SPAN = 128 };
 
+// x87's state as FXSAVE has it: registers by stack position.
+struct x86_fpu {
+    u64 sig[8];
+    u16 se[8], cw, sw;
+    u8 tag; // bit set: not empty
+};
+
 struct x86_case {
     u8 code[32]; // `len` bytes of it
     u8 len;
@@ -20,11 +27,12 @@ struct x86_case {
     bool bits32; // compatibility mode
     u32 at;      // where it stands: X86_CODE_AT + ...
     u64 r[16];
-    u64 flags;          // status flags and DF
-    u64 gs;             // base of GS
-    u32 mem;            // address of mem_bytes, in the window
+    u64 flags;    // status flags and DF
+    u64 gs;       // base of GS
+    u32 mem;      // address of mem_bytes, in the window
     u64 x[16][4]; // YMM
     u32 mxcsr;
+    struct x86_fpu fpu;
     u64 undefined;      // flags that are not compared, when it went through
     u64 undefined_lead; // when it did not
     u8 mem_bytes[X86_SPAN];
@@ -35,12 +43,15 @@ struct x86_result {
     u64 r[16], ip, flags, gs, cr2;
     u64 x[16][4]; // YMM
     u32 mxcsr;
+    struct x86_fpu fpu;
     u32 vector, code; // exception (3: it went through), error code
     u8 mem_bytes[X86_SPAN];
 };
 
 // A row that is not run here, and why; NULL: it is.
 const char *x86_case_excluded(enum x86_id row, bool bits32);
+// Its result may differ from a processor's in the last bits.
+bool x86_case_inexact(enum x86_id row);
 // A case of this row; false when no encoding was found.
 bool x86_case_random(struct x86_case *c, enum x86_id row, bool bits32, struct rng *r);
 

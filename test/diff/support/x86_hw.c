@@ -35,9 +35,34 @@ static const int greg[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RB
 // The XSAVE image of a signal frame (SDM 1 13.4): XMM, header, upper halves of YMM.
 enum { IMAGE_MXCSR = 24, IMAGE_XMM = 160, IMAGE_BV = 512, IMAGE_YMMH = 576 };
 
+static void put_fpu(u8 *image, const struct x86_fpu *f) {
+    memset(image, 0, 24);
+    put_le16(image, f->cw);
+    put_le16(image + 2, f->sw);
+    image[4] = f->tag;
+    for (unsigned i = 0; i < 8; i++) {
+        put_le64(image + 32 + 16 * i, f->sig[i]);
+        put_le64(image + 40 + 16 * i, f->se[i]);
+    }
+}
+
+static void get_fpu(const u8 *image, struct x86_fpu *f) {
+    memset(f, 0, sizeof *f);
+    f->cw = 0x37f;
+    if (!(image[IMAGE_BV] & 1)) return; // in its initial state
+    f->cw = get_le16(image);
+    f->sw = get_le16(image + 2);
+    f->tag = image[4];
+    for (unsigned i = 0; i < 8; i++) {
+        f->sig[i] = get_le64(image + 32 + 16 * i);
+        f->se[i] = get_le16(image + 40 + 16 * i);
+    }
+}
+
 static void put_vectors(const ucontext_t *u, const struct x86_case *c) {
     u8 *image = (u8 *)u->uc_mcontext.fpregs;
-    put_le64(image + IMAGE_BV, get_le64(image + IMAGE_BV) | 6);
+    put_le64(image + IMAGE_BV, get_le64(image + IMAGE_BV) | 7);
+    put_fpu(image, &c->fpu);
     put_le32(image + IMAGE_MXCSR, c->mxcsr);
     for (unsigned i = 0; i < 16; i++) {
         memcpy(image + IMAGE_XMM + 16 * i, c->x[i], 16);
@@ -48,6 +73,7 @@ static void put_vectors(const ucontext_t *u, const struct x86_case *c) {
 static void get_vectors(const ucontext_t *u, struct x86_result *o) {
     const u8 *image = (const u8 *)u->uc_mcontext.fpregs;
     bool upper = image[IMAGE_BV] & 4;
+    get_fpu(image, &o->fpu);
     o->mxcsr = get_le32(image + IMAGE_MXCSR);
     for (unsigned i = 0; i < 16; i++) {
         memcpy(o->x[i], image + IMAGE_XMM + 16 * i, 16);

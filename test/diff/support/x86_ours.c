@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "exec/engine.h"
-#include "guest/x86_64/state.h"
+#include "guest/x86_64/x87.h"
 #include "support/x86_case.h"
 
 enum {
@@ -109,6 +109,27 @@ static void user_mode(struct x86_state *s, bool bits32) {
     x86_update_mode(s);
 }
 
+static void put_fpu(struct x86_state *s, const struct x86_fpu *f) {
+    s->fpu_cw = f->cw;
+    x87_set_status(s, f->sw);
+    s->fpu_tag = f->tag;
+    for (unsigned i = 0; i < 8; i++) {
+        s->mm[x87_phys(s, i)] = f->sig[i];
+        s->st_exp[x87_phys(s, i)] = f->se[i];
+    }
+}
+
+static void get_fpu(const struct x86_state *s, struct x86_fpu *f) {
+    memset(f, 0, sizeof *f);
+    f->cw = (u16)s->fpu_cw;
+    f->sw = (u16)x87_status(s);
+    f->tag = (u8)s->fpu_tag;
+    for (unsigned i = 0; i < 8; i++) {
+        f->sig[i] = x87_get(s, i).sig;
+        f->se[i] = x87_get(s, i).se;
+    }
+}
+
 void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_result *out) {
     struct x86_state *s = x86_of(o->cpu->s);
     u32 off = c->at - X86_CODE_AT;
@@ -122,6 +143,7 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
         memcpy(&s->x[i], c->x[i], 16);
         memcpy(&s->yh[i], c->x[i] + 2, 16);
     }
+    put_fpu(s, &c->fpu);
     s->mxcsr = c->mxcsr;
     s->g.pc = c->at;
     s->g.idle = false;
@@ -146,6 +168,7 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
         memcpy(out->x[i], &s->x[i], 16);
         memcpy(out->x[i] + 2, &s->yh[i], 16);
     }
+    get_fpu(s, &out->fpu);
     out->mxcsr = (u32)s->mxcsr;
     memcpy(out->mem_bytes, o->ram + WINDOW + (c->mem - X86_WINDOW_AT), X86_SPAN);
     u8 fill[32];
