@@ -1,4 +1,4 @@
-# Golden files: guest code and the IR it becomes (test/golden).
+# Golden files: guest code, the IR and the WebAssembly it becomes (test/golden).
 CHECK_SCRIPTS += test/golden/check.sh
 check-build: $(B)/test/bin/golden
 $(B)/test/bin/golden: test/golden/golden.c $(B)/libberth.a

@@ -94,6 +94,18 @@ static inline bool has_budget(struct cpu *c) {
     return c->run.budget > 0;
 }
 
+static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
+    c->stats.insns_translated += insns;
+    if (!returned && c->run.how == REGION_FAULT)
+        c->stats.exits_fault++;
+    else if (!returned && c->run.how == REGION_LEAVE)
+        c->stats.exits_leave++;
+    else if (c->run.budget + c->run.more <= 0)
+        c->stats.exits_budget++;
+    else
+        c->stats.exits_jump++;
+}
+
 typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
 
 // Dispatch. Natively each handler jumps to the next by itself, which predicts better; V8 has
@@ -313,11 +325,13 @@ enter: // the block at arena index `to`, whose guest address is pc
                 if (likely(!c->run.interp_only)) {
                     // Samples are taken of what is interpreted.
                     i64 before = c->run.budget, all = before + c->run.more;
+                    u64 count = run_count(c);
                     c->run.more = 0;
                     i32 rest =
                         ((region_fn)(uintptr_t)(u32)u->imm)(c->run.page, (i32)all, REGION_DEPTH);
                     pc = s->pc;
                     split_budget(c, rest > 0 ? rest : c->run.budget, before);
+                    note_exit(c, rest > 0, run_count(c) - count);
                     if (rest > 0) goto jump;
                     if (c->run.how == REGION_JUMP) goto jump;
                     if (c->run.how == REGION_FAULT) goto faulted;

@@ -156,7 +156,8 @@ static void leave_page(struct cpu *c, u32 id, unsigned k) {
     if (*at) *at = r->next[k];
 }
 
-static void release_batch(struct jit *j, u32 id) {
+static void release_batch(struct cpu *c, u32 id) {
+    struct jit *j = c->jit;
     u32 *at = &j->oldest, last = 0;
     while (*at != id) {
         last = *at;
@@ -171,6 +172,7 @@ static void release_batch(struct jit *j, u32 id) {
         r = next;
     }
     j->bytes -= b->bytes;
+    c->stats.region_bytes_live = j->bytes;
     b->next = j->free_batch;
     j->free_batch = id;
 }
@@ -200,7 +202,7 @@ static void kill_region(struct cpu *c, u32 id) {
     r->shadow = NULL;
     free(r->starts);
     r->starts = NULL;
-    if (--b->live == 0 && b->done) release_batch(j, r->batch);
+    if (--b->live == 0 && b->done) release_batch(c, r->batch);
 }
 
 static bool is_live(const struct jit_region *r) {
@@ -301,7 +303,7 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
     if (!ok) c->stats.modules_refused++;
     // Jumps cached before the translation find it now.
     tlb_forget_jumps(&c->tlb);
-    if (!b->live) release_batch(j, id);
+    if (!b->live) release_batch(c, id);
 }
 
 static void evict(struct cpu *c) {
@@ -341,6 +343,7 @@ static void compile(struct cpu *c) {
     bool ok = module_finish(&j->module, &j->abi, &bytes);
     b->bytes = (u32)bytes.len;
     j->bytes += b->bytes;
+    c->stats.region_bytes_live = j->bytes;
     if (j->youngest)
         j->batches[j->youngest - 1].next = id;
     else

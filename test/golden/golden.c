@@ -1,13 +1,116 @@
-// Prints what bytes of guest code become: instructions as text, and the IR of each block.  golden
-// CODE.bin
+// Prints what bytes of guest code become: instructions as text, and the IR of each block; writes
+// all of it as a region in a WebAssembly module.  golden CODE.bin OUT.wasm
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/compiler.h"
+#include "emit/wasm/region.h"
 #include "guest/guest.h"
 
 static u8 code[4096];
 static struct ir_block block;
+static struct region region;
+static u8 effects[256], fast[256];
+
+// ---- the region: the blocks as they follow each other, with ways between them
+
+static void add_block(const struct ir_block *b, unsigned end) {
+    struct region_block *r = &region.blocks[region.n++];
+    struct ir_insn *ops = malloc(b->n * sizeof *ops);
+    if (!ops || region.n > REGION_BLOCKS) abort();
+    memcpy(ops, b->ops, b->n * sizeof *ops);
+    *r = (struct region_block){.start = b->start,
+                               .end_rel = (i32)end,
+                               .ninsns = b->ninsns,
+                               .nops = b->n,
+                               .ops = ops,
+                               .succ = {-1, -1}};
+}
+
+static i16 block_at(u64 rel) {
+    for (unsigned i = 0; i < region.n; i++)
+        if ((u64)(i64)region.blocks[i].start == rel) return (i16)i;
+    return -1;
+}
+
+static void connect(void) {
+    for (unsigned i = 0; i < region.n; i++) {
+        struct region_block *b = &region.blocks[i];
+        const struct ir_insn *x = &b->ops[b->nops - 1];
+        bool call = (x->op == IR_JUMP && x->aux == IR_JUMP_CALL) ||
+                    (x->op == IR_JUMPIND && x->imm == IR_JUMP_CALL);
+        if (call) {
+            b->end = END_CALL;
+            b->succ[0] = block_at((u64)(i64)b->end_rel);
+        } else if (x->op == IR_JUMP || x->op == IR_BRANCH) {
+            b->succ[0] = block_at(x->imm);
+            if (x->op == IR_BRANCH) b->succ[1] = block_at((u64)(i64)(i32)x->aux);
+        }
+    }
+}
+
+static u32 fallback(enum ir_op op) { return 1000 + (u32)op; }
+static u32 helper(const void *arg, unsigned index) {
+    (void)arg;
+    return 2000 + index;
+}
+static u32 entry(void *arg, i32 rel) {
+    (void)arg;
+    return rel >= 0 && rel < 4096 ? 3000 + (u32)rel : 0;
+}
+
+// The places of the engine's variables are made up; only what is done with them matters here.
+static const struct region_abi abi = {.state = 0x10000,
+                                      .pc_cell = 8,
+                                      .exc = 0x20000,
+                                      .attention = 0x20004,
+                                      .budget = 0x20008,
+                                      .how = 0x20010,
+                                      .region = 0x20014,
+                                      .mix = 0x20018,
+                                      .tlb_cur = 0x20020,
+                                      .tlb_r = 0,
+                                      .tlb_w = 8192,
+                                      .tlb_x = 16384,
+                                      .tlb_slots = 512,
+                                      .jumps = 0x40000,
+                                      .jump_mask = 0xffff,
+                                      .vector = 0x20030,
+                                      .inexact = 0x20040,
+                                      .inexact_bit = 1,
+                                      .slow_load = 1,
+                                      .slow_store = 2,
+                                      .slow_loadv = 3,
+                                      .slow_storev = 4,
+                                      .raise = 5,
+                                      .place = 6,
+                                      .heed = 7,
+                                      .guard = 8,
+                                      .fallback = fallback,
+                                      .helper = helper,
+                                      .entry = entry,
+                                      .memory_pages = 1,
+                                      .passes = {true, true, true, true},
+                                      .fused_madd = true};
+
+static int write_module(const char *path) {
+    struct module m = {0};
+    struct buf bytes = {0};
+    region.helper_effects = effects;
+    region.fast = fast;
+    region.id = 7;
+    region.slot = 9;
+    connect();
+    FILE *f = region_emit(&region, &abi, &m) && module_finish(&m, &abi, &bytes) ? fopen(path, "wb")
+                                                                                : NULL;
+    int rc = f && fwrite(bytes.data, 1, bytes.len, f) == bytes.len ? 0 : 1;
+    if (f) fclose(f);
+    buf_free(&bytes);
+    for (unsigned i = 0; i < region.n; i++) free((void *)(uintptr_t)region.blocks[i].ops);
+    if (rc) fprintf(stderr, "golden: no module\n");
+    return rc;
+}
 
 static void print_insn(const u8 *p, unsigned n, unsigned at) {
     char text[128] = "?";
@@ -16,16 +119,17 @@ static void print_insn(const u8 *p, unsigned n, unsigned at) {
 }
 
 int main(int argc, char **argv) {
-    u8 effects[256];
-    FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
+    FILE *f = argc == 3 ? fopen(argv[1], "rb") : NULL;
     if (!f) {
-        fprintf(stderr, "usage: golden CODE.bin\n");
+        fprintf(stderr, "usage: golden CODE.bin OUT.wasm\n");
         return 2;
     }
     unsigned len = (unsigned)fread(code, 1, sizeof code, f);
     fclose(f);
-    for (unsigned i = 0; i < guest_riscv64.nhelpers; i++)
+    for (unsigned i = 0; i < guest_riscv64.nhelpers; i++) {
         effects[i] = guest_riscv64.helpers[i].effects;
+        fast[i] = guest_riscv64.helpers[i].fast;
+    }
     for (unsigned at = 0; at + 2 <= len;) {
         struct buf text = {0};
         ir_begin(&block, (i32)at, effects, guest_riscv64.nhelpers);
@@ -43,10 +147,11 @@ int main(int argc, char **argv) {
         printf("%s%s\n", buf_cstr(&text), err.msg);
         buf_free(&text);
         if (rc < 0) return 1;
+        add_block(&block, at);
         if (!block.ninsns) {
             fprintf(stderr, "golden: the code ends within an instruction\n");
             return 1;
         }
     }
-    return 0;
+    return write_module(argv[2]);
 }
