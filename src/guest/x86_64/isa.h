@@ -26,6 +26,7 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_SSE2:
     case ISA_XSAVE:
     case ISA_X87:
+    case ISA_MMX:
         return true;
     default:
         return false;

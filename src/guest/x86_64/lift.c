@@ -5,6 +5,7 @@
 // Order in each lifter: everything that may fault (a destination in memory is opened with a load
 // that faults as its store would), then the store, then registers and flags.
 #include "guest/x86_64/lift.h"
+#include "guest/x86_64/sse.h"
 #include "guest/x86_64/x87.h"
 
 // ---- values

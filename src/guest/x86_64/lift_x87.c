@@ -109,10 +109,3 @@ void xlift_fpstate(struct lift *l, unsigned helper) {
     // MXCSR is part of the mode.
     if (!write) xlift_leave_next(l);
 }
-
-void xlift_emms(struct lift *l, unsigned arg) {
-    (void)arg;
-    wait_pending(l);
-    ir_set(B, X86_CELL(fpu_tag), xlift_k(l, 0));
-    ir_set(B, X86_CELL(fpu_top), xlift_k(l, 0));
-}

@@ -58,6 +58,11 @@ enum x87_op {
     X87_FCMOV, // condition in bits 16..19 of imm
 };
 
+// x86_help_mmx's imm beside the operation.
+#define MMX_HIGH  0x400u // the upper half of a result that has 128 bits
+#define MMX_PACK  0x800u // both operands are one of 128 bits
+#define MMX_VALUE 0x1000u
+
 #define SW_SF 0x40u
 #define SW_ES 0x80u
 #define SW_C0 0x100u

@@ -389,7 +389,8 @@ static u64 aim_implicit(struct x86_case *c, const struct x86_insn *d, struct rng
         // Overlaps and equal strings.
         if (one_in(r, 3)) c->r[RSI] = t - gs + rng_below(r, 33) - 16;
     }
-    if (d->row == X86_MASKMOVDQU || d->row == X86_VMASKMOVDQU) c->r[RDI] = t - gs;
+    if (d->row == X86_MASKMOVDQU || d->row == X86_VMASKMOVDQU || d->row == X86_MASKMOVQ)
+        c->r[RDI] = t - gs;
     if (d->row == X86_XLAT) c->r[RBX] = t - gs - (c->r[RAX] & 0xff);
     if (d->row == X86_LEAVE) c->r[RBP] = t;
     if (row->attr & X86A_D64) c->r[RSP] = t;

@@ -1,0 +1,143 @@
+// MMX, and what SSE and SSE2 added to its registers: moves and simple operations as IR on the cells
+// mm, the rest through the operations of SSE, which x86_help_mmx runs on 64 bits. Pure, as lift.c.
+//
+// Every MMX instruction but EMMS leaves x87's stack with top 0 and no register empty, and what it
+// writes with an exponent of all ones.
+#include "guest/x86_64/lift.h"
+#include "guest/x86_64/sse.h"
+#include "guest/x86_64/x87.h"
+
+#define B (l->b)
+
+static bool is_mm(const struct lift *l, unsigned i) {
+    enum x86_operand_type t = x86_operand_type(&l->d, i);
+    return t == X86T_MREG || (t == X86T_MRM && l->d.mod == 3);
+}
+
+static unsigned mm_number(const struct lift *l, unsigned i) {
+    return (x86_operand_type(&l->d, i) == X86T_MREG ? l->d.reg : l->d.rm) & 7;
+}
+
+static ir_ref get_mm(struct lift *l, unsigned n) { return ir_get(B, X86_CELL(mm) + 8 * n); }
+
+static ir_ref source(struct lift *l, unsigned i) {
+    if (is_mm(l, i)) return get_mm(l, mm_number(l, i));
+    if (x86_operand_type(&l->d, i) == X86T_MRM)
+        return xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, i));
+    return xlift_read(l, i);
+}
+
+static void pending(struct lift *l) {
+    ir_ref es = ir_AND64(B, ir_get(B, X86_CELL(fpu_sw)), xlift_k(l, SW_ES));
+    ir_trapif(B, ir_NE64(B, es, xlift_k(l, 0)), EXC_MF, xlift_k(l, 0));
+}
+
+static void mmx_mode(struct lift *l) {
+    ir_set(B, X86_CELL(fpu_top), xlift_k(l, 0));
+    ir_set(B, X86_CELL(fpu_tag), xlift_k(l, 0xff));
+}
+
+static void set_mm(struct lift *l, unsigned n, ir_ref v) {
+    mmx_mode(l);
+    ir_set(B, X86_CELL(mm) + 8 * n, v);
+    ir_set(B, X86_CELL(st_exp) + 8 * n, xlift_k(l, 0xffff));
+}
+
+// ---- moves
+
+// MOVD, MOVQ between MMX, memory and general registers.
+void xlift_mmx_mov(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    ir_ref v = source(l, 1);
+    if (is_mm(l, 0)) {
+        set_mm(l, mm_number(l, 0), v);
+        return;
+    }
+    unsigned size = x86_operand_size(&l->d, 0);
+    if (x86_operand_type(&l->d, 0) == X86T_MRM)
+        xlift_store(l, xlift_ea(l), size, v);
+    else
+        xlift_assign(l, 0, xlift_zext(l, v, size));
+    mmx_mode(l);
+}
+
+void xlift_movq2dq(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    ir_setv(B, X86_X(l->d.reg), ir_VZEXT64(B, get_mm(l, l->d.rm & 7)));
+    mmx_mode(l);
+}
+
+void xlift_movdq2q(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    set_mm(l, l->d.reg & 7, ir_get(B, X86_X(l->d.rm)));
+}
+
+void xlift_maskmovq(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    i32 disp;
+    ir_ref to = xlift_zext(l, ir_get(B, X86_R(RDI)), l->d.adsize);
+    ir_ref a = xlift_linear(l, xlift_ea_at(l, to, SEG_DS), 1, true, &disp);
+    ir_call(B, HELPER_mmx_mask_store, a, get_mm(l, l->d.reg & 7), get_mm(l, l->d.rm & 7), 0);
+    mmx_mode(l);
+}
+
+// ---- arithmetic
+
+// arg: an operation of IR on vectors.
+void xlift_mmx_ir(struct lift *l, unsigned op) {
+    pending(l);
+    unsigned n = mm_number(l, 0);
+    ir_ref b = ir_VZEXT64(B, source(l, 1)), a = ir_VZEXT64(B, get_mm(l, n));
+    set_mm(l, n, ir_VLO64(B, ir_emit(B, (enum ir_op)op, a, b, 0, 0, 0)));
+}
+
+// arg: an operation of IR on i64.
+void xlift_mmx_logic(struct lift *l, unsigned op) {
+    pending(l);
+    unsigned n = mm_number(l, 0);
+    ir_ref b = source(l, 1), a = get_mm(l, n);
+    if (op == IR_ANDN64) { // of MMX: the destination is complemented
+        a = ir_XOR64(B, a, xlift_k(l, ~(u64)0));
+        op = IR_AND64;
+    }
+    set_mm(l, n, ir_emit(B, (enum ir_op)op, a, b, 0, 0, 0));
+}
+
+// arg: operation of sse_ops.def | MMX_*
+void xlift_mmx(struct lift *l, unsigned arg) {
+    pending(l);
+    unsigned n = mm_number(l, 0);
+    ir_ref b = x86_operand_type(&l->d, 1) == X86T_IMM ? xlift_k(l, 0) : source(l, 1);
+    u64 imm = arg | (l->d.imm & 0xff) << 32;
+    set_mm(l, n, ir_call(B, HELPER_mmx, get_mm(l, n), b, 0, imm));
+}
+
+// To a general register: PMOVMSKB, PEXTRW.
+void xlift_mmx_value(struct lift *l, unsigned arg) {
+    pending(l);
+    ir_ref v = ir_call(B, HELPER_mmx, xlift_k(l, 0), get_mm(l, l->d.rm & 7), 0,
+                       arg | MMX_VALUE | (l->d.imm & 3) << 32);
+    xlift_assign(l, 0, v);
+    mmx_mode(l);
+}
+
+void xlift_mmx_insert(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    unsigned n = l->d.reg & 7;
+    u64 at = 16 * (l->d.imm & 3);
+    ir_ref w = xlift_zext(l, source(l, 1), 2);
+    ir_ref rest = ir_AND64(B, get_mm(l, n), xlift_k(l, ~((u64)0xffff << at)));
+    set_mm(l, n, ir_OR64(B, rest, ir_SHL64(B, w, xlift_k(l, at))));
+}
+
+void xlift_emms(struct lift *l, unsigned arg) {
+    (void)arg;
+    pending(l);
+    ir_set(B, X86_CELL(fpu_tag), xlift_k(l, 0));
+    ir_set(B, X86_CELL(fpu_top), xlift_k(l, 0));
+}
