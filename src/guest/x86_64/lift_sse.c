@@ -179,8 +179,6 @@ static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
 }
 
 void xlift_vecf(struct lift *l, unsigned op) { call_float(l, op, 0, 0); }
-// VEX.L means nothing to scalars.
-void xlift_vecf_scalar(struct lift *l, unsigned op) { call_float(l, op, VEC_L, 0); }
 // Without VEX there are 8 predicates.
 void xlift_vecf_cmp(struct lift *l, unsigned op) {
     call_float(l, op, (u64)0xf8 << VEC_IMM_SHIFT, 0);
@@ -189,28 +187,53 @@ void xlift_vecf_cmp(struct lift *l, unsigned op) {
 void xlift_vec_widen(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_WIDEN); }
 void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NARROW); }
 
-// The result is the status flags. Operand 0 is a source.
-void xlift_vecf_flags(struct lift *l, unsigned op) {
-    ir_ref b = 0;
-    unsigned a = vreg(l, 0);
-    u64 m = VEC_MAKE(op, 0, a, in_memory(l, 1) ? VEC_SCRATCH : vreg(l, 1), 0);
-    if (in_memory(l, 1)) ir_setv(B, X86_XS(0), read(l, 1).lo);
-    xlift_set_status(l, ir_call(B, HELPER_vec_float_value, b, 0, 0, m));
+// ---- scalars: values in and out, so that no cell has to be in memory
+
+static ir_ref low(struct lift *l, unsigned i) {
+    if (in_memory(l, i)) return xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, i));
+    return get_lo(l, vreg(l, i));
+}
+
+// Only with an MXCSR out of the ordinary can it fault.
+static ir_ref scalar(struct lift *l, unsigned op, ir_ref a, ir_ref b, ir_ref general, u64 more) {
+    unsigned helper = l->mode & MODE_MXCSR ? HELPER_scalar_check : HELPER_scalar;
+    return ir_call(B, helper, a, b, general, op | more);
+}
+
+static void scalar_to(struct lift *l, unsigned op, ir_ref b, ir_ref general, u64 imm) {
+    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d;
+    ir_ref upper = a != d ? get_hi(l, a) : 0;
+    set_lo(l, d, scalar(l, op, get_lo(l, a), b, general, imm << VEC_IMM_SHIFT));
+    if (upper) set_hi(l, d, upper);
+    zero_above(l, d);
+}
+
+void xlift_scalar(struct lift *l, unsigned op) {
+    bool has_imm = x86_operand_type(&l->d, l->d.vex ? 3 : 2) == X86T_IMM;
+    u64 imm = !has_imm ? 0 : l->d.imm & 0xff;
+    scalar_to(l, op, low(l, l->d.vex ? 2 : 1), 0, imm);
+}
+
+// Without VEX there are 8 predicates.
+void xlift_scalar_cmp(struct lift *l, unsigned op) { scalar_to(l, op, low(l, 1), 0, l->d.imm & 7); }
+
+// The result is the status flags.
+void xlift_scalar_flags(struct lift *l, unsigned op) {
+    ir_ref b = low(l, 1);
+    xlift_set_status(l, scalar(l, op, get_lo(l, vreg(l, 0)), b, 0, SCALAR_R));
 }
 
 // From a general register or memory, of 4 or 8 bytes; and to a general register.
 void xlift_cvt_from(struct lift *l, unsigned op) {
-    bool wide = x86_operand_size(&l->d, l->d.vex ? 2 : 1) == 8;
+    unsigned at = l->d.vex ? 2 : 1;
+    bool wide = x86_operand_size(&l->d, at) == 8;
     unsigned wider = op == VOP_cvtsi2ss ? VOP_cvtsq2ss : VOP_cvtsq2sd;
-    call_float(l, wide ? wider : op, VEC_L, 0);
+    scalar_to(l, wide ? wider : op, 0, xlift_read(l, at), 0);
 }
 
 void xlift_cvt_to(struct lift *l, unsigned op) {
-    ir_ref g;
-    bool wide = x86_operand_size(&l->d, 0) == 8;
-    u64 m = operation(l, op, &g) & ~VEC_L;
-    m |= (u64)wide << VEC_IMM_SHIFT;
-    xlift_assign(l, 0, ir_call(B, HELPER_vec_float_value, g, 0, 0, m));
+    u64 wide = x86_operand_size(&l->d, 0) == 8;
+    xlift_assign(l, 0, scalar(l, op, 0, low(l, 1), 0, wide << VEC_IMM_SHIFT | SCALAR_R));
 }
 
 // ---- as IR

@@ -17,6 +17,19 @@ static v128 fetch(const struct x86_state *s, u32 n, u32 lane) {
     return lane ? s->yh[n] : s->x[n];
 }
 
+// Takes the exceptions over into MXCSR. False: one is raised, and nothing is to be written.
+static bool finish(const struct x86_vec *o) {
+    struct x86_state *s = o->s;
+    u32 fl = o->pre | o->post;
+    if (!fl) return true;
+    u32 unmasked = ~(u32)s->mxcsr >> 7 & 0x3f;
+    if (o->pre & unmasked) fl = o->pre;
+    s->mxcsr |= fl;
+    if (!(fl & unmasked)) return true;
+    guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
+    return false;
+}
+
 // Runs the operation. False: an exception is raised and nothing is to be written.
 static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
     struct x86_vec o = {.imm = VEC_IMM8(imm), .r = r, .s = s};
@@ -38,14 +51,7 @@ static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
         out[1] = (v128){0, 0};
     }
     *result = o.r;
-    u32 fl = o.pre | o.post;
-    if (!fl) return true;
-    u32 unmasked = ~(u32)s->mxcsr >> 7 & 0x3f;
-    if (o.pre & unmasked) fl = o.pre;
-    s->mxcsr |= fl;
-    if (!(fl & unmasked)) return true;
-    guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
-    return false;
+    return finish(&o);
 }
 
 // A vector to a register.
@@ -75,7 +81,20 @@ static inline u64 value(struct guest_state *g, u64 r, u64 imm) {
 HELPER(vec, vec)
 HELPER(vec_float, vec)
 HELPER(vec_value, value)
-HELPER(vec_float_value, value)
+
+static inline u64 scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    struct x86_vec o = {.a.q = {a}, .b.q = {b}, .imm = VEC_IMM8(imm), .r = c, .s = x86_of(g)};
+    o.d = o.a;
+    vops[VEC_OP(imm)](&o);
+    if (!finish(&o)) return 0;
+    return imm & SCALAR_R ? o.r : o.d.q[0];
+}
+u64 x86_help_scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    return scalar(g, a, b, c, imm);
+}
+u64 x86_help_scalar_check(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    return scalar(g, a, b, c, imm);
+}
 
 u64 x86_help_ldmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
