@@ -27,6 +27,10 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_XSAVE:
     case ISA_X87:
     case ISA_MMX:
+    case ISA_SSE3:
+    case ISA_SSSE3:
+    case ISA_SSE41:
+    case ISA_SSE42:
         return true;
     default:
         return false;

@@ -156,6 +156,64 @@ void xlift_vec(struct lift *l, unsigned op) {
     ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
+// A shuffle whose immediate is in the row: bits 16 on of arg.
+void xlift_vshuf(struct lift *l, unsigned arg) {
+    ir_ref g;
+    u64 m = operation(l, arg & 0xffff, &g);
+    ir_call(B, HELPER_vec, g, 0, 0, m | (u64)(arg >> 16) << VEC_IMM_SHIFT);
+}
+
+// With one element from memory, which the immediate's upper two bits do not choose.
+void xlift_vec_low(struct lift *l, unsigned op) {
+    ir_ref g;
+    u64 m = operation(l, op, &g);
+    ir_call(B, HELPER_vec, g, 0, 0, m & ~((u64)0xc0 << VEC_IMM_SHIFT));
+}
+
+// Two sources, of which the result is the status flags.
+void xlift_vec_flags(struct lift *l, unsigned op) {
+    struct vval y = read(l, 1);
+    ir_setv(B, X86_XS(0), y.lo);
+    if (y.hi) ir_setv(B, X86_XS(1), y.hi);
+    u64 m = VEC_MAKE(op, 0, vreg(l, 0), VEC_SCRATCH, 0) | (y.hi ? VEC_L : 0);
+    xlift_set_status(l, ir_call(B, HELPER_vec_value, 0, 0, 0, m));
+}
+
+// A length in a register, cut to 32 bits so that those too long stay too long.
+static ir_ref length(struct lift *l, unsigned reg) {
+    ir_ref v = ir_get(B, X86_R(reg));
+    if (l->d.w && xlift_64(l)) {
+        v = ir_MINS64(B, v, xlift_k(l, 100));
+        v = ir_MAXS64(B, v, xlift_k(l, (u64)-100));
+    }
+    return v;
+}
+
+// arg: 1 the index to ECX, else the mask to XMM0; 2 lengths from zeros, else from registers.
+void xlift_pcmpstr(struct lift *l, unsigned arg) {
+    struct vval y = read_at(l, 1, false);
+    ir_setv(B, X86_XS(0), y.lo);
+    ir_ref lengths = 0;
+    if (!(arg & 2))
+        lengths = ir_OR64(B, xlift_zext(l, length(l, RAX), 4),
+                          ir_SHL64(B, length(l, RDX), xlift_k(l, 32)));
+    u64 m = VEC_MAKE(arg & 2 ? VOP_pcmpistr : VOP_pcmpestr, 0, vreg(l, 0), VEC_SCRATCH, 0);
+    m |= (l->d.imm & 0xff) << VEC_IMM_SHIFT;
+    ir_ref r = ir_call(B, HELPER_vec_value, lengths, 0, 0, m);
+    if (arg & 1) {
+        ir_set(B, X86_R(RCX), ir_SHRU64(B, r, xlift_k(l, 16)));
+    } else {
+        ir_call(B, HELPER_vec, lengths, 0, 0, m | (l->d.vex ? VEC_VEX : 0));
+    }
+    xlift_set_status(l, ir_AND64(B, r, xlift_k(l, FL_STATUS)));
+}
+
+void xlift_movddup(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = in_memory(l, 1) ? xlift_load(l, xlift_ea(l), 8) : get_lo(l, vreg(l, 1));
+    write_reg(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
+}
+
 // Both halves take the same second operand, which is 128 bits.
 void xlift_vec_count(struct lift *l, unsigned op) {
     struct vval v = read_at(l, 2, false);

@@ -36,12 +36,8 @@ static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
     x86_vop *f = vops[VEC_OP(imm)];
     for (o.lane = 0; o.lane <= (imm & VEC_L ? 1u : 0u); o.lane++) {
         o.a.v = fetch(s, VEC_A(imm), o.lane);
-        o.b.v = fetch(s, VEC_B(imm), o.lane);
+        o.b.v = fetch(s, VEC_B(imm), imm & VEC_WIDEN ? 0 : o.lane);
         o.c.v = fetch(s, VEC_C(imm), o.lane);
-        if (imm & VEC_WIDEN && o.lane) {
-            o.b.v = fetch(s, VEC_B(imm), 0);
-            o.b.q[0] = o.b.q[1];
-        }
         o.d = o.a;
         f(&o);
         out[o.lane] = o.d.v;

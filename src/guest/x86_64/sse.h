@@ -47,7 +47,7 @@ enum { VEC_SCRATCH = 16 };
 #define VEC_L         ((u64)1 << 30) // 256 bits
 #define VEC_VEX       ((u64)1 << 31) // what lies above the result becomes 0
 #define VEC_IMM8(imm) ((u32)((imm) >> 32) & 0xff)
-#define VEC_WIDEN     ((u64)1 << 40) // lane i from half i of b's lower lane
+#define VEC_WIDEN     ((u64)1 << 40) // b is its lower lane for both lanes
 #define VEC_NARROW    ((u64)1 << 41) // lane i's lower half to half i of the result
 #define SCALAR_R      ((u64)1 << 42) // the result is r
 #define VEC_IMM_SHIFT 32

@@ -91,7 +91,7 @@ OP(cvtdq2ps) {
     for (unsigned i = 0; i < 4; i++) o->d.d[i] = to_single(o, o->b.sd[i]);
 }
 OP(cvtdq2pd) {
-    for (unsigned i = 0; i < 2; i++) o->d.q[i] = to_double(o, o->b.sd[i]);
+    for (unsigned i = 0; i < 2; i++) o->d.q[i] = to_double(o, o->b.sd[2 * o->lane + i]);
 }
 
 // ---- between the sizes
@@ -138,7 +138,7 @@ static u32 narrow(struct x86_vec *o, u64 v) {
 OP(cvtss2sd) { o->d.q[0] = widen(o, o->b.d[0]); }
 OP(cvtsd2ss) { o->d.d[0] = narrow(o, o->b.q[0]); }
 OP(cvtps2pd) {
-    for (unsigned i = 0; i < 2; i++) o->d.q[i] = widen(o, o->b.d[i]);
+    for (unsigned i = 0; i < 2; i++) o->d.q[i] = widen(o, o->b.d[2 * o->lane + i]);
 }
 OP(cvtpd2ps) {
     o->d.v = (v128){0, 0};

@@ -269,3 +269,59 @@ OP(rsqrtps) {
 }
 OP(rcpss) { o->d.d[0] = approximate(o->b.d[0], false); }
 OP(rsqrtss) { o->d.d[0] = approximate(o->b.d[0], true); }
+
+// ---- SSE3, SSE4.1
+
+OP(addsubps) {
+    for (unsigned i = 0; i < 4; i++)
+        o->d.d[i] = (u32)arith(o, i & 1 ? FP_ADD : FP_SUB, o->a.d[i], o->b.d[i], false);
+}
+OP(addsubpd) {
+    for (unsigned i = 0; i < 2; i++)
+        o->d.q[i] = arith(o, i & 1 ? FP_ADD : FP_SUB, o->a.q[i], o->b.q[i], true);
+}
+
+static void horizontal(struct x86_vec *o, enum fp_op op, bool dbl) {
+    unsigned n = dbl ? 1 : 2;
+    for (unsigned i = 0; i < 2 * n; i++) {
+        const union xvec *v = i < n ? &o->a : &o->b;
+        unsigned k = 2 * (i % n);
+        put(&o->d, i, dbl, arith(o, op, get(v, k, dbl), get(v, k + 1, dbl), dbl));
+    }
+}
+OP(haddps) { horizontal(o, FP_ADD, false); }
+OP(haddpd) { horizontal(o, FP_ADD, true); }
+OP(hsubps) { horizontal(o, FP_SUB, false); }
+OP(hsubpd) { horizontal(o, FP_SUB, true); }
+
+static u64 product(struct x86_vec *o, unsigned i, bool dbl) {
+    if (!(o->imm >> (4 + i) & 1)) return 0;
+    return arith(o, FP_MUL, get(&o->a, i, dbl), get(&o->b, i, dbl), dbl);
+}
+OP(dpps) {
+    u64 p[4];
+    for (unsigned i = 0; i < 4; i++) p[i] = product(o, i, false);
+    u64 lo = arith(o, FP_ADD, p[0], p[1], false), hi = arith(o, FP_ADD, p[2], p[3], false);
+    u64 sum = arith(o, FP_ADD, lo, hi, false);
+    for (unsigned i = 0; i < 4; i++) o->d.d[i] = o->imm >> i & 1 ? (u32)sum : 0;
+}
+OP(dppd) {
+    u64 p[2];
+    for (unsigned i = 0; i < 2; i++) p[i] = product(o, i, true);
+    u64 sum = arith(o, FP_ADD, p[0], p[1], true);
+    for (unsigned i = 0; i < 2; i++) o->d.q[i] = o->imm >> i & 1 ? sum : 0;
+}
+
+// imm: rounding mode, bit 2: MXCSR's instead, bit 3: no PE.
+static u64 round_int(struct x86_vec *o, u64 v, bool dbl) {
+    u64 r;
+    if (nan_result(o, v, v, dbl, &r)) return r;
+    if (is_denormal(v, dbl) && mxcsr(o) & MXC_DAZ) v &= sign_bit(dbl);
+    soft_begin(o->imm & 4 ? MXC_RC(mxcsr(o)) : o->imm & 3);
+    bool exact = !(o->imm & 8);
+    r = dbl ? f64_roundToInt(f64(v), softfloat_roundingMode, exact).v
+            : bits32(f32_roundToInt(f32(v), softfloat_roundingMode, exact));
+    if (softfloat_exceptionFlags & softfloat_flag_inexact) o->post |= MXC_PE;
+    return r;
+}
+FORMS(round, round_int(o, y, dbl))
