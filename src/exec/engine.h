@@ -31,7 +31,7 @@ struct block {
     u16 uops;
     u8 called : 1; // something calls it: a function starts here
     u8 jumped : 1; // a computed jump that is neither call nor return leads here
-    u8 tried : 1;  // as part of its function (jit.c)
+    u8 tried : 1;  // is no part of the function before it (jit.c)
     u8 failed : 3; // when it was hot nothing was found to translate
     union {
         struct {

@@ -24,7 +24,7 @@ enum {
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
     BATCH_WAIT = 3,        // runs until a module that is not full is compiled
     BATCH_FULL = 48,       // functions
-    MOST_BYTES = 32 << 20, // of WebAssembly kept
+    MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
     SAMPLE_INSNS = 8192,  // between samples: where so many end is where time is spent
     MOST_PAUSES = 8,      // samples in a run: it ends soon while it is interpreted
@@ -306,6 +306,12 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
     if (!b->live) release_batch(c, id);
 }
 
+// What is evicted may be translated again.
+static void forget_tries(struct cpu *c, const struct jit_region *r) {
+    struct jit_entry *e = find_entry(c->jit, c->pages[r->ppn[0]], r->start, r->mode);
+    if (e) e->tries = 0;
+}
+
 static void evict(struct cpu *c) {
     struct jit *j = c->jit;
     bool few = c->set.torture & TORTURE_EVICT;
@@ -327,6 +333,7 @@ static void evict(struct cpu *c) {
         for (u32 r = b->regions; n; r = j->regions[r - 1].batch_next)
             if (is_live(&j->regions[r - 1])) {
                 n--;
+                forget_tries(c, &j->regions[r - 1]);
                 kill_region(c, r);
             }
         tlb_forget_jumps(&c->tlb);
@@ -455,7 +462,6 @@ static bool holds(const struct jit_region *r, i32 start) {
 // block is not part of it.
 static bool translate_function(struct cpu *c, const struct form_at *at, i32 block) {
     struct jit_region *r = live_at(c, at);
-    if (r && holds(r, block)) return true;
     if ((r && r->state == REGION_PENDING) || tried_enough(c, at)) return false;
     struct forming *f = form_region(c, at);
     if (!f) return false;
@@ -536,9 +542,12 @@ static bool hot(struct cpu *c, u32 index) {
     bool jumped = k->jumped;
     i32 f = function_of(c, at.ppn, at.mode, start);
     if (f >= 0 && !k->tried) {
-        k->tried = true;
         at.start = f;
-        if (translate_function(c, &at, start)) return true;
+        const struct jit_region *r = live_at(c, &at);
+        if (!r || !holds(r, start)) {
+            if (translate_function(c, &at, start)) return true;
+            k->tried = true;
+        }
         at.start = start;
     }
     enum tried loop = translate_loop(c, at);
