@@ -371,7 +371,7 @@ static void test_device_tree(void **state) {
     assert_int_equal(cell_at(fdt, fdt_path_offset(fdt, "/cpus"), "timebase-frequency", 0),
                      10000000);
     assert_string_equal(fdt_getprop(fdt, cpu, "mmu-type", NULL), "riscv,sv48");
-    assert_int_equal(fdt_stringlist_count(fdt, cpu, "riscv,isa-extensions"), 13);
+    assert_int_equal(fdt_stringlist_count(fdt, cpu, "riscv,isa-extensions"), 14);
     // The interrupt tree hangs together: device -> PLIC -> line 9 of the CPU's controller.
     int plic = fdt_node_offset_by_phandle(fdt, cell_at(fdt, uart, "interrupt-parent", 0));
     assert_int_equal(fdt_node_check_compatible(fdt, plic, "sifive,plic-1.0.0"), 0);
