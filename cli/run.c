@@ -75,7 +75,9 @@ static int load_image(struct run *r, struct err *err) {
     for (size_t i = 1; rc && i < ARRAY_LEN(archs); i++) {
         struct err other = {0};
         if (err->code != ERR_UNSUPPORTED && err->code != ERR_NOTFOUND) break;
-        if (load_image_for(r, archs[i], &other) == 0) rc = 0;
+        if (load_image_for(r, archs[i], &other) != 0) continue;
+        rc = 0;
+        *err = (struct err){0};
     }
     return rc;
 }

@@ -44,7 +44,7 @@ static bool same_fpu(const struct x86_case *c, const struct x86_result *a,
     enum x86_id row = (enum x86_id)c->row;
     u16 not_sw = x86_case_inexact(row) ? 0x0200 : 0; // C1: rounded up
     // The processor goes over to MMX before the access that faults.
-    if (row == X86_MASKMOVQ && a->vector == EXC_PF) return true;
+    if (row == X86_MASKMOVQ && a->vector != EXC_BP) return true;
     if (a->fpu.cw != b->fpu.cw || (a->fpu.sw ^ b->fpu.sw) & ~not_sw) return false;
     if (a->fpu.tag != b->fpu.tag) return false;
     for (unsigned i = 0; i < 8; i++)
