@@ -49,7 +49,10 @@ void xlift_jmp_ind(struct lift *l, unsigned arg) {
 void xlift_call_rel(struct lift *l, unsigned arg) {
     (void)arg;
     xlift_stack_push(l, xlift_ip(l, l->next), l->d.opsize);
-    go(l);
+    if (xlift_careful(l) || cut_ip(l))
+        go(l);
+    else
+        ir_jump_call(B, target(l));
 }
 
 void xlift_call_ind(struct lift *l, unsigned arg) {
