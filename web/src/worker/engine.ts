@@ -225,8 +225,10 @@ export class Engine {
   /** A module of translated guest code: puts its functions into the table. Results: enum jit_result. */
   private installCode(vm: number, code: Bytes, token: number, later: boolean): number {
     const imports = { e: { m: this.x.memory, t: this.x.__indirect_function_table } };
-    const refused = (error: unknown) =>
-      this.events.log('warn', `Translated code was refused: ${String(error)}`);
+    // Token 0 only tries what this browser can do.
+    const refused = (error: unknown) => {
+      if (token !== 0) this.events.log('warn', `Translated code was refused: ${String(error)}`);
+    };
     // Compiling copies the bytes first; the view does not outlive the call.
     if (later) {
       WebAssembly.compile(code)
