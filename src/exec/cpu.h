@@ -49,7 +49,8 @@ struct jit_host {
     // Compiles a module and instantiates it with the imports e.m (the memory) and e.t (the table),
     // which puts its functions into the table. LATER: the host goes on with it and calls
     // cpu_jit_arrived between two calls of cpu_run; only when `later` allows it. REFUSED: the code
-    // stays interpreted. The bytes are borrowed for the call.
+    // stays interpreted. The bytes are borrowed for the call; token 0 only tries what the host can
+    // do.
     enum jit_result (*install)(void *arg, const u8 *module, size_t len, u32 token, bool later);
     // Adds slots to the table, with the function at index `from` in each; the first new one, 0 on
     // failure.
