@@ -79,6 +79,54 @@ static inline v128 ir_swizzle(v128 a, v128 b) {
     for (int k = 0; k < 16; k++) r[k] = i[k] < 16 ? x[i[k]] : 0;
     return (v128)r;
 }
+static inline v128 ir_pick(v128 mask, v128 a, v128 b) { return (a & mask) | (b & ~mask); }
+static inline int ir_clamp(int v, int lo, int hi) { return v < lo ? lo : v > hi ? hi : v; }
+#define IR_SATURATED(name, type, n, op, lo, hi)                                                    \
+    static inline v128 name(v128 a, v128 b) {                                                      \
+        type x = (type)a, y = (type)b;                                                             \
+        for (int k = 0; k < (n); k++)                                                              \
+            x[k] = (__typeof__(x[0]))ir_clamp((int)x[k] op(int) y[k], lo, hi);                     \
+        return (v128)x;                                                                            \
+    }
+IR_SATURATED(ir_add_sat_s8, v16i8, 16, +, -128, 127)
+IR_SATURATED(ir_add_sat_u8, v16u8, 16, +, 0, 255)
+IR_SATURATED(ir_sub_sat_s8, v16i8, 16, -, -128, 127)
+IR_SATURATED(ir_sub_sat_u8, v16u8, 16, -, 0, 255)
+IR_SATURATED(ir_add_sat_s16, v8i16, 8, +, -32768, 32767)
+IR_SATURATED(ir_add_sat_u16, v8u16, 8, +, 0, 65535)
+IR_SATURATED(ir_sub_sat_s16, v8i16, 8, -, -32768, 32767)
+IR_SATURATED(ir_sub_sat_u16, v8u16, 8, -, 0, 65535)
+#undef IR_SATURATED
+// The lanes of a and then those of b, half as wide.
+static inline v128 ir_narrow16(v128 a, v128 b, int lo, int hi) {
+    v8i16 x = (v8i16)a, y = (v8i16)b;
+    v16u8 r = {0};
+    for (int k = 0; k < 8; k++) {
+        r[k] = (u8)ir_clamp(x[k], lo, hi);
+        r[k + 8] = (u8)ir_clamp(y[k], lo, hi);
+    }
+    return (v128)r;
+}
+static inline v128 ir_narrow32(v128 a, v128 b, int lo, int hi) {
+    v4i32 x = (v4i32)a, y = (v4i32)b;
+    v8u16 r = {0};
+    for (int k = 0; k < 4; k++) {
+        r[k] = (u16)ir_clamp(x[k], lo, hi);
+        r[k + 4] = (u16)ir_clamp(y[k], lo, hi);
+    }
+    return (v128)r;
+}
+static inline v128 ir_dot16(v128 a, v128 b) {
+    v8i16 x = (v8i16)a, y = (v8i16)b;
+    v4u32 r = {0};
+    for (int k = 0; k < 4; k++)
+        r[k] = (u32)(x[2 * k] * y[2 * k]) + (u32)(x[2 * k + 1] * y[2 * k + 1]);
+    return (v128)r;
+}
+static inline u32 ir_mask32(v128 a) {
+    v4u32 x = (v4u32)a;
+    return x[0] >> 31 | x[1] >> 31 << 1 | x[2] >> 31 << 2 | x[3] >> 31 << 3;
+}
 static inline u32 ir_mask8(v128 a) {
     v16u8 x = (v16u8)a;
     u32 m = 0;

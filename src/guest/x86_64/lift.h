@@ -105,6 +105,14 @@ enum { CARRY_CLC, CARRY_STC, CARRY_CMC };
 enum { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 enum { BLS_R, BLS_MSK, BLS_I };
 enum { HALF_LO, HALF_HI, HALF_MEM };
+// Shuffles of dwords: each of the four results is one of a's (0..3) or of b's (4..7), a nibble.
+#define DW(w, x, y, z)      ((w) | (x) << 4 | (y) << 8 | (z) << 12)
+#define DW_OF_B(w, x, y, z) DW(4 + (w), 4 + (x), 4 + (y), 4 + (z))
+#define DW_punpckldq        DW(0, 4, 1, 5)
+#define DW_punpckhdq        DW(2, 6, 3, 7)
+#define DW_punpcklqdq       DW(0, 1, 4, 5)
+#define DW_punpckhqdq       DW(2, 3, 6, 7)
+enum { DW_PSHUFD, DW_SHUFPS, DW_SHUFPD };
 
 // One function a value of the lifter column.
 typedef void xlift_fn(struct lift *l, unsigned arg);

@@ -156,13 +156,6 @@ void xlift_vec(struct lift *l, unsigned op) {
     ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
-// A shuffle whose immediate is in the row: bits 16 on of arg.
-void xlift_vshuf(struct lift *l, unsigned arg) {
-    ir_ref g;
-    u64 m = operation(l, arg & 0xffff, &g);
-    ir_call(B, HELPER_vec, g, 0, 0, m | (u64)(arg >> 16) << VEC_IMM_SHIFT);
-}
-
 // With one element from memory, which the immediate's upper two bits do not choose.
 void xlift_vec_low(struct lift *l, unsigned op) {
     ir_ref g;
@@ -325,12 +318,92 @@ void xlift_vshift(struct lift *l, unsigned arg) {
     write_reg(l, vreg(l, 0), r);
 }
 
-void xlift_pmovmskb(struct lift *l, unsigned arg) {
-    (void)arg;
+// arg: the IR's operation, lanes in bits 16 on.
+void xlift_movmsk(struct lift *l, unsigned arg) {
+    enum ir_op op = (enum ir_op)(arg & 0xffff);
     struct vval x = read(l, 1);
-    ir_ref m = ir_ZEXT32(B, ir_VMASK8(B, x.lo));
-    if (x.hi) m = ir_OR64(B, m, ir_SHL64(B, ir_ZEXT32(B, ir_VMASK8(B, x.hi)), xlift_k(l, 16)));
+    ir_ref m = ir_ZEXT32(B, ir_emit(B, op, x.lo, 0, 0, 0, 0));
+    if (x.hi) {
+        ir_ref hi = ir_ZEXT32(B, ir_emit(B, op, x.hi, 0, 0, 0, 0));
+        m = ir_OR64(B, m, ir_SHL64(B, hi, xlift_k(l, arg >> 16)));
+    }
     xlift_assign(l, 0, m);
+}
+
+// ---- shuffles of dwords, in halves of 64 bits
+
+// Two dwords, each number `n` of a pair.
+static ir_ref two(struct lift *l, ir_ref x, unsigned nx, ir_ref y, unsigned ny) {
+    if (x == y && nx == 0 && ny == 1) return x;
+    ir_ref lo = nx ? ir_SHRU64(B, x, xlift_k(l, 32)) : xlift_zext(l, x, 4);
+    ir_ref hi =
+        ny ? ir_AND64(B, y, xlift_k(l, 0xffffffff00000000u)) : ir_SHL64(B, y, xlift_k(l, 32));
+    return ir_OR64(B, lo, hi);
+}
+
+struct halves {
+    ir_ref q[4]; // of a, then of b
+};
+
+static void shuffle(struct lift *l, const struct halves *h, unsigned how, ir_ref out[2]) {
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned x = how >> (8 * i) & 7, y = how >> (8 * i + 4) & 7;
+        out[i] = two(l, h->q[x / 2], x % 2, h->q[y / 2], y % 2);
+    }
+}
+
+// The 64-bit halves of operand i in the lower or upper lane.
+static void halves_of(struct lift *l, unsigned i, struct vval v, unsigned lane, ir_ref q[2]) {
+    if (in_memory(l, i)) {
+        q[0] = ir_VLO64(B, lane ? v.hi : v.lo);
+        q[1] = ir_VHI64(B, lane ? v.hi : v.lo);
+        return;
+    }
+    u32 cell = lane ? X86_YH(vreg(l, i)) : X86_X(vreg(l, i));
+    q[0] = ir_get(B, cell);
+    q[1] = ir_get(B, cell + 8);
+}
+
+// how: of each lane.
+static void shuffle_dwords(struct lift *l, unsigned ia, unsigned ib, const unsigned how[2]) {
+    bool wide = x86_operand_size(&l->d, 0) == 32;
+    unsigned d = vreg(l, 0);
+    struct vval v = {0, 0};
+    if (in_memory(l, ib)) v = read(l, ib);
+    ir_ref out[2][2];
+    for (unsigned lane = 0; lane <= wide; lane++) {
+        struct halves h;
+        halves_of(l, ia, v, lane, h.q);
+        halves_of(l, ib, v, lane, h.q + 2);
+        shuffle(l, &h, how[lane], out[lane]);
+    }
+    set_lo(l, d, out[0][0]);
+    set_hi(l, d, out[0][1]);
+    if (wide) {
+        ir_set(B, X86_YH(d), out[1][0]);
+        ir_set(B, X86_YH(d) + 8, out[1][1]);
+    } else {
+        zero_above(l, d);
+    }
+}
+
+// The numbers of the vector operands that are a and b; a is b where there is only one.
+static void shuffle_rows(struct lift *l, const unsigned how[2]) {
+    bool three = l->d.vex && is_vector(l, 2);
+    shuffle_dwords(l, three ? 1 : l->d.vex ? 1 : 0, three ? 2 : 1, how);
+}
+
+void xlift_dwords(struct lift *l, unsigned how) { shuffle_rows(l, (const unsigned[]){how, how}); }
+
+void xlift_dwords_imm(struct lift *l, unsigned kind) {
+    unsigned imm = l->d.imm & 0xff, how[2] = {0, 0};
+    for (unsigned lane = 0; lane < 2; lane++)
+        for (unsigned i = 0; i < 4; i++) {
+            unsigned n = imm >> (2 * i) & 3, from_b = kind == DW_PSHUFD || i > 1 ? 4 : 0;
+            if (kind == DW_SHUFPD) n = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
+            how[lane] |= (from_b + n) << (4 * i);
+        }
+    shuffle_rows(l, how);
 }
 
 // ---- moves

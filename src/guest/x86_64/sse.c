@@ -20,10 +20,10 @@ static v128 fetch(const struct x86_state *s, u32 n, u32 lane) {
 // Takes the exceptions over into MXCSR. False: one is raised, and nothing is to be written.
 static bool finish(const struct x86_vec *o) {
     struct x86_state *s = o->s;
-    u32 fl = o->pre | o->post;
+    u32 fl = o->pre | o->post | o->earlier;
     if (!fl) return true;
     u32 unmasked = ~(u32)s->mxcsr >> 7 & 0x3f;
-    if (o->pre & unmasked) fl = o->pre;
+    if (o->pre & unmasked) fl = o->pre | o->earlier;
     s->mxcsr |= fl;
     if (!(fl & unmasked)) return true;
     guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);

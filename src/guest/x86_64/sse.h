@@ -25,6 +25,7 @@ struct x86_vec {
     struct x86_state *s;
     u32 lane;      // 0, or 1 for the upper half of YMM
     u32 pre, post; // exceptions found before and after computing (MXC_*)
+    u32 earlier;   // of earlier steps of an operation that has several
 };
 
 typedef void x86_vop(struct x86_vec *o);

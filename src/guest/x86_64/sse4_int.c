@@ -14,7 +14,6 @@
 
 static inline int clamp(int v, int lo, int hi) { return v < lo ? lo : v > hi ? hi : v; }
 static inline int sat16(int v) { return clamp(v, -32768, 32767); }
-static inline int satu16(int v) { return clamp(v, 0, 65535); }
 
 // ---- SSSE3
 
@@ -101,24 +100,9 @@ EXTEND(pmovzxwq, q, 2, w)
 EXTEND(pmovzxdq, q, 2, d)
 
 EACH(pmuldq, sq, 2, i64, (i64)(i32)x *(i32)y)
-EACH(pcmpeqq, q, 2, u64, x == y ? ~(u64)0 : 0)
 EACH(pcmpgtq, sq, 2, i64, x > y ? -1 : 0)
 EACH(pmulld, d, 4, u32, x *y)
-EACH(pminsb, sb, 16, int, x < y ? x : y)
-EACH(pmaxsb, sb, 16, int, x > y ? x : y)
-EACH(pminsd, sd, 4, i32, x < y ? x : y)
-EACH(pmaxsd, sd, 4, i32, x > y ? x : y)
-EACH(pminuw, w, 8, u32, x < y ? x : y)
-EACH(pmaxuw, w, 8, u32, x > y ? x : y)
-EACH(pminud, d, 4, u32, x < y ? x : y)
-EACH(pmaxud, d, 4, u32, x > y ? x : y)
 
-OP(packusdw) {
-    for (unsigned i = 0; i < 4; i++) {
-        o->d.w[i] = (u16)satu16(o->a.sd[i]);
-        o->d.w[i + 4] = (u16)satu16(o->b.sd[i]);
-    }
-}
 OP(phminposuw) {
     unsigned at = 0;
     for (unsigned i = 1; i < 8; i++)

@@ -75,15 +75,10 @@ PACK(packssdw, sw, sd, 4, sat16)
 UNPACK(punpcklbw, b, 8, 0)
 UNPACK(punpcklwd, w, 4, 0)
 UNPACK(punpckldq, d, 2, 0)
-UNPACK(punpcklqdq, q, 1, 0)
 UNPACK(punpckhbw, b, 8, 8)
 UNPACK(punpckhwd, w, 4, 4)
 UNPACK(punpckhdq, d, 2, 2)
-UNPACK(punpckhqdq, q, 1, 1)
 
-OP(pshufd) {
-    for (unsigned i = 0; i < 4; i++) o->d.d[i] = o->b.d[o->imm >> (2 * i) & 3];
-}
 OP(pshuflw) {
     o->d.q[1] = o->b.q[1];
     for (unsigned i = 0; i < 4; i++) o->d.w[i] = o->b.w[o->imm >> (2 * i) & 3];
@@ -92,15 +87,7 @@ OP(pshufhw) {
     o->d.q[0] = o->b.q[0];
     for (unsigned i = 0; i < 4; i++) o->d.w[4 + i] = o->b.w[4 + (o->imm >> (2 * i) & 3)];
 }
-OP(shufps) {
-    for (unsigned i = 0; i < 4; i++) o->d.d[i] = (i < 2 ? &o->a : &o->b)->d[o->imm >> (2 * i) & 3];
-}
 // Bits 2 and 3 are the upper lane's.
-OP(shufpd) {
-    u64 bits = o->imm >> (2 * o->lane);
-    o->d.q[0] = o->a.q[bits & 1];
-    o->d.q[1] = o->b.q[bits >> 1 & 1];
-}
 
 // ---- shifts: by the low 64 bits of b, or by an immediate
 
@@ -131,12 +118,6 @@ OP(psrldq) {
 
 // ---- to and from general registers. Results of both lanes are put together.
 
-OP(movmskps) {
-    for (unsigned i = 0; i < 4; i++) o->r |= (u64)(o->b.d[i] >> 31) << (i + 4 * o->lane);
-}
-OP(movmskpd) {
-    for (unsigned i = 0; i < 2; i++) o->r |= (o->b.q[i] >> 63) << (i + 2 * o->lane);
-}
 OP(pmovmskb) { o->r |= (u64)ir_mask8(o->b.v) << (16 * o->lane); }
 OP(pextrw) { o->r = o->b.w[o->imm & 7]; }
 OP(pinsrw) { o->d.w[o->imm & 7] = (u16)o->r; }
