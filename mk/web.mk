@@ -9,10 +9,6 @@
 .PHONY: wasm web extension test-web check-web web-types
 
 WASM := $(B)/wasm/berth.wasm
-# Kernel and initramfs as guest.mk leaves them.
-GUEST_KERNEL ?= $(B)/guest/riscv64/Image
-GUEST_INITRD ?= $(B)/guest/riscv64/initramfs.cpio
-
 # A reactor: no main, functions called from JavaScript. The stack is for deep C calls, not for guests.
 WLDFLAGS := --target=wasm32-wasip1 --no-wasm-opt -O2 -mexec-model=reactor -Wl,--gc-sections \
 	-Wl,-z,stack-size=1048576 -Wl,--stack-first \
@@ -53,19 +49,20 @@ $(B)/wasm/package/.stamp: $(B)/wasm/web-types.stamp
 	@touch $@
 
 # gzip -n: no name, no date, so that the same input gives the same bytes.
-$(B)/wasm/guest/riscv64/Image.gz: $(GUEST_KERNEL)
+# Kernel and initramfs as guest.mk leaves them.
+$(B)/wasm/guest/%/Image.gz: $(B)/guest/%/Image
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
-$(B)/wasm/guest/riscv64/initramfs.gz: $(GUEST_INITRD)
+$(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
-GUEST_FILES := $(B)/wasm/guest/riscv64/Image.gz $(B)/wasm/guest/riscv64/initramfs.gz
+GUEST_FILES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/guest/$a/Image.gz $(B)/wasm/guest/$a/initramfs.gz)
 
 web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo page as static files
-	@mkdir -p $(B)/web/riscv64
+	@mkdir -p $(GUEST_ARCHS:%=$(B)/web/%)
 	node web/scripts/build.mjs demo $(B)/web
 	cp web/demo/index.html $(B)/wasm/package/worker.js $(WASM) $(B)/web/
-	cp $(GUEST_FILES) $(B)/web/riscv64/
+	for a in $(GUEST_ARCHS); do cp $(B)/wasm/guest/$$a/*.gz $(B)/web/$$a/; done
 	@ls -l $(B)/web
 
 $(B)/berth.vsix: $(B)/wasm/extension.stamp vscode/scripts/vsix.mjs
@@ -74,10 +71,10 @@ $(B)/berth.vsix: $(B)/wasm/extension.stamp vscode/scripts/vsix.mjs
 $(B)/wasm/extension.stamp: $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/vscode-types.stamp $(GUEST_FILES) \
 		$(wildcard vscode/media/*) vscode/README.md vscode/package.json $(wildcard LICENSE)
 	rm -rf $(B)/extension
-	mkdir -p $(B)/extension/dist/riscv64 $(B)/extension/media
+	mkdir -p $(GUEST_ARCHS:%=$(B)/extension/dist/%) $(B)/extension/media
 	node vscode/scripts/build.mjs $(B)/extension/dist/extension.js
 	cp $(B)/wasm/package/worker.js $(WASM) $(B)/extension/dist/
-	cp $(GUEST_FILES) $(B)/extension/dist/riscv64/
+	for a in $(GUEST_ARCHS); do cp $(B)/wasm/guest/$$a/*.gz $(B)/extension/dist/$$a/; done
 	cp vscode/media/icon.png $(B)/extension/media/
 	cp vscode/README.md $(B)/extension/
 	jq 'del(.devDependencies)' vscode/package.json >$(B)/extension/package.json

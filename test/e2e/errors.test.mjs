@@ -11,7 +11,7 @@ import { makeLayout, serveSites } from './layouts.mjs';
 const HTML = { type: 'text/html', body: '<!DOCTYPE html><html><body>Not what you wanted</body></html>' };
 
 const good = makeLayout();
-const amd64 = makeLayout({ architecture: 'amd64' });
+const s390x = makeLayout({ architecture: 's390x' });
 const from = (layout) => (p) => layout.files.get(p);
 // The good layout with its layer answered otherwise.
 const layerInstead = (answer) => (p) => (p.endsWith(good.digests.layer) ? answer(good.files.get(p)) : good.files.get(p));
@@ -27,7 +27,7 @@ const SITES = {
         copy[copy.length - 10] ^= 1;
         return copy;
     }),
-    amd64: from(amd64),
+    s390x: from(s390x),
     nocors: (p) => ({ body: good.files.get(p) ?? 'no', cors: false }),
     badjson: (p) => (p === 'index.json' ? Buffer.from('{"manifests": [') : good.files.get(p)),
 };
@@ -41,7 +41,7 @@ const CASES = [
     ['htmlblob', 'HTML instead of a layer', [new RegExp(good.digests.layer.slice(0, 12)), /digest|bytes|size|HTML/i]],
     ['truncated', 'a layer that is cut off', [new RegExp(good.digests.layer.slice(0, 12)), /digest|bytes|size|truncated|short/i]],
     ['corrupt', 'a layer with a wrong digest', [new RegExp(good.digests.layer.slice(0, 12)), /digest|sha256/i]],
-    ['amd64', 'an image for another architecture', [/\/amd64/, /linux\/riscv64/]],
+    ['s390x', 'an image for another architecture', [/\/s390x/, /linux\/riscv64/]],
     ['nocors', 'a server without CORS', [/nocors/, /CORS|Access-Control-Allow-Origin/]],
 ];
 

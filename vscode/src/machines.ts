@@ -3,6 +3,7 @@
 import {
   fetchBytes,
   fetchText,
+  imageArchitecture,
   startContainer,
   type Container,
   type LogLevel,
@@ -61,12 +62,14 @@ export class Machine implements vscode.Disposable {
     const asset = (...path: string[]): string =>
       vscode.Uri.joinPath(assets, ...path).toString(true);
     const kernelLog = new LineSplitter((line) => log.info(`kernel: ${line}`));
+    const arch = imageArchitecture(settings.imageUrl);
     // The worker's source must be there before there is a worker; everything else loads beside it.
     this.container = startContainer({
       worker: fetchText(asset('worker.js')),
       wasm: fetchBytes(asset('berth.wasm')),
-      kernel: fetchBytes(asset('riscv64', 'Image.gz')),
-      initrd: fetchBytes(asset('riscv64', 'initramfs.gz')),
+      arch,
+      kernel: arch.then((a) => fetchBytes(asset(a, 'Image.gz'))),
+      initrd: arch.then((a) => fetchBytes(asset(a, 'initramfs.gz'))),
       image: { url: settings.imageUrl },
       memory: settings.memory,
       volumes: workspaceVolumes(settings.mountpoint),

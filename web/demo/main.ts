@@ -6,7 +6,14 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
-import { fetchBytes, fetchText, formatProgress, MemoryFs, startContainer } from '../src/page/index.js';
+import {
+  fetchBytes,
+  fetchText,
+  formatProgress,
+  imageArchitecture,
+  MemoryFs,
+  startContainer,
+} from '../src/page/index.js';
 
 const query = new URLSearchParams(location.search);
 const beside = (file: string): string => new URL(file, document.baseURI).toString();
@@ -37,12 +44,15 @@ async function main(): Promise<void> {
   const engine = query.get('engine');
   const no = query.get('no');
   const torture = query.get('torture');
+  const url = new URL(query.get('image') ?? 'image/', document.baseURI).toString();
+  const arch = imageArchitecture(url);
   const container = startContainer({
     worker: await fetchText(beside('worker.js')),
     wasm: fetchBytes(beside('berth.wasm')),
-    kernel: fetchBytes(beside('riscv64/Image.gz')),
-    initrd: fetchBytes(beside('riscv64/initramfs.gz')),
-    image: { url: new URL(query.get('image') ?? 'image/', document.baseURI).toString() },
+    arch,
+    kernel: arch.then((a) => fetchBytes(beside(`${a}/Image.gz`))),
+    initrd: arch.then((a) => fetchBytes(beside(`${a}/initramfs.gz`))),
+    image: { url },
     memory: Math.min(Math.max(memory, 64), 3072) * 1024 * 1024,
     ...((engine === 'jit' || engine === 'interp' || engine === 'eval') && { engine }),
     ...(no !== null && { no }),

@@ -38,7 +38,8 @@ export interface ContainerOptions {
     readonly url: string;
     readonly tag?: string;
   };
-  readonly arch?: string;
+  /** What the kernel is for, riscv64 or x86_64: imageArchitecture() says which an image wants. */
+  readonly arch?: string | Promise<string>;
   /** Bytes of RAM. */
   readonly memory?: number;
   /** 'jit' (the default) translates hot guest code to WebAssembly, 'interp' only interprets. */
@@ -214,11 +215,12 @@ export class Container implements Disposable {
     const o = this.options;
     const own = async (data: Uint8Array | Promise<Uint8Array>): Promise<Bytes> =>
       new Uint8Array(await data);
-    const [make, wasm, kernel, initrd] = await Promise.all([
+    const [make, wasm, kernel, initrd, arch] = await Promise.all([
       typeof o.worker === 'function' ? o.worker : Promise.resolve(o.worker),
       own(o.wasm),
       own(o.kernel),
       own(o.initrd),
+      Promise.resolve(o.arch ?? 'riscv64'),
     ]);
     if (!this.running) return;
     this.listen(typeof make === 'function' ? make() : startWorker(make));
@@ -231,7 +233,7 @@ export class Container implements Disposable {
         kernel,
         initrd,
         options: {
-          arch: o.arch ?? 'riscv64',
+          arch,
           ...(o.memory !== undefined && { memory: o.memory }),
           ...(o.engine !== undefined && { engine: o.engine }),
           ...(o.no !== undefined && { no: o.no }),

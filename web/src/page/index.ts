@@ -12,6 +12,7 @@ export type { LogLevel, ProcessOptions, Progress, Step, StopReason } from '../co
 export { FileKind, RemoteFsError } from '../common/remotefs.js';
 export type { Disposable, RemoteFs, RemoteFsCode, RemoteStat } from '../common/remotefs.js';
 export { MemoryFs } from './memoryfs.js';
+export { imageArchitecture, type Architecture } from './imagearch.js';
 export { fetchBytes, fetchText } from './assets.js';
 export { TerminalPacer } from './pacer.js';
 export { formatProgress } from './progress.js';
