@@ -31,6 +31,9 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_SSSE3:
     case ISA_SSE41:
     case ISA_SSE42:
+    case ISA_AES:
+    case ISA_PCLMUL:
+    case ISA_SHA:
         return true;
     default:
         return false;

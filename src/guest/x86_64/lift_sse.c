@@ -108,7 +108,7 @@ static void write_reg(struct lift *l, unsigned n, struct vval v) {
 
 // The operation on its operands in the order of the row: imm of the helpers. A destination that is
 // also the first source is so without VEX.
-static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
+static u64 operation_at(struct lift *l, unsigned op, ir_ref *general, bool aligned) {
     unsigned reg[4] = {0}, n = 0;
     u64 imm = 0;
     *general = 0;
@@ -119,7 +119,7 @@ static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
             imm = l->d.imm & 0xff;
         } else if (is_vector(l, i)) {
             if (in_memory(l, i)) {
-                struct vval v = read(l, i);
+                struct vval v = read_at(l, i, aligned);
                 ir_setv(B, X86_XS(0), v.lo);
                 if (v.hi) ir_setv(B, X86_XS(1), v.hi);
                 reg[n++] = VEC_SCRATCH;
@@ -148,6 +148,17 @@ static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
     u64 m = VEC_MAKE(op, d, a, b, c) | imm << VEC_IMM_SHIFT;
     if (l->d.vex) m |= VEC_VEX | (l->d.l ? VEC_L : 0);
     return m;
+}
+
+static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
+    return operation_at(l, op, general, !l->d.vex);
+}
+
+// As xlift_vec, with memory of any alignment.
+void xlift_vec_any(struct lift *l, unsigned op) {
+    ir_ref g;
+    u64 m = operation_at(l, op, &g, false);
+    ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
 void xlift_vec(struct lift *l, unsigned op) {
