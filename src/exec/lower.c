@@ -142,31 +142,43 @@ static void home(struct lower *l, ir_ref r, u16 cell) {
     }
 }
 
-// `cell` is about to be overwritten by operation `at`: moves what is read after it out of the way.
-static void vacate_one(struct lower *l, u16 cell, ir_ref except, u32 at) {
-    u16 v = l->head[cell / 8], moved = NOWHERE;
-    l->head[cell / 8] = 0;
+// Moves those values of one kind that live in `cell` and are read after operation `at` out of the
+// way: vectors, or what is no vector (which may be the low half of one).
+static void vacate_kind(struct lower *l, u16 cell, u32 at, bool vec) {
+    u16 *head = &l->head[cell / 8], gone = 0;
     u32 until = 0;
-    for (u16 r = v; r; r = l->next[r])
-        if (r != except && l->last_use[r] > at && l->last_use[r] > until) until = l->last_use[r];
-    if (!until) return;
-    bool vec = ir_type_of(l->b, v) == IR_V128;
-    moved = vec ? take_vtmp(l, until) : take_tmp(l, until);
-    put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
-    for (u16 r = v; r;) {
-        u16 nx = l->next[r];
-        if (r != except && l->last_use[r] > at) l->loc[r] = moved;
-        r = nx;
+    for (u16 *link = head; *link;) {
+        u16 r = *link;
+        if ((ir_type_of(l->b, r) == IR_V128) != vec) {
+            link = &l->next[r];
+            continue;
+        }
+        *link = l->next[r];
+        l->next[r] = gone;
+        gone = r;
+        if (l->last_use[r] > at && l->last_use[r] > until) until = l->last_use[r];
     }
+    if (!until) return;
+    u16 moved = vec ? take_vtmp(l, until) : take_tmp(l, until);
+    put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
+    for (u16 r = gone; r; r = l->next[r])
+        if (l->last_use[r] > at) l->loc[r] = moved;
 }
 
-static void vacate(struct lower *l, u16 cell, ir_ref except, u32 at, bool vec) {
+static void vacate_one(struct lower *l, u16 cell, u32 at) {
+    if (!l->head[cell / 8]) return;
+    vacate_kind(l, cell, at, false);
+    vacate_kind(l, cell, at, true);
+}
+
+// `cell` is about to be overwritten by operation `at`.
+static void vacate(struct lower *l, u16 cell, u32 at, bool vec) {
     assert(cell / 8 + 1 < CELLS && "a state cell beyond what the lowering tracks");
-    vacate_one(l, cell, except, at);
+    vacate_one(l, cell, at);
     if (vec)
-        vacate_one(l, (u16)(cell + 8), except, at);
-    else if (cell % 16 == 8 && ir_type_of(l->b, l->head[cell / 8 - 1]) == IR_V128)
-        vacate_one(l, (u16)(cell - 8), except, at);
+        vacate_one(l, (u16)(cell + 8), at);
+    else if (cell % 16 == 8)
+        vacate_kind(l, (u16)(cell - 8), at, true);
 }
 
 static void count_uses(struct lower *l) {
@@ -251,7 +263,7 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
             continue;
         }
         if (o->op == IR_SET && (o->a == value || o->a == alias)) {
-            vacate(l, (u16)o->imm, 0, i, false);
+            vacate(l, (u16)o->imm, i, false);
             l->done[j] = true;
             // The set's value is homed when the walk reaches the renaming operations, all at this
             // cell.
@@ -265,7 +277,7 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
 static u16 vresult_cell(struct lower *l, ir_ref value, u32 i) {
     const struct ir_insn *o = &l->b->ops[i + 1];
     if (i + 1 < l->b->n && o->op == IR_SETV && o->a == value) {
-        vacate(l, (u16)o->imm, 0, i, true);
+        vacate(l, (u16)o->imm, i, true);
         l->done[i + 1] = true;
         return (u16)o->imm;
     }
@@ -391,7 +403,7 @@ static void lower_set(struct lower *l, u32 i) {
     bool imm = l->loc[o->a] == NOWHERE && ir_is_const(l->b, o->a, &v);
     bool pc = l->loc[o->a] == NOWHERE && l->b->ops[o->a].op == IR_PCREL;
     u16 from = imm || pc ? 0 : operand(l, o->a);
-    vacate(l, cell, 0, i, vec);
+    vacate(l, cell, i, vec);
     if (imm)
         put(l, UOP_MOVI, cell, 0, 0, v);
     else if (pc)
@@ -411,7 +423,7 @@ static void lower_call(struct lower *l, u32 i) {
         // Values living in state cells must survive the helper.
         for (ir_ref r = 1; r < i; r++)
             if (l->last_use[r] > i && l->loc[r] != NOWHERE && l->head[l->loc[r] / 8])
-                vacate_one(l, l->loc[r], 0, i);
+                vacate_one(l, l->loc[r], i);
         a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
     }
     // The result is written after the helper's exception was looked for, so it may go to its cell.

@@ -123,6 +123,8 @@ static ir_ref pick(struct pool *p, enum ir_type t) {
     if (p->n[t] && below(g, 4)) return p->have[t][below(g, p->n[t])];
     switch (t) {
     case IR_I64:
+        if (vectors && !below(g, 8)) // half of a vector's cell
+            return add(p, ir_get(p->b, V(below(g, NVREGS)) + 8 * below(g, 2)));
         return add(p, below(g, 3) ? ir_get(p->b, R(below(g, NREGS)))
                                   : ir_const64(p->b, interesting(g)));
     case IR_I32:
@@ -179,7 +181,8 @@ static void random_op(struct pool *p) {
         for (unsigned i = 0; i < ir_ops[op].noperands; i++) x[i] = pick(p, ir_operand_type(op, i));
         add(p, ir_emit(b, op, x[0], x[1], x[2], 0, 0));
     } else if (k < 75) {
-        ir_set(b, R(below(g, NREGS)), pick(p, IR_I64));
+        u32 half = V(below(g, NVREGS)) + 8 * below(g, 2);
+        ir_set(b, vectors && !below(g, 6) ? half : R(below(g, NREGS)), pick(p, IR_I64));
     } else if (k < 80 && vectors) {
         ir_setv(b, V(below(g, NVREGS)), pick(p, IR_V128));
     } else if (k < 88) {
