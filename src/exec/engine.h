@@ -150,6 +150,7 @@ void code_written(struct cpu *c, gpa pa, u64 len);
 void code_flush(struct cpu *c); // everything goes; not from inside a run
 bool code_init(struct cpu *c, struct err *err);
 void code_free(struct cpu *c);
+void code_forget_jumps(struct cpu *c); // empties the jump cache
 
 // ---- code.c
 // Lifts the block at `rel` of the page at host address `page` into c->ir; false: it crosses the

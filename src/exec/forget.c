@@ -152,7 +152,7 @@ static void evict(struct cpu *c, u32 segment) {
         if (k->ppn == PPN_LOOSE || !c->pages[k->ppn] || c->pages[k->ppn]->swept) continue;
         sweep_page(c, k->ppn, false);
     }
-    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+    code_forget_jumps(c);
     c->arena_generation++;
     c->stats.code_evictions++;
     dump_text(c, DUMP_CODE, "segment %u evicted\n", segment);
@@ -176,10 +176,17 @@ static void free_pages(struct cpu *c) {
     }
 }
 
+// All ones is the tag of one address, the last (a guest may jump there): not in its own slot.
+void code_forget_jumps(struct cpu *c) {
+    size_t n = (size_t)1 << JUMPS_BITS;
+    memset(c->jumps, 0xff, n * sizeof *c->jumps);
+    c->jumps[n - 1].tag = 0;
+}
+
 // Write entries marked slow become fast again when they are used.
 static void reset(struct cpu *c) {
     memset(c->hash, 0, ((size_t)1 << HASH_BITS) * sizeof *c->hash);
-    memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+    code_forget_jumps(c);
     memset(c->segment_end, 0, sizeof c->segment_end);
     c->segment = 0;
     c->arena_used = segment_start(c, 0);

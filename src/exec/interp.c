@@ -185,7 +185,7 @@ relook: // state.pc says where; mode and mappings may have changed
     u = &nowhere;
     pc = s->pc;
     if (c->tlb.jumps_wrapped) {
-        memset(c->jumps, 0xff, ((size_t)1 << JUMPS_BITS) * sizeof *c->jumps);
+        code_forget_jumps(c);
         c->tlb.jumps_wrapped = false;
     }
     tlb_switch(&c->tlb, c->arch->tlb_key(s));
