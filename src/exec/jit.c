@@ -17,12 +17,12 @@
 #include "base/compiler.h"
 
 enum {
-    HOT_SAMPLES = 12,  // 100,000 instructions in a block: flat profiles stay interpreted
+    HOT_SAMPLES = 16,  // 130,000 instructions in a block: flat profiles stay interpreted
     BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
-    BATCH_WAIT = 3,        // runs until a module that is not full is compiled
+    BATCH_WAIT = 12,       // runs until a module that is not full is compiled
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
