@@ -17,6 +17,7 @@ static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
     if (!i) return 0;
     if (called) block_of(c, i)->called = true;
     if (from->code == UOP_JUMPIND && from->b == IR_JUMP_PLAIN) block_of(c, i)->jumped = true;
+    if (unlikely(!jump_canonical(pc))) return i;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     e->tag = pc ^ c->run.mix;
     e->index = i;
@@ -194,7 +195,7 @@ relook: // state.pc says where; mode and mappings may have changed
 jump : { // to the guest address pc
     const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     to = e->index;
-    if (unlikely(e->tag != (pc ^ c->run.mix))) {
+    if (unlikely(e->tag != (pc ^ c->run.mix) || !jump_canonical(pc))) {
         if (!(to = jump_miss(c, pc, u))) goto excepted;
     }
     c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);

@@ -1,6 +1,6 @@
-// Choosing hot code, handing it to the host in batches, keeping and evicting translations. Where a
-// slice's budget runs out is a sample of where the guest spends its time, so blocks carry no
-// counters. Depends on jit_form.c, emit/wasm and the code cache.
+// Choosing hot code, handing it to the host in batches, keeping and evicting translations. Where
+// every 8,192nd interpreted instruction falls is a sample of where the guest spends its time, so
+// blocks carry no counters. Depends on jit_form.c, emit/wasm and the code cache.
 //
 // Invariants: a translation belongs to the physical pages of its blocks and to a code mode, and
 // dies with the code of any of those pages; the first uop of a translated block is UOP_REGION, so

@@ -50,7 +50,7 @@ struct jit {
     struct region_abi abi;
     struct module module; // being filled
     u32 batch;            // its batch, 1 + index, 0 = none
-    unsigned waiting;     // slices since it got its first function
+    unsigned waiting;     // runs since it got its first function
     unsigned in_flight;   // modules the host is compiling
     u32 nlive;
 

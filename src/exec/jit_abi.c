@@ -160,6 +160,7 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .tlb_slots = TLB_SIZE,
         .jumps = FN(c->jumps),
         .jump_mask = (1u << JUMPS_BITS) - 1,
+        .jump_bits = JUMP_TAG_SHIFT,
         .vector = AT(c->run.vector),
         .inexact = FN(c->s) + c->arch->inexact_cell,
         .inexact_bit = c->arch->inexact_bit,

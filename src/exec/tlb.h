@@ -74,4 +74,10 @@ void tlb_forget_jumps(struct tlb *t);
 // Jump-cache tags: contexts and code modes differ in bits that addresses do not use.
 enum { JUMP_MODE_BITS = 5, JUMP_GENERATIONS = 1 << 10, JUMP_TAG_SHIFT = 48 };
 
+// Only addresses that leave those bits to their sign may be looked up or kept: any other could be
+// made to look like another context's.
+static inline bool jump_canonical(u64 pc) {
+    return (u64)((i64)(pc << (64 - JUMP_TAG_SHIFT)) >> (64 - JUMP_TAG_SHIFT)) == pc;
+}
+
 #endif

@@ -1,4 +1,4 @@
-;; 413 bytes
+;; 425 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -91,6 +91,14 @@
         i64.load offset=131096
         i64.xor
         i64.eq
+        local.get 7
+        i64.const 16
+        i64.shl
+        i64.const 16
+        i64.shr_s
+        local.get 7
+        i64.eq
+        i32.and
         select
         local.tee 4
         i32.eqz

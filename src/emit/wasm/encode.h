@@ -80,6 +80,7 @@ enum {
     W_I32_GT_S = 0x4a,
     W_I64_GE_U = 0x5a,
     W_I64_MUL = 0x7e,
+    W_I64_SHL = 0x86,
     W_I64_SHR_S = 0x87,
     W_F32_NEG = 0x8c,
     W_F64_LT = 0x63,

@@ -293,6 +293,15 @@ static void look_up(struct emit *e) {
     mem_at(e, W_I64_LOAD, 3, a->mix);
     w_op(o, W_I64_XOR);
     w_op(o, W_I64_EQ);
+    // The bits in which tags differ between contexts must repeat the address's sign (exec/tlb.h).
+    w_local(o, W_LOCAL_GET, L_PC);
+    w_i64_const(o, 64 - (i64)a->jump_bits);
+    w_op(o, W_I64_SHL);
+    w_i64_const(o, 64 - (i64)a->jump_bits);
+    w_op(o, W_I64_SHR_S);
+    w_local(o, W_LOCAL_GET, L_PC);
+    w_op(o, W_I64_EQ);
+    w_op(o, W_I32_AND);
     w_op(o, W_SELECT);
 }
 

@@ -20,7 +20,7 @@ enum region_end {
     END_OUT,    // JUMP or BRANCH: ways by succ; JUMPIND, LEAVE: none
     END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to
     END_SWITCH, // JUMPIND of which targets are known; succ[0]: the first END_TEST
-    END_TEST,   // no block: is the target at `start`? succ[0] yes, succ[1] the next test or out
+    END_TEST,   // no block: is the target that of succ[0]? yes: there; succ[1]: next test or out
     END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
 };
 
@@ -67,6 +67,7 @@ struct region_abi {
     u32 tlb_slots;           // entries a table
     u32 jumps;               // the jump cache itself
     u32 jump_mask;           // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
+    u32 jump_bits;           // bits of an address that tell addresses apart in it
     u32 vector;              // v128: what a slow vector store writes
     u32 inexact;             // address of the word with the guest's inexact flag
     u32 inexact_bit;
@@ -93,14 +94,15 @@ enum region_exit {
     REGION_REFUSED, // the pages are not those it was made from; nothing was done
 };
 
+enum { MODULE_FUNCTIONS = 256 };
+
 // Functions collected for a module.
 struct module {
     struct buf code;  // bodies with their sizes
     struct buf hints; // branch hints of them
     u32 n, nhints;
-    u32 slots[256];
+    u32 slots[MODULE_FUNCTIONS];
 };
-enum { MODULE_FUNCTIONS = 256 };
 
 // Appends the region's function. False: it has something this cannot translate; nothing is
 // appended.
