@@ -1,10 +1,8 @@
 // What SSE and AVX instructions mean: moves and simple operations as IR on the cells of registers,
-// all else through the helpers of sse.c. Pure, as lift.c.
+// all else through the helpers of sse.c. Pure, as lift.c. Scalars: lift_sse_scalar.c.
 //
 // An instruction with VEX makes zero what lies above its result; one without leaves it alone.
-#include <assert.h>
-
-#include "guest/x86_64/lift.h"
+#include "guest/x86_64/lift_sse.h"
 
 #define B l->b
 
@@ -12,43 +10,6 @@
 struct vval {
     ir_ref lo, hi; // hi: 0 when there is none
 };
-
-static bool is_vector(const struct lift *l, unsigned i) {
-    enum x86_operand_type t = x86_operand_type(&l->d, i);
-    return (t >= X86T_XREG && t <= X86T_XMM0);
-}
-
-static bool in_memory(const struct lift *l, unsigned i) {
-    return x86_operand_type(&l->d, i) == X86T_XRM && l->d.mod != 3;
-}
-
-static unsigned vreg(const struct lift *l, unsigned i) {
-    switch (x86_operand_type(&l->d, i)) {
-    case X86T_XREG:
-        return l->d.reg;
-    case X86T_XRM:
-        return l->d.rm;
-    case X86T_XVVVV:
-        return l->d.vvvv;
-    case X86T_XIMM:
-        return l->d.imm >> 4 & (xlift_64(l) ? 15 : 7);
-    case X86T_XMM0:
-        return 0;
-    default:
-        assert(0 && "an operand that is no vector register");
-        return 0;
-    }
-}
-
-static ir_ref get_lo(struct lift *l, unsigned n) { return ir_get(B, X86_X(n)); }
-static ir_ref get_hi(struct lift *l, unsigned n) { return ir_get(B, X86_X(n) + 8); }
-static void set_lo(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n), v); }
-static void set_hi(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n) + 8, v); }
-static ir_ref zero_vector(struct lift *l) { return ir_VZEXT64(B, xlift_k(l, 0)); }
-
-static void zero_above(struct lift *l, unsigned n) {
-    if (l->d.vex) ir_setv(B, X86_YH(n), zero_vector(l));
-}
 
 // ---- memory
 
@@ -249,55 +210,6 @@ void xlift_vecf_cmp(struct lift *l, unsigned op) {
 void xlift_vec_widen(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_WIDEN); }
 void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NARROW); }
 
-// ---- scalars: values in and out, so that no cell has to be in memory
-
-static ir_ref low(struct lift *l, unsigned i) {
-    if (in_memory(l, i)) return xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, i));
-    return get_lo(l, vreg(l, i));
-}
-
-// Only with an MXCSR out of the ordinary can it fault.
-static ir_ref scalar(struct lift *l, unsigned op, ir_ref a, ir_ref b, ir_ref general, u64 more) {
-    unsigned helper = l->mode & MODE_MXCSR ? HELPER_scalar_check : HELPER_scalar;
-    return ir_call(B, helper, a, b, general, op | more);
-}
-
-static void scalar_to(struct lift *l, unsigned op, ir_ref b, ir_ref general, u64 imm) {
-    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d;
-    ir_ref upper = a != d ? get_hi(l, a) : 0;
-    set_lo(l, d, scalar(l, op, get_lo(l, a), b, general, imm << VEC_IMM_SHIFT));
-    if (upper) set_hi(l, d, upper);
-    zero_above(l, d);
-}
-
-void xlift_scalar(struct lift *l, unsigned op) {
-    bool has_imm = x86_operand_type(&l->d, l->d.vex ? 3 : 2) == X86T_IMM;
-    u64 imm = !has_imm ? 0 : l->d.imm & 0xff;
-    scalar_to(l, op, low(l, l->d.vex ? 2 : 1), 0, imm);
-}
-
-// Without VEX there are 8 predicates.
-void xlift_scalar_cmp(struct lift *l, unsigned op) { scalar_to(l, op, low(l, 1), 0, l->d.imm & 7); }
-
-// The result is the status flags.
-void xlift_scalar_flags(struct lift *l, unsigned op) {
-    ir_ref b = low(l, 1);
-    xlift_set_status(l, scalar(l, op, get_lo(l, vreg(l, 0)), b, 0, SCALAR_R));
-}
-
-// From a general register or memory, of 4 or 8 bytes; and to a general register.
-void xlift_cvt_from(struct lift *l, unsigned op) {
-    unsigned at = l->d.vex ? 2 : 1;
-    bool wide = x86_operand_size(&l->d, at) == 8;
-    unsigned wider = op == VOP_cvtsi2ss ? VOP_cvtsq2ss : VOP_cvtsq2sd;
-    scalar_to(l, wide ? wider : op, 0, xlift_read(l, at), 0);
-}
-
-void xlift_cvt_to(struct lift *l, unsigned op) {
-    u64 wide = x86_operand_size(&l->d, 0) == 8;
-    xlift_assign(l, 0, scalar(l, op, 0, low(l, 1), 0, wide << VEC_IMM_SHIFT | SCALAR_R));
-}
-
 // ---- as IR
 
 static void binary(struct lift *l, enum ir_op op, bool swapped) {
@@ -426,42 +338,6 @@ void xlift_vmov(struct lift *l, unsigned aligned) {
         store(l, 0, v, aligned);
     else
         write_reg(l, vreg(l, 0), v);
-}
-
-// MOVSS, MOVSD, and MOVQ and MOVD to and from memory and general registers. Into a register from
-// elsewhere: the rest becomes zero.
-void xlift_vmov_scalar(struct lift *l, unsigned arg) {
-    (void)arg;
-    unsigned size = x86_operand_size(&l->d, 0);
-    if (is_vector(l, 0) && !in_memory(l, 0)) {
-        ir_ref v;
-        if (!is_vector(l, 1))
-            v = xlift_read(l, 1);
-        else if (in_memory(l, 1))
-            v = xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, 1));
-        else
-            v = get_lo(l, vreg(l, 1));
-        write_reg(l, vreg(l, 0), (struct vval){ir_VZEXT64(B, v), 0});
-        return;
-    }
-    ir_ref v = xlift_zext(l, get_lo(l, vreg(l, 1)), size);
-    if (is_vector(l, 0))
-        xlift_store(l, xlift_ea(l), size, v);
-    else
-        xlift_assign(l, 0, v);
-}
-
-// MOVSS and MOVSD between registers: the rest comes from the first source.
-void xlift_vmov_merge(struct lift *l, unsigned size) {
-    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d, b = vreg(l, l->d.vex ? 2 : 1);
-    ir_ref v = get_lo(l, b);
-    if (size == 4)
-        v = ir_OR64(B, ir_AND64(B, get_lo(l, a), xlift_k(l, 0xffffffff00000000u)),
-                    xlift_zext(l, v, 4));
-    ir_ref hi = get_hi(l, a);
-    set_lo(l, d, v);
-    if (a != d) set_hi(l, d, hi);
-    zero_above(l, d);
 }
 
 // MOVLPS, MOVHPS and their like with memory or between registers. arg: half written, and half read
