@@ -6,11 +6,6 @@
 
 #define B l->b
 
-// A vector of 128 or 256 bits.
-struct vval {
-    ir_ref lo, hi; // hi: 0 when there is none
-};
-
 // ---- memory
 
 // #GP where operands of 16 bytes must be aligned (those of 32 are checked by aligned moves only).
@@ -20,7 +15,7 @@ static void check_aligned(struct lift *l, ir_ref addr, i32 disp, unsigned size) 
     ir_trapif(B, ir_NE64(B, low, xlift_k(l, 0)), CAUSE_GP0, xlift_k(l, 0));
 }
 
-static struct vval load(struct lift *l, unsigned i, bool aligned) {
+struct vval xlift_load_vec(struct lift *l, unsigned i, bool aligned) {
     unsigned size = x86_operand_size(&l->d, i);
     if (size < 16) return (struct vval){ir_VZEXT64(B, xlift_load(l, xlift_ea(l), size)), 0};
     i32 disp;
@@ -31,17 +26,19 @@ static struct vval load(struct lift *l, unsigned i, bool aligned) {
     return v;
 }
 
-static struct vval read_at(struct lift *l, unsigned i, bool aligned) {
-    if (in_memory(l, i)) return load(l, i, aligned);
+struct vval xlift_vec_read_at(struct lift *l, unsigned i, bool aligned) {
+    if (in_memory(l, i)) return xlift_load_vec(l, i, aligned);
     unsigned n = vreg(l, i);
     bool wide = x86_operand_size(&l->d, i) == 32;
     return (struct vval){ir_getv(B, X86_X(n)), wide ? ir_getv(B, X86_YH(n)) : 0};
 }
 
 // As a source of arithmetic: aligned unless VEX.
-static struct vval read(struct lift *l, unsigned i) { return read_at(l, i, !l->d.vex); }
+struct vval xlift_vec_read(struct lift *l, unsigned i) {
+    return xlift_vec_read_at(l, i, !l->d.vex);
+}
 
-static void store(struct lift *l, unsigned i, struct vval v, bool aligned) {
+void xlift_vec_store(struct lift *l, unsigned i, struct vval v, bool aligned) {
     unsigned size = x86_operand_size(&l->d, i);
     i32 disp;
     ir_ref a = xlift_linear(l, xlift_ea(l), size, true, &disp);
@@ -57,7 +54,7 @@ static void store(struct lift *l, unsigned i, struct vval v, bool aligned) {
     if (v.hi) ir_emit(B, IR_STV, a, v.hi, 0, 0, (u64)((i64)disp + 16));
 }
 
-static void write_reg(struct lift *l, unsigned n, struct vval v) {
+void xlift_vec_write(struct lift *l, unsigned n, struct vval v) {
     ir_setv(B, X86_X(n), v.lo);
     if (v.hi)
         ir_setv(B, X86_YH(n), v.hi);
@@ -80,7 +77,7 @@ static u64 operation_at(struct lift *l, unsigned op, ir_ref *general, bool align
             imm = l->d.imm & 0xff;
         } else if (is_vector(l, i)) {
             if (in_memory(l, i)) {
-                struct vval v = read_at(l, i, aligned);
+                struct vval v = xlift_vec_read_at(l, i, aligned);
                 ir_setv(B, X86_XS(0), v.lo);
                 if (v.hi) ir_setv(B, X86_XS(1), v.hi);
                 reg[n++] = VEC_SCRATCH;
@@ -111,7 +108,7 @@ static u64 operation_at(struct lift *l, unsigned op, ir_ref *general, bool align
     return m;
 }
 
-static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
+u64 xlift_vec_operation(struct lift *l, unsigned op, ir_ref *general) {
     return operation_at(l, op, general, !l->d.vex);
 }
 
@@ -124,20 +121,20 @@ void xlift_vec_any(struct lift *l, unsigned op) {
 
 void xlift_vec(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
 // With one element from memory, which the immediate's upper two bits do not choose.
 void xlift_vec_low(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec, g, 0, 0, m & ~((u64)0xc0 << VEC_IMM_SHIFT));
 }
 
 // Two sources, of which the result is the status flags.
 void xlift_vec_flags(struct lift *l, unsigned op) {
-    struct vval y = read(l, 1);
+    struct vval y = xlift_vec_read(l, 1);
     ir_setv(B, X86_XS(0), y.lo);
     if (y.hi) ir_setv(B, X86_XS(1), y.hi);
     u64 m = VEC_MAKE(op, 0, vreg(l, 0), VEC_SCRATCH, 0) | (y.hi ? VEC_L : 0);
@@ -156,7 +153,7 @@ static ir_ref length(struct lift *l, unsigned reg) {
 
 // arg: 1 the index to ECX, else the mask to XMM0; 2 lengths from zeros, else from registers.
 void xlift_pcmpstr(struct lift *l, unsigned arg) {
-    struct vval y = read_at(l, 1, false);
+    struct vval y = xlift_vec_read_at(l, 1, false);
     ir_setv(B, X86_XS(0), y.lo);
     ir_ref lengths = 0;
     if (!(arg & 2))
@@ -176,12 +173,12 @@ void xlift_pcmpstr(struct lift *l, unsigned arg) {
 void xlift_movddup(struct lift *l, unsigned arg) {
     (void)arg;
     ir_ref v = in_memory(l, 1) ? xlift_load(l, xlift_ea(l), 8) : get_lo(l, vreg(l, 1));
-    write_reg(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
+    xlift_vec_write(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
 }
 
 // Both halves take the same second operand, which is 128 bits.
 void xlift_vec_count(struct lift *l, unsigned op) {
-    struct vval v = read_at(l, 2, false);
+    struct vval v = xlift_vec_read_at(l, 2, false);
     ir_setv(B, X86_XS(0), v.lo);
     ir_setv(B, X86_XS(1), v.lo);
     u64 m = VEC_MAKE(op, vreg(l, 0), vreg(l, 1), VEC_SCRATCH, 0);
@@ -191,13 +188,13 @@ void xlift_vec_count(struct lift *l, unsigned op) {
 // The result goes to a general register or to memory.
 void xlift_vec_out(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     xlift_assign(l, 0, ir_call(B, HELPER_vec_value, g, 0, 0, m));
 }
 
 static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec_float, g, 0, 0, (m & ~clear) | more);
 }
 
@@ -214,7 +211,7 @@ void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NA
 
 static void binary(struct lift *l, enum ir_op op, bool swapped) {
     unsigned at = l->d.vex ? 1 : 0;
-    struct vval y = read(l, at + 1), x = read(l, at), r;
+    struct vval y = xlift_vec_read(l, at + 1), x = xlift_vec_read(l, at), r;
     if (swapped) {
         struct vval t = x;
         x = y;
@@ -222,7 +219,7 @@ static void binary(struct lift *l, enum ir_op op, bool swapped) {
     }
     r.lo = ir_emit(B, op, x.lo, y.lo, 0, 0, 0);
     r.hi = x.hi ? ir_emit(B, op, x.hi, y.hi, 0, 0, 0) : 0;
-    write_reg(l, vreg(l, 0), r);
+    xlift_vec_write(l, vreg(l, 0), r);
 }
 
 void xlift_vir(struct lift *l, unsigned op) { binary(l, (enum ir_op)op, false); }
@@ -233,18 +230,18 @@ void xlift_vshift(struct lift *l, unsigned arg) {
     enum ir_op op = (enum ir_op)(arg & 0xffff);
     unsigned width = arg >> 16, k = l->d.imm & 0xff;
     bool arithmetic = op == IR_VSHRS16 || op == IR_VSHRS32;
-    struct vval x = read(l, l->d.vex ? 1 : 0), r = {0, 0};
+    struct vval x = xlift_vec_read(l, l->d.vex ? 1 : 0), r = {0, 0};
     if (k >= width && arithmetic) k = width - 1;
     ir_ref count = ir_const32(B, k);
     r.lo = k < width ? ir_emit(B, op, x.lo, count, 0, 0, 0) : zero_vector(l);
     if (x.hi) r.hi = k < width ? ir_emit(B, op, x.hi, count, 0, 0, 0) : zero_vector(l);
-    write_reg(l, vreg(l, 0), r);
+    xlift_vec_write(l, vreg(l, 0), r);
 }
 
 // arg: the IR's operation, lanes in bits 16 on.
 void xlift_movmsk(struct lift *l, unsigned arg) {
     enum ir_op op = (enum ir_op)(arg & 0xffff);
-    struct vval x = read(l, 1);
+    struct vval x = xlift_vec_read(l, 1);
     ir_ref m = ir_ZEXT32(B, ir_emit(B, op, x.lo, 0, 0, 0, 0));
     if (x.hi) {
         ir_ref hi = ir_ZEXT32(B, ir_emit(B, op, x.hi, 0, 0, 0, 0));
@@ -292,7 +289,7 @@ static void shuffle_dwords(struct lift *l, unsigned ia, unsigned ib, const unsig
     bool wide = x86_operand_size(&l->d, 0) == 32;
     unsigned d = vreg(l, 0);
     struct vval v = {0, 0};
-    if (in_memory(l, ib)) v = read(l, ib);
+    if (in_memory(l, ib)) v = xlift_vec_read(l, ib);
     ir_ref out[2][2];
     for (unsigned lane = 0; lane <= wide; lane++) {
         struct halves h;
@@ -333,11 +330,11 @@ void xlift_dwords_imm(struct lift *l, unsigned kind) {
 
 // arg: must memory be aligned?
 void xlift_vmov(struct lift *l, unsigned aligned) {
-    struct vval v = read_at(l, 1, aligned);
+    struct vval v = xlift_vec_read_at(l, 1, aligned);
     if (in_memory(l, 0))
-        store(l, 0, v, aligned);
+        xlift_vec_store(l, 0, v, aligned);
     else
-        write_reg(l, vreg(l, 0), v);
+        xlift_vec_write(l, vreg(l, 0), v);
 }
 
 // MOVLPS, MOVHPS and their like with memory or between registers. arg: half written, and half read

@@ -33,6 +33,21 @@ static inline unsigned vreg(const struct lift *l, unsigned i) {
     }
 }
 
+// A vector of 128 or 256 bits.
+struct vval {
+    ir_ref lo, hi; // hi: 0 when there is none
+};
+
+// ---- lift_sse.c. Operand i, by the size that it has in the row.
+struct vval xlift_load_vec(struct lift *l, unsigned i, bool aligned); // from memory
+struct vval xlift_vec_read_at(struct lift *l, unsigned i, bool aligned);
+struct vval xlift_vec_read(struct lift *l, unsigned i); // aligned unless VEX
+void xlift_vec_store(struct lift *l, unsigned i, struct vval v, bool aligned);
+void xlift_vec_write(struct lift *l, unsigned n, struct vval v); // to register n
+// imm of the helpers for the operands in the row's order; *general: the value of one that is no
+// vector, or 0.
+u64 xlift_vec_operation(struct lift *l, unsigned op, ir_ref *general);
+
 static inline ir_ref get_lo(struct lift *l, unsigned n) { return ir_get(l->b, X86_X(n)); }
 static inline ir_ref get_hi(struct lift *l, unsigned n) { return ir_get(l->b, X86_X(n) + 8); }
 static inline void set_lo(struct lift *l, unsigned n, ir_ref v) { ir_set(l->b, X86_X(n), v); }
