@@ -200,6 +200,9 @@ static void encode(enum x86_id id, u8 mod, u8 *b) {
                                             : mod << 6) |
                       (r->form & X86F_DIGIT ? r->form >> 4 & 7 : 0) << 3 |
                       (r->form & X86F_RM ? r->form >> 8 & 7 : 0));
+    if (x86_operands[r->op[1]].type != X86T_VSIB) return;
+    b[n - 1] |= 4; // a SIB byte, whose index is another register than the rest
+    b[n] = 1 << 3;
 }
 
 static void test_every_row(void **state) {

@@ -315,13 +315,28 @@ static void shuffle_rows(struct lift *l, const unsigned how[2]) {
 
 void xlift_dwords(struct lift *l, unsigned how) { shuffle_rows(l, (const unsigned[]){how, how}); }
 
+// Where dword i of a lane comes from, as in DW().
+static unsigned dword_of(unsigned kind, unsigned imm, unsigned lane, unsigned i) {
+    unsigned two_bits = imm >> (2 * i) & 3, half = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
+    switch (kind) {
+    case DW_PSHUFD:
+        return 4 + two_bits;
+    case DW_SHUFPS:
+        return (i > 1 ? 4 : 0) + two_bits;
+    case DW_SHUFPD:
+        return (i > 1 ? 4 : 0) + half;
+    case DW_PERMILPD:
+        return 4 + half;
+    default: // DW_BLENDD
+        return (imm >> (4 * lane + i) & 1 ? 4 : 0) + i;
+    }
+}
+
 void xlift_dwords_imm(struct lift *l, unsigned kind) {
     unsigned imm = l->d.imm & 0xff, how[2] = {0, 0};
     for (unsigned lane = 0; lane < 2; lane++)
         for (unsigned i = 0; i < 4; i++) {
-            unsigned n = imm >> (2 * i) & 3, from_b = kind == DW_PSHUFD || i > 1 ? 4 : 0;
-            if (kind == DW_SHUFPD) n = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
-            how[lane] |= (from_b + n) << (4 * i);
+            how[lane] |= dword_of(kind, imm, lane, i) << (4 * i);
         }
     shuffle_rows(l, how);
 }
