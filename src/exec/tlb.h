@@ -7,7 +7,7 @@
 
 #include "base/types.h"
 
-enum { TLB_BITS = 9, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 16 };
+enum { TLB_BITS = 11, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 16 };
 
 // The entry for page address p is at index (p >> 12) % TLB_SIZE. An access of n bytes at va hits
 // when (va ^ tag) <= 4096 - n, i.e. all of it lies in page `tag`. A tag that must not hit has index
@@ -32,6 +32,7 @@ struct tlb_context {
                // may have become wrong
     bool valid;
     bool local; // a translation that is not global was filled since the last clearing
+    u64 filled[TLB_SIZE / 64];          // slots that any of the tables has an entry in
     u64 execs[2][TLB_FILTER_BITS / 64]; // pages that cached jumps may go to, by a hash
 };
 
