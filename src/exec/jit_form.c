@@ -86,18 +86,25 @@ static bool decoded(struct forming *f, i32 rel) {
     return off + f->c->arch->max_insn > GUEST_PAGE_SIZE && page_at(f, rel + PAGE);
 }
 
+// Does a block start there that has run? One that runs into it ends there: if it went on to its own
+// end, a loop whose head it runs into would have a second way in, past the head, and no structure.
+static bool starts_block(const struct forming *f, u32 ppn, i32 rel) {
+    return code_find(f->c, ppn, (u16)((u32)rel & (GUEST_PAGE_SIZE - 1)), f->mode) != 0;
+}
+
 // Lifts one block; instructions that cross into the next page are read from both.
 static bool lift(struct forming *f, i32 rel) {
     struct cpu *c = f->c;
     struct ir_block *b = &c->ir;
     ir_begin(b, rel, c->helper_effects, c->arch->nhelpers);
     const u8 *page = page_at(f, rel);
+    u32 ppn = f->ppn[page_index(rel)];
     i32 at = rel;
     while (!b->ended) {
         unsigned off = (unsigned)at & (GUEST_PAGE_SIZE - 1), avail = GUEST_PAGE_SIZE - off;
         bool first = b->ninsns == 0;
         if (b->ninsns >= c->set.max_block_insns || b->n > IR_BLOCK_CAP - IR_BLOCK_ROOM ||
-            (off == 0 && !first)) {
+            (!first && (off == 0 || starts_block(f, ppn, at)))) {
             ir_jump(b, at);
             break;
         }
