@@ -18,6 +18,7 @@ enum {
     HASH_BITS = 17,           // chains of blocks by physical address
     JUMPS_BITS = 16,          // entries of the jump cache
     HDR_UOPS = 2,             // a block's header occupies that many uops before its first
+    SAMPLE_EXITS = 32,        // exits of translated code that weigh as much as a sample
     LOOSE_BYTES = 16, // key of an instruction that crosses pages: its bytes, zeros after them
 };
 
@@ -81,6 +82,7 @@ struct cpu {
         i64 more;         // of the budget, beyond the next sample (jit.c)
         i64 sample;       // instructions between samples
         u32 samples;      // until the run ends if it is interpreted
+        u32 exits;        // of translated code to what is not
         i64 stash;        // set aside so that the run ends at the next exit
         u64 icount;       // state.icount at entry
         u64 page;         // guest address of the page being executed: what pcrel is relative to
@@ -188,6 +190,15 @@ bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
 void jit_free(struct cpu *c);
 // After a run: notes where it ended (run.last, run.region), translates what is hot.
 void jit_sample(struct cpu *c);
+// Translated code was left for code that is not translated. Where it goes on is a sample, too, now
+// and then: a short function that no other sample finds costs the wasm frames of all its callers.
+static inline void jit_count_exit(struct cpu *c) {
+    c->stats.exits_jump++;
+    if (++c->run.exits % SAMPLE_EXITS) return;
+    c->run.more += c->run.budget;
+    c->run.budget = 0;
+    c->run.samples++;
+}
 // The interpreter's budget ended before the block run.last, at state.pc: a sample. True: there is
 // more of it, and what is translated may have changed.
 bool jit_pause(struct cpu *c);

@@ -104,7 +104,7 @@ static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     else if (c->run.budget + c->run.more <= 0)
         c->stats.exits_budget++;
     else
-        c->stats.exits_jump++;
+        jit_count_exit(c);
 }
 
 typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h

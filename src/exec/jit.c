@@ -539,7 +539,6 @@ static bool hot(struct cpu *c, u32 index) {
                          .start = k->start,
                          .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
     i32 start = k->start;
-    bool jumped = k->jumped;
     i32 f = function_of(c, at.ppn, at.mode, start);
     if (f >= 0 && !k->tried) {
         at.start = f;
@@ -551,9 +550,7 @@ static bool hot(struct cpu *c, u32 index) {
         at.start = start;
     }
     enum tried loop = translate_loop(c, at);
-    // What many computed jumps lead to (threaded code) is left as soon as it is entered: worth less
-    // than going in and out costs.
-    if (loop == NO_LOOP) return !jumped && translate_block(c, &at);
+    if (loop == NO_LOOP) return translate_block(c, &at);
     return loop == TRANSLATED;
 }
 
