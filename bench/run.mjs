@@ -3,21 +3,22 @@
 // and prints it as a table, with the sets' geometric means and their targets. Further fields: stats.mjs. Rows
 // that were not measured this time keep what the file had.
 //
-//   node bench/run.mjs [--row NAME]... [--set hot|cold] [--where native|chromium-ARCH|wasm]... [--rounds N]
-//                      [--engine interp|jit] [--out FILE] [--doc FILE]
+//   node bench/run.mjs [--row NAME]... [--set hot|short|x86|cold]... [--where native|chromium-ARCH|wasm]...
+//                      [--rounds N] [--engine interp|jit] [--out FILE] [--doc FILE]
 //
-// Without --where what users have: wasm and chromium-ARCH. With --engine the place is "chromium-ARCH/ENGINE".
+// Without --where what users have: wasm and chromium-ARCH. With --engine the place is "chromium-ARCH/ENGINE"; that of
+// native rows is "native-ARCH".
 // --doc puts what the file holds into docs/performance.md and measures nothing. The architecture is BENCH_ARCH
-// of the environment.
+// of the environment; rows that it does not have are left out.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { built, CHROMIUM } from './lib/paths.mjs';
+import { ARCH, built, CHROMIUM } from './lib/paths.mjs';
 import { table, writeDocument } from './lib/table.mjs';
 import { SETS, summary } from './lib/targets.mjs';
 
-const MODULES = await Promise.all(['engine-size', 'hot', 'cold', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
+const MODULES = await Promise.all(['engine-size', 'hot', 'short', 'x86', 'cold', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
 const ROWS = MODULES.flatMap((m) => m.names);
 const WHERE = ['wasm', CHROMIUM, 'native'];
 const USUALLY = ['wasm', CHROMIUM];
@@ -71,7 +72,7 @@ async function measure(o) {
     const failed = [];
     for (const module of MODULES) {
         const wanted = module.names.filter((n) => o.row.includes(n));
-        if (wanted.length === 0) continue;
+        if (wanted.length === 0 || !(module.archs ?? [ARCH]).includes(ARCH)) continue;
         // What else the machine was doing: figures of a busy one are worth less.
         const load = Number(os.loadavg()[0].toFixed(1));
         process.stderr.write(`${wanted.join(' ')} (load ${load} on ${os.cpus().length} processors)\n`);
@@ -84,7 +85,7 @@ async function measure(o) {
             console.error(`bench: ${e.message}`);
             continue;
         }
-        const place = (where) => (where === CHROMIUM && o.engine !== undefined ? `${where}/${o.engine}` : where);
+        const place = (where) => (where === 'native' ? `native-${ARCH}` : where === CHROMIUM && o.engine !== undefined ? `${where}/${o.engine}` : where);
         failed.push(...(all.failed ?? []));
         const rows = (all.rows ?? all).filter((r) => o.where[r.where]).map((r) => ({ ...r, where: place(r.where), load }));
         measured = merge(measured, rows);

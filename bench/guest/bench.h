@@ -1,7 +1,7 @@
 // What the measured programs share. Each does its work between bench_begin and bench_end, checks
 // its result and prints one line:
 //   RESULT SECONDS INSTRUCTIONS
-// SECONDS by the guest's own clock; bench/lib/programs.mjs holds it against the host's.
+// SECONDS by the guest's own clock; bench/lib/suite.mjs holds it against the host's.
 // INSTRUCTIONS as retired meanwhile, where user mode may read the counter (QEMU's counter shows
 // time), or 0.
 #ifndef BERTH_BENCH_H
@@ -46,6 +46,20 @@ static inline int bench_end(struct bench b, uint64_t result, uint64_t expected) 
     if (result == expected) return 0;
     printf("wrong: expected %" PRIx64 "\n", expected);
     return 1;
+}
+
+// The main of a program whose work can be repeated, as often as its argument says: the one size for
+// what runs cold, many times for what runs hot. Each time has the same result.
+static inline int bench_repeat(int argc, char **argv, uint64_t (*work)(void), uint64_t expected) {
+    long times = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
+    uint64_t (*volatile call)(void) = work; // or the compiler might call it once for all
+    struct bench b = bench_begin();
+    uint64_t result = call();
+    for (long i = 1; i < times; i++) {
+        uint64_t again = call();
+        if (again != expected) result = again;
+    }
+    return bench_end(b, result, expected);
 }
 
 // Says which system call failed; ends the program.

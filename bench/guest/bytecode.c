@@ -68,12 +68,13 @@ static int64_t run(const struct insn *code) {
     }
 }
 
-int main(void) {
-    struct bench b = bench_begin();
+static uint64_t work(void) {
     uint64_t primes = 0;
     for (int pass = 0; pass < PASSES; pass++) {
         for (long i = 0; i < LIMIT; i++) memory[i] = 0;
         primes += (uint64_t)run(sieve);
     }
-    return bench_end(b, primes, UINT64_C(6057) * PASSES);
+    return primes;
 }
+
+int main(int argc, char **argv) { return bench_repeat(argc, argv, work, UINT64_C(6057) * PASSES); }

@@ -3,8 +3,9 @@
 
 static uint64_t fib(unsigned n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
 
-int main(void) {
+static uint64_t work(void) {
     volatile unsigned n = 36; // or the compiler might know the answer
-    struct bench b = bench_begin();
-    return bench_end(b, fib(n), 14930352);
+    return fib(n);
 }
+
+int main(int argc, char **argv) { return bench_repeat(argc, argv, work, 14930352); }

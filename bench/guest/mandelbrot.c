@@ -16,11 +16,12 @@ static unsigned escape(double x, double y) {
     return LIMIT;
 }
 
-int main(void) {
-    struct bench b = bench_begin();
+static uint64_t work(void) {
     uint64_t sum = 0;
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
             sum += escape(-2.2 + 3.2 * x / WIDTH, -1.2 + 2.4 * y / HEIGHT);
-    return bench_end(b, (sum + 5000) / 10000, 0x5aa);
+    return (sum + 5000) / 10000;
 }
+
+int main(int argc, char **argv) { return bench_repeat(argc, argv, work, 0x5aa); }

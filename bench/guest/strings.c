@@ -31,8 +31,9 @@ static void upper(char *to, const char *from) {
     *to = 0;
 }
 
+static uint32_t counts[1024];
+
 static uint64_t words(const char *s) {
-    static uint32_t counts[1024];
     uint64_t n = 0;
     while (*s) {
         uint32_t hash = 5381;
@@ -89,9 +90,9 @@ static void fill(uint64_t seed) {
     text[n] = 0;
 }
 
-int main(void) {
-    struct bench b = bench_begin();
+static uint64_t work(void) {
     uint64_t sum = 0;
+    for (int i = 0; i < 1024; i++) counts[i] = 0;
     for (int pass = 0; pass < PASSES; pass++) {
         fill((uint64_t)pass + 1);
         sum = sum * 31 + (uint64_t)length(text);
@@ -102,5 +103,9 @@ int main(void) {
         sum += (uint64_t)(compare(copy, text) + 256);
         sum += search(text, "container runs in the tab of code") != NULL;
     }
-    return bench_end(b, sum, UINT64_C(0xc6a3e82c33bcadfb));
+    return sum;
+}
+
+int main(int argc, char **argv) {
+    return bench_repeat(argc, argv, work, UINT64_C(0xc6a3e82c33bcadfb));
 }

@@ -84,6 +84,11 @@ export class ChromiumGuest {
         return this.page.evaluate((c) => globalThis.bench.run(c), command);
     }
 
+    /** Guest instructions executed since the start. */
+    async instructions() {
+        return (await this.page.evaluate(() => globalThis.bench.stats())).instructions;
+    }
+
     // Of the whole browser, so with what its compilers take on other threads.
     cpu() {
         return cpuOfAll(this.browser.profile);

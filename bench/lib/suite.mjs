@@ -1,10 +1,11 @@
 // Many rows in one environment: a round boots each side once and runs the rows one after the other, the
 // sides in turns within each row. A row is
-//   { name, command, prepare?, programs?, printsTime?, check?, hostProgram? }
+//   { name, command, prepare?, programs?, printsTime?, check?, host?, needs? }
 // `prepare` runs untimed before it, `programs` are copied from /bench to /tmp/bench. With printsTime the
 // command prints "RESULT SECONDS INSTRUCTIONS" (bench/guest/bench.h) and SECONDS count; without, the time
 // from sending the command to having what it printed. What a command prints, or else what the untimed `check`
-// prints, must be the same everywhere.
+// prints, must be the same everywhere. `host` is the command line of the same program for the host. A row that
+// `needs` something of the CPU (a word of /proc/cpuinfo) is left out where a guest lacks it.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { Browser, ChromiumGuest, newProfile, removeProfile } from './chromium.mjs';
@@ -42,9 +43,18 @@ async function selfTimed(guest, who, row) {
     return { ...parse(row.name, line), wall, cpu };
 }
 
+// Programs for x86 cannot read how many instructions have retired, but our engine knows: with those of the
+// shell, which are few.
+async function counted(guest, who, row) {
+    const before = await guest.instructions?.();
+    const s = await selfTimed(guest, who, row);
+    if (s.instructions === 0 && before !== undefined) s.instructions = (await guest.instructions()) - before;
+    return s;
+}
+
 async function sample(guest, who, row) {
     if (row.prepare) await guest.run(row.prepare);
-    if (row.printsTime) return selfTimed(guest, who, row);
+    if (row.printsTime) return counted(guest, who, row);
     const { seconds: wall, cpu, output } = await timed(guest, `cd ${FOLDER}; ${row.command}`);
     const result = row.check ? (await guest.run(row.check)).output : output;
     return { result, seconds: wall, wall, cpu };
@@ -53,10 +63,25 @@ async function sample(guest, who, row) {
 function hostSample(row) {
     let best;
     for (let i = 0; i < HOST_RUNS; i++) {
-        const s = parse(row.name, execFileSync(path.join(hostPrograms, row.hostProgram)).toString().trim());
+        const [name, ...args] = row.host;
+        const s = parse(row.name, execFileSync(path.join(hostPrograms, name), args).toString().trim());
         if (best === undefined || s.seconds < best.seconds) best = s;
     }
     return best;
+}
+
+// The rows that a guest's CPU can run.
+async function possible(guests, rows) {
+    const lacking = new Set();
+    for (const [who, guest] of Object.entries(guests)) {
+        if (!rows.some((r) => r.needs)) break;
+        const words = new Set((await guest.run('cat /proc/cpuinfo')).output.split(/\s+/));
+        for (const r of rows.filter((r) => r.needs && !words.has(r.needs))) {
+            lacking.add(r);
+            process.stderr.write(`  ${r.name} is left out: ${who} has no ${r.needs}\n`);
+        }
+    }
+    return rows.filter((r) => !lacking.has(r));
 }
 
 export async function startGuest(who, image, { browser, engine, programs }) {
@@ -78,7 +103,7 @@ async function round({ rows, image, sides, engine, profile, backwards, atEnd }, 
         for (const who of sides) guests[who] = await startGuest(who, image, { browser, engine, programs });
         const turn = Object.entries(guests);
         if (backwards) turn.reverse();
-        for (const row of rows) {
+        for (const row of await possible(guests, rows)) {
             process.stderr.write(`  ${row.name}`);
             // The other rows are still worth having.
             try {
@@ -87,7 +112,7 @@ async function round({ rows, image, sides, engine, profile, backwards, atEnd }, 
                     process.stderr.write(` ${who} ${s.seconds.toFixed(3)}`);
                     record(row, who, s);
                 }
-                if (row.hostProgram) record(row, 'host', hostSample(row));
+                if (row.host) record(row, 'host', hostSample(row));
             } catch (e) {
                 fail(row, e);
             }
@@ -130,14 +155,14 @@ export async function measure(rows, { image, count, where, engine, more, atEnd }
     } finally {
         removeProfile(profile);
     }
-    for (const row of rows.filter((r) => !failed.has(r.name))) {
+    for (const row of rows.filter((r) => !failed.has(r.name) && samples[r.name].peer)) {
         try {
             sameResults(row, samples[row.name]);
         } catch (e) {
             fail(row, e);
         }
     }
-    const made = rows.filter((r) => !failed.has(r.name)).flatMap((row) => {
+    const made = rows.filter((r) => !failed.has(r.name) && samples[r.name].peer).flatMap((row) => {
         const own = samples[row.name];
         return ours.flatMap((who) => {
             const first = timeRow(row.name, who, own[who], own.peer, QEMU, own.host);

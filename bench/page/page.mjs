@@ -59,4 +59,10 @@ async function boot(what, mark) {
     });
 }
 
-globalThis.bench = { start, boot, run: (command) => shell.run(command), stop: () => container.kill() };
+globalThis.bench = {
+    start,
+    boot,
+    run: (command) => shell.run(command),
+    stats: () => container.getStats(),
+    stop: () => container.kill(),
+};

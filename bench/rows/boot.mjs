@@ -5,21 +5,21 @@ import { spawn } from 'node:child_process';
 import { bootInChromium, Browser } from '../lib/chromium.mjs';
 import { cpuOf } from '../lib/cpu.mjs';
 import { ARCH, built, CHROMIUM, guestFile, MEMORY_MB, top } from '../lib/paths.mjs';
-import { MACHINE, QEMU } from '../lib/qemu.mjs';
+import { append, MACHINE, QEMU } from '../lib/qemu.mjs';
 import { rounds, timeRow } from '../lib/stats.mjs';
 
 const MARK = 'init is here';
 const INITRD = built('bench', ARCH, 'init.cpio');
-const APPEND = 'console=ttyS0 quiet';
 
 // Runs a command until MARK is in its output.
 function untilMark(command, args) {
     const begin = performance.now();
     return new Promise((resolve, reject) => {
-        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
         let sample;
         let output = '';
         child.on('error', (e) => reject(new Error(`${command}: ${e.message}`)));
+        child.stderr.on('data', (data) => (output += data));
         child.stdout.on('data', (data) => {
             output += data;
             if (sample !== undefined || !output.includes(MARK)) return;
@@ -46,8 +46,9 @@ export default {
     names: ['boot'],
     rounds: 5,
     async run({ rounds: count, where, engine }) {
-        const samplers = { peer: () => untilMark(QEMU, [...MACHINE, '-initrd', INITRD, '-append', APPEND]) };
-        const machine = ['machine', '--kernel', guestFile('Image'), '--initrd', INITRD, '--memory', `${MEMORY_MB}M`, '--append', APPEND];
+        const words = append();
+        const samplers = { peer: () => untilMark(QEMU, [...MACHINE, '-initrd', INITRD, '-append', words]) };
+        const machine = ['machine', '--arch', ARCH, '--kernel', guestFile('Image'), '--initrd', INITRD, '--memory', `${MEMORY_MB}M`, '--append', words];
         if (where.native) samplers.native = () => untilMark(built('berth'), machine);
         if (where[CHROMIUM]) samplers[CHROMIUM] = () => inChromium(engine);
         const samples = await rounds(count, samplers);

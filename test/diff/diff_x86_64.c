@@ -54,7 +54,7 @@ static bool same_fpu(const struct x86_case *c, const struct x86_result *a,
 
 static void report_fpu(const struct x86_case *c, const struct x86_result *hw,
                        const struct x86_result *us) {
-    if (x86_rows[c->row].isa >= ISA_SSE) return;
+    if (x86_rows[c->row].isa >= ISA_SSE && same_fpu(c, hw, us)) return;
     printf("    cw %x, sw init %x hw %x ours %x, tag init %x hw %x ours %x\n", c->fpu.cw, c->fpu.sw,
            hw->fpu.sw, us->fpu.sw, c->fpu.tag, hw->fpu.tag, us->fpu.tag);
     for (unsigned i = 0; i < 8; i++)

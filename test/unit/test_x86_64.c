@@ -39,6 +39,7 @@ enum {
     HANDLER = 0x9000, // + 16 * vector: hlt
     STACK = 0xb000,
     IST1 = 0xc000,
+    XAREA = 0xd000,
     RAM = 0x10000,
 };
 #define USER 0x400000u // virtual: pages of PT
@@ -200,6 +201,9 @@ static void encode(enum x86_id id, u8 mod, u8 *b) {
                                             : mod << 6) |
                       (r->form & X86F_DIGIT ? r->form >> 4 & 7 : 0) << 3 |
                       (r->form & X86F_RM ? r->form >> 8 & 7 : 0));
+    if (x86_operands[r->op[1]].type != X86T_VSIB) return;
+    b[n - 1] |= 4; // a SIB byte, whose index is another register than the rest
+    b[n] = 1 << 3;
 }
 
 static void test_every_row(void **state) {
@@ -531,6 +535,65 @@ static void test_segments(void **state) {
     s->g.exc = false;
 }
 
+// ---- XSAVE's forms
+
+static void set_components(struct x86_state *s, u64 x, u64 yh) {
+    memset(s->x, 0, sizeof s->x);
+    memset(s->yh, 0, sizeof s->yh);
+    s->x[3] = (v128){x, 0};
+    s->yh[3] = (v128){yh, 0};
+}
+
+static void test_xsave(void **state) {
+    struct fixture *f = *state;
+    struct x86_state *s = f->s;
+    const u8 *area = f->ram + XAREA;
+    s->cr4 |= CR4_OSXSAVE | CR4_OSFXSR;
+    s->xcr0 = 7;
+    s->r[RAX] = 7;
+    s->r[RDX] = 0;
+    s->r[RBX] = XAREA;
+    set_components(s, 0x1234, 0);
+    memset(f->ram + XAREA, 0xee, 832);
+    memset(f->ram + XAREA + 528, 0, 48);
+    assert_int_equal(RUN(f, "\x0f\xc7\x23\xf4"), 255); // xsavec [rbx]; hlt
+    assert_int_equal(get_le64(area + 512), 2);         // SSE is in use, x87 and AVX are not
+    assert_int_equal(get_le64(area + 520), (u64)1 << 63 | 7);
+    assert_int_equal(get_le64(area + 160 + 48), 0x1234);
+    assert_int_equal(area[0], 0xee);
+    assert_int_equal(area[576], 0xee);
+    set_components(s, 5, 6);
+    assert_int_equal(RUN(f, "\x0f\xc7\x1b\xf4"), 255); // xrstors: AVX becomes zero again
+    assert_int_equal(s->x[3][0], 0x1234);
+    assert_int_equal(s->yh[3][0], 0);
+    set_components(s, 5, 6);
+    s->mxcsr = 0x3f80;
+    assert_int_equal(RUN(f, "\x0f\xae\x2b\xf4"), 255); // xrstor knows that form too, and its MXCSR
+    assert_int_equal(s->x[3][0], 0x1234);
+    assert_int_equal(s->mxcsr, 0x1f80);
+    put_le64(f->ram + XAREA + 520, (u64)1 << 63 | 1); // SSE is there, but not in the form
+    assert_int_equal(RUN(f, "\x0f\xc7\x1b\xf4"), EXC_GP);
+    put_le64(f->ram + XAREA + 520, 0);
+    assert_int_equal(RUN(f, "\x0f\xc7\x1b\xf4"), EXC_GP); // XRSTORS needs the compacted form
+    set_components(s, 0, 9);
+    memset(f->ram + XAREA, 0, 832);
+    memset(f->ram + XAREA + 160, 0xee, 256);
+    put_le64(f->ram + XAREA + 512, 2);
+    assert_int_equal(RUN(f, "\x0f\xae\x33\xf4"), 255); // xsaveopt
+    assert_int_equal(get_le64(area + 512), 4);
+    assert_int_equal(get_le64(area + 576 + 48), 9);
+    assert_int_equal(area[160], 0xee); // not in use: not written
+    assert_int_equal(get_le32(area + 24), 0x1f80);
+    assert_int_equal(RUN(f, "\x0f\xae\x23\xf4"), 255); // xsave writes all
+    assert_int_equal(area[160], 0);
+    s->r[RCX] = 1;
+    s->r[RAX] = 0;
+    assert_int_equal(RUN(f, "\x0f\x01\xd0\xf4"), 255); // xgetbv: what is in use
+    assert_int_equal(s->r[RAX], 4);
+    s->r[RBX] = XAREA + 32;
+    assert_int_equal(RUN(f, "\x0f\xc7\x23\xf4"), EXC_GP);
+}
+
 static void test_cpuid(void **state) {
     struct fixture *f = *state;
     u32 out[4];
@@ -542,6 +605,12 @@ static void test_cpuid(void **state) {
     f->s->cr4 |= CR4_OSXSAVE;
     x86_cpuid(f->s, 1, 0, out);
     assert_int_equal(out[2] >> 27 & 1, 1);
+    x86_cpuid(f->s, 0xd, 1, out);
+    assert_int_equal(out[0], 15);
+    assert_int_equal(out[1], 576);
+    x86_cpuid(f->s, 0xd, 2, out);
+    assert_int_equal(out[0], 256);
+    assert_int_equal(out[1], 576);
     // What has no row in the table is not promised.
     bool rows[ISA_COUNT] = {0};
     for (unsigned id = X86_TOO_LONG + 1; id < X86_ROWS; id++) rows[x86_rows[id].isa] = true;
@@ -565,6 +634,7 @@ int main(void) {
         T(test_single_step),
         T(test_syscall),
         T(test_segments),
+        T(test_xsave),
         T(test_cpuid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,10 @@ static void leaf_d(const struct x86_state *s, u32 sub, u32 out[4]) {
         out[0] = avx ? 7 : 3;
         out[1] = s->xcr0 & 4 ? 832 : 576;
         out[2] = avx ? 832 : 576;
+    } else if (sub == 1) {
+        out[0] = 1u << 0 /* XSAVEOPT */ | 1u << 1 /* XSAVEC */ | 1u << 2 /* XGETBV(1) */ |
+                 1u << 3 /* XSAVES */;
+        out[1] = s->xcr0 & 4 ? 832 : 576;
     } else if (sub == 2 && avx) {
         out[0] = 256;
         out[1] = 576;
@@ -64,8 +68,8 @@ static u32 features_ext_ecx(void) {
 
 static u32 features_ext_edx(void) {
     u32 common = features_1_edx() & 0x0183f3ffu & ~(1u << 11);
-    return common | 1u << 11 /* SYSCALL */ | 1u << 20 /* NX */ | if_isa(ISA_SSE, 25) |
-           1u << 26 /* 1 GiB pages */ | 1u << 27 /* RDTSCP */ | 1u << 29 /* long mode */;
+    return common | 1u << 11 /* SYSCALL */ | 1u << 20 /* NX */ | 1u << 26 /* 1 GiB pages */ |
+           1u << 27 /* RDTSCP */ | 1u << 29 /* long mode */;
 }
 
 static void extended(u32 leaf, u32 out[4]) {

@@ -93,6 +93,7 @@ static enum x86_id find_fp(const struct x86_insn *d, unsigned map, bool have_mod
     }
     switch (KEY(map, d->opcode)) {
     default:
+#include "guest/x86_64/insns_avx.def"
 #include "guest/x86_64/insns_sse.def"
         break;
     }
@@ -212,7 +213,7 @@ static void sib(struct x86_insn *d, struct cursor *c) {
     d->scale = s >> 6;
     d->index |= s >> 3 & 7;
     d->base = (u8)((s & 7) | d->rexb);
-    if (d->index == 4) d->index = X86_NOREG;
+    if (d->index == 4 && !d->vsib) d->index = X86_NOREG;
     if ((s & 7) == 5 && d->mod == 0) {
         d->base = X86_NOREG;
         d->disp = (i64)sign_extend(next_n(c, 4), 4);
@@ -256,6 +257,7 @@ static void modrm(struct x86_insn *d, struct cursor *c) {
     next(c);
     d->reg |= d->modrm >> 3 & 7;
     d->rm = (u8)((d->modrm & 7) | d->rexb);
+    d->vsib = x86_operand_type(d, 1) == X86T_VSIB;
     if (d->mod != 3) memory(d, c);
 }
 
@@ -370,7 +372,8 @@ bool x86_decode(struct x86_insn *d, const u8 *code, unsigned avail, enum x86_cod
     }
     d->len = (u8)c.at;
     if (d->row == X86_PAUSE && d->rexb) d->row = X86_XCHG_NOP; // xchg r8,rax after all
-    if (!lock_ok(d, &x86_rows[d->row]) || (d->vex && d->vvvv && !uses_vvvv(d)))
+    if (!lock_ok(d, &x86_rows[d->row]) || (d->vex && d->vvvv && !uses_vvvv(d)) ||
+        (d->vsib && ((d->modrm & 7) != 4 || d->adsize == 2)))
         d->row = X86_ILLEGAL;
     return true;
 }

@@ -51,6 +51,7 @@ enum x86_operand_type {
     X86T_XVVVV,
     X86T_XIMM,
     X86T_XMM0,
+    X86T_VSIB, // memory at addresses of which a vector holds the indices
     X86T_MREG,
     X86T_MRM,
     X86T_ST0,
@@ -167,6 +168,7 @@ struct x86_insn {
     u8 modrm, mod, reg, rm, vvvv; // register numbers 0..15
     u8 rexb;                      // 0 or 8, for registers in the opcode
     u8 base, index, scale;        // memory operand; base X86_RIP: relative to the next instruction
+    bool vsib;                    // index is a vector register
     i64 disp;
     u64 imm, imm2; // imm2: a far pointer's selector, or the second immediate
 };

@@ -47,6 +47,17 @@ static void put_reg(struct text *t, const struct x86_insn *d, unsigned n, unsign
     }
 }
 
+static void put_vector(struct text *t, unsigned n, unsigned size);
+
+// The indices of a gather are dwords for even opcodes.
+static void put_index(struct text *t, const struct x86_insn *d) {
+    bool half = !(d->opcode & 1) && d->w;
+    if (d->vsib)
+        put_vector(t, d->index, d->l && !half ? 32 : 16);
+    else
+        put_reg(t, d, d->index, d->adsize);
+}
+
 static void put_memory(struct text *t, const struct x86_insn *d, unsigned size, gva next) {
     static const char *const name[] = {"byte ", "word ", "dword ", "qword ", "oword ", "yword "};
     static const u8 bytes[] = {1, 2, 4, 8, 16, 32};
@@ -70,7 +81,7 @@ static void put_memory(struct text *t, const struct x86_insn *d, unsigned size, 
     }
     if (d->index != X86_NOREG) {
         if (any) put(t, "+");
-        put_reg(t, d, d->index, d->adsize);
+        put_index(t, d);
         static const char *const scale[4] = {"*1", "*2", "*4", "*8"};
         put(t, scale[d->scale]);
         any = true;
@@ -176,6 +187,9 @@ static void put_operand(struct text *t, const struct x86_insn *d, unsigned i, gv
             put_memory(t, d, size, next);
         else
             put_vector(t, d->rm, size);
+        break;
+    case X86T_VSIB:
+        put_memory(t, d, size, next);
         break;
     case X86T_XVVVV:
         put_vector(t, d->vvvv, size);

@@ -3,8 +3,8 @@
 // found accessible, so that a fault changes nothing.
 //
 // As on AMD, FXSAVE keeps the pointers to the last instruction only while an exception is pending.
-// XSAVE says of every component that it is in use, which the manual allows. Environments have their
-// protected mode form also in real mode.
+// What XSAVE finds in use is what differs from the state after reset. There are no components that
+// only a supervisor may save. Environments have their protected mode form also in real mode.
 #include "base/buf.h"
 #include "guest/x86_64/isa.h"
 #include "guest/x86_64/x87.h"
@@ -13,6 +13,7 @@
 
 enum { FX_SIZE = 512, XHEADER = 512, XAVX = 576, XALL = 832, MXCSR_MASK = 0xffff };
 enum { X_FP = 1, X_SSE = 2, X_AVX = 4 };
+#define XCOMPACT ((u64)1 << 63) // of XCOMP_BV
 
 // ---- memory, any number of bytes
 
@@ -24,7 +25,17 @@ static bool probe(struct guest_state *g, u64 a, unsigned n, bool write) {
     }
 }
 
+// All of them, when that is plain memory of one page. False: otherwise.
+static bool in_bulk(struct guest_state *g, u64 a, unsigned n, u8 *in, const u8 *out) {
+    if ((a & 4095) + n > 4096) return false;
+    u8 *host = guest_host_page(g, a, out ? ACCESS_WRITE : ACCESS_READ);
+    if (host && out) memcpy(host, out, n);
+    if (host && in) memcpy(in, host, n);
+    return host;
+}
+
 static bool put_bytes(struct guest_state *g, u64 a, const u8 *p, unsigned n) {
+    if (in_bulk(g, a, n, NULL, p)) return true;
     for (unsigned i = 0; i < n;) {
         unsigned k = n - i >= 8 ? 8 : n - i >= 4 ? 4 : n - i >= 2 ? 2 : 1;
         u64 v = 0;
@@ -36,6 +47,7 @@ static bool put_bytes(struct guest_state *g, u64 a, const u8 *p, unsigned n) {
 }
 
 static bool get_bytes(struct guest_state *g, u64 a, u8 *p, unsigned n) {
+    if (in_bulk(g, a, n, p, NULL)) return true;
     for (unsigned i = 0; i < n;) {
         unsigned k = n - i >= 8 ? 8 : n - i >= 4 ? 4 : n - i >= 2 ? 2 : 1;
         u64 v;
@@ -240,7 +252,7 @@ u64 x86_help_fxrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
     return 0;
 }
 
-// ---- XSAVE
+// ---- XSAVE (SDM 1 13)
 
 static bool xsave_enabled(struct guest_state *g, u64 addr) {
     struct x86_state *s = x86_of(g);
@@ -260,65 +272,133 @@ static u64 requested(const struct x86_state *s) {
     return ((u32)s->r[RAX] | s->r[RDX] << 32) & s->xcr0;
 }
 
-u64 x86_help_xsave(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    u8 area[XALL];
-    u64 old;
-    (void)b, (void)c;
-    if (!xsave_enabled(g, addr)) return 0;
-    u64 want = requested(s);
-    unsigned nv = vectors(s), end = want & X_AVX ? XALL : XAVX;
-    if (!probe(g, addr, end, true) || !guest_load(g, addr + XHEADER, 8, &old)) return 0;
+static bool all_zero(const v128 *v, unsigned n) {
+    u64 bits = 0;
+    for (unsigned i = 0; i < n; i++) bits |= v[i][0] | v[i][1];
+    return !bits;
+}
+
+// The components that are not as after reset. MXCSR is none of them.
+u64 x86_xinuse(const struct x86_state *s) {
+    u64 in_use = all_zero(s->x, 16) ? 0 : X_SSE;
+    if (!all_zero(s->yh, 16)) in_use |= X_AVX;
+    bool fp = s->fpu_cw != 0x37f || s->fpu_tag || x87_status(s);
+    for (unsigned i = 0; i < 8; i++) fp |= s->mm[i] || s->st_exp[i];
+    return in_use | (fp ? X_FP : 0);
+}
+
+// The components of `want` into the area; all of it is accessible.
+static void put_components(struct guest_state *g, u64 addr, u64 want, bool mxcsr, bool wide) {
+    const struct x86_state *s = x86_of(g);
+    unsigned n = 16 * vectors(s);
     if (want & X_FP) {
-        memset(area, 0, 160);
-        put_fp(s, area, imm);
-        put_bytes(g, addr, area, 24);
-        put_bytes(g, addr + 32, area + 32, 128);
+        u8 fp[160] = {0};
+        put_fp(s, fp, wide);
+        put_bytes(g, addr, fp, 24);
+        put_bytes(g, addr + 32, fp + 32, 128);
     }
-    if (want & (X_SSE | X_AVX)) {
+    if (mxcsr) {
         guest_store(g, addr + 24, 4, s->mxcsr);
         guest_store(g, addr + 28, 4, MXCSR_MASK);
     }
-    if (want & X_SSE) put_bytes(g, addr + 160, (const u8 *)s->x, 16 * nv);
-    if (want & X_AVX) put_bytes(g, addr + XAVX, (const u8 *)s->yh, 16 * nv);
-    guest_store(g, addr + XHEADER, 8, old | want);
+    if (want & X_SSE) put_bytes(g, addr + 160, (const u8 *)s->x, n);
+    if (want & X_AVX) put_bytes(g, addr + XAVX, (const u8 *)s->yh, n);
+}
+
+// optimized: what is not in use is not written.
+static void xsave(struct guest_state *g, u64 addr, bool wide, bool optimized) {
+    const struct x86_state *s = x86_of(g);
+    u64 old, in_use = x86_xinuse(s);
+    if (!xsave_enabled(g, addr)) return;
+    u64 want = requested(s), what = optimized ? want & in_use : want;
+    if (!probe(g, addr, what & X_AVX ? XALL : XAVX, true) ||
+        !guest_load(g, addr + XHEADER, 8, &old))
+        return;
+    put_components(g, addr, what, want & (X_SSE | X_AVX), wide);
+    guest_store(g, addr + XHEADER, 8, (old & ~want) | (want & in_use));
+}
+
+// imm: REX.W
+u64 x86_help_xsave(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c;
+    xsave(g, addr, imm, false);
     return 0;
 }
 
-static bool header_ok(const struct x86_state *s, const u8 *area) {
-    bool rest = false;
-    for (unsigned i = 8; i < 64; i++) rest |= area[XHEADER + i] != 0;
-    return !rest && !(get_le64(area + XHEADER) & ~s->xcr0);
+u64 x86_help_xsaveopt(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c;
+    xsave(g, addr, imm, true);
+    return 0;
 }
 
-u64 x86_help_xrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    u8 area[XALL];
+// XSAVEC and XSAVES: the compacted form, whose only extended component is where it is in the
+// standard one. MXCSR goes with SSE.
+u64 x86_help_xsavec(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
+    const struct x86_state *s = x86_of(g);
     (void)b, (void)c;
     if (!xsave_enabled(g, addr)) return 0;
-    u64 want = requested(s);
-    unsigned nv = vectors(s), end = want & X_AVX ? XALL : XAVX;
-    if (!get_bytes(g, addr, area, end)) return 0;
-    u64 have = get_le64(area + XHEADER);
-    u32 mxcsr = get_le32(area + 24);
-    if (!header_ok(s, area) || (want & (X_SSE | X_AVX) && mxcsr & ~(u32)MXCSR_MASK)) {
-        x86_gp(s, 0);
-        return 0;
-    }
-    if (want & X_FP & have) take_fp(s, area, imm);
+    u64 want = requested(s), what = want & (x86_xinuse(s) | (s->mxcsr != 0x1f80 ? X_SSE : 0));
+    if (!probe(g, addr, what & X_AVX ? XALL : XAVX, true)) return 0;
+    put_components(g, addr, what, what & X_SSE, imm);
+    guest_store(g, addr + XHEADER, 8, what);
+    guest_store(g, addr + XHEADER + 8, 8, XCOMPACT | want);
+    return 0;
+}
+
+// header: the 64 bytes. Is it one that may be restored?
+static bool header_ok(const struct x86_state *s, const u8 *header, bool compact) {
+    u64 have = get_le64(header), form = get_le64(header + 8), rest = 0;
+    for (unsigned i = 16; i < 64; i += 8) rest |= get_le64(header + i);
+    if (!compact) return !form && !get_le64(header + 16) && !(have & ~s->xcr0);
+    form &= ~XCOMPACT;
+    return !rest && !(form & ~s->xcr0) && !(have & ~form);
+}
+
+static void take_components(struct x86_state *s, const u8 *area, u64 want, u64 have, bool wide) {
+    unsigned n = 16 * vectors(s);
+    if (want & X_FP & have) take_fp(s, area, wide);
     if (want & X_FP & ~have) {
         x87_init(s);
         memset(s->mm, 0, sizeof s->mm);
         memset(s->st_exp, 0, sizeof s->st_exp);
     }
-    if (want & (X_SSE | X_AVX)) s->mxcsr = mxcsr;
-    if (want & X_SSE) {
-        if (!(have & X_SSE)) memset(area + 160, 0, 256);
-        memcpy(s->x, area + 160, 16 * nv);
+    if (want & X_SSE & have) memcpy(s->x, area + 160, n);
+    if (want & X_SSE & ~have) memset(s->x, 0, n);
+    if (want & X_AVX & have) memcpy(s->yh, area + XAVX, n);
+    if (want & X_AVX & ~have) memset(s->yh, 0, n);
+}
+
+static void xrstor(struct guest_state *g, u64 addr, bool wide, bool must_be_compact) {
+    struct x86_state *s = x86_of(g);
+    u8 area[XALL];
+    if (!xsave_enabled(g, addr) || !get_bytes(g, addr, area, XAVX)) return;
+    const u8 *header = area + XHEADER;
+    bool compact = get_le64(header + 8) & XCOMPACT;
+    u64 want = requested(s), have = get_le64(header);
+    u32 mxcsr = get_le32(area + 24);
+    // Where MXCSR comes from: with SSE in the compacted form, else whatever is in use.
+    bool takes_mxcsr = want & (compact ? X_SSE & have : X_SSE | X_AVX);
+    if ((must_be_compact && !compact) || !header_ok(s, header, compact) ||
+        (takes_mxcsr && mxcsr & ~(u32)MXCSR_MASK)) {
+        x86_gp(s, 0);
+        return;
     }
-    if (want & X_AVX) {
-        if (!(have & X_AVX)) memset(area + XAVX, 0, 256);
-        memcpy(s->yh, area + XAVX, 16 * nv);
-    }
+    if (want & have & X_AVX && !get_bytes(g, addr + XAVX, area + XAVX, XALL - XAVX)) return;
+    take_components(s, area, want, have, wide);
+    if (takes_mxcsr)
+        s->mxcsr = mxcsr;
+    else if (compact && want & X_SSE)
+        s->mxcsr = 0x1f80;
+}
+
+u64 x86_help_xrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c;
+    xrstor(g, addr, imm, false);
+    return 0;
+}
+
+u64 x86_help_xrstors(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
+    (void)b, (void)c;
+    xrstor(g, addr, imm, true);
     return 0;
 }

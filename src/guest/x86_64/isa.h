@@ -34,6 +34,10 @@ static inline bool x86_isa_present(enum x86_isa isa) {
     case ISA_AES:
     case ISA_PCLMUL:
     case ISA_SHA:
+    case ISA_AVX:
+    case ISA_AVX2:
+    case ISA_F16C:
+    case ISA_FMA:
         return true;
     default:
         return false;

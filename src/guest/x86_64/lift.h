@@ -112,7 +112,8 @@ enum { HALF_LO, HALF_HI, HALF_MEM };
 #define DW_punpckhdq        DW(2, 6, 3, 7)
 #define DW_punpcklqdq       DW(0, 1, 4, 5)
 #define DW_punpckhqdq       DW(2, 3, 6, 7)
-enum { DW_PSHUFD, DW_SHUFPS, DW_SHUFPD };
+enum { DW_PSHUFD, DW_SHUFPS, DW_SHUFPD, DW_PERMILPD, DW_BLENDD };
+enum { FMA_132, FMA_213, FMA_231 }; // which operands are multiplied
 
 // One function a value of the lifter column.
 typedef void xlift_fn(struct lift *l, unsigned arg);

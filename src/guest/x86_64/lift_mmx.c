@@ -3,8 +3,7 @@
 //
 // Every MMX instruction but EMMS leaves x87's stack with top 0 and no register empty, and what it
 // writes with an exponent of all ones.
-#include "guest/x86_64/lift.h"
-#include "guest/x86_64/sse.h"
+#include "guest/x86_64/lift_sse.h"
 #include "guest/x86_64/x87.h"
 
 #define B (l->b)
@@ -133,6 +132,55 @@ void xlift_mmx_insert(struct lift *l, unsigned arg) {
     ir_ref w = xlift_zext(l, source(l, 1), 2);
     ir_ref rest = ir_AND64(B, get_mm(l, n), xlift_k(l, ~((u64)0xffff << at)));
     set_mm(l, n, ir_OR64(B, rest, ir_SHL64(B, w, xlift_k(l, at))));
+}
+
+// ---- conversions to and from XMM registers. x87's stack is MMX's also when #XM is raised; from
+// memory to XMM it is no MMX instruction (as on AMD).
+
+static ir_ref convert(struct lift *l, unsigned op, ir_ref a, ir_ref b) {
+    unsigned helper = l->mode & MODE_MXCSR ? HELPER_scalar_check : HELPER_scalar;
+    return ir_call(B, helper, a, b, 0, op);
+}
+
+static ir_ref convert_source(struct lift *l) {
+    bool mm = is_mm(l, 1);
+    if (mm) pending(l);
+    ir_ref v = source(l, 1);
+    if (mm) mmx_mode(l);
+    return v;
+}
+
+void xlift_cvtpi2ps(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = convert_source(l);
+    u32 d = X86_X(l->d.reg);
+    ir_set(B, d, convert(l, VOP_cvtpi2ps, ir_get(B, d), v));
+}
+
+// Exact.
+void xlift_cvtpi2pd(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref v = convert_source(l), upper = ir_SHRU64(B, v, xlift_k(l, 32));
+    ir_set(B, X86_X(l->d.reg), ir_BITSF64(B, ir_F64S32(B, ir_TRUNC32(B, v))));
+    ir_set(B, X86_X(l->d.reg) + 8, ir_BITSF64(B, ir_F64S32(B, ir_TRUNC32(B, upper))));
+}
+
+// To an MMX register, from half a vector of singles or a whole one of doubles.
+void xlift_cvt2pi(struct lift *l, unsigned op) {
+    pending(l);
+    ir_ref lo = 0, hi;
+    if (x86_operand_size(&l->d, 1) == 8) {
+        hi = l->d.mod == 3 ? ir_get(B, X86_X(l->d.rm)) : xlift_load(l, xlift_ea(l), 8);
+    } else if (l->d.mod == 3) {
+        lo = ir_get(B, X86_X(l->d.rm));
+        hi = ir_get(B, X86_X(l->d.rm) + 8);
+    } else {
+        ir_ref v = xlift_load_vec(l, 1, true).lo;
+        lo = ir_VLO64(B, v);
+        hi = ir_VHI64(B, v);
+    }
+    mmx_mode(l);
+    set_mm(l, l->d.reg & 7, convert(l, op, lo, hi));
 }
 
 void xlift_emms(struct lift *l, unsigned arg) {

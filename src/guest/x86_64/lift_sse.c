@@ -1,54 +1,10 @@
 // What SSE and AVX instructions mean: moves and simple operations as IR on the cells of registers,
-// all else through the helpers of sse.c. Pure, as lift.c.
+// all else through the helpers of sse.c. Pure, as lift.c. Scalars: lift_sse_scalar.c.
 //
 // An instruction with VEX makes zero what lies above its result; one without leaves it alone.
-#include <assert.h>
-
-#include "guest/x86_64/lift.h"
+#include "guest/x86_64/lift_sse.h"
 
 #define B l->b
-
-// A vector of 128 or 256 bits.
-struct vval {
-    ir_ref lo, hi; // hi: 0 when there is none
-};
-
-static bool is_vector(const struct lift *l, unsigned i) {
-    enum x86_operand_type t = x86_operand_type(&l->d, i);
-    return (t >= X86T_XREG && t <= X86T_XMM0);
-}
-
-static bool in_memory(const struct lift *l, unsigned i) {
-    return x86_operand_type(&l->d, i) == X86T_XRM && l->d.mod != 3;
-}
-
-static unsigned vreg(const struct lift *l, unsigned i) {
-    switch (x86_operand_type(&l->d, i)) {
-    case X86T_XREG:
-        return l->d.reg;
-    case X86T_XRM:
-        return l->d.rm;
-    case X86T_XVVVV:
-        return l->d.vvvv;
-    case X86T_XIMM:
-        return l->d.imm >> 4 & (xlift_64(l) ? 15 : 7);
-    case X86T_XMM0:
-        return 0;
-    default:
-        assert(0 && "an operand that is no vector register");
-        return 0;
-    }
-}
-
-static ir_ref get_lo(struct lift *l, unsigned n) { return ir_get(B, X86_X(n)); }
-static ir_ref get_hi(struct lift *l, unsigned n) { return ir_get(B, X86_X(n) + 8); }
-static void set_lo(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n), v); }
-static void set_hi(struct lift *l, unsigned n, ir_ref v) { ir_set(B, X86_X(n) + 8, v); }
-static ir_ref zero_vector(struct lift *l) { return ir_VZEXT64(B, xlift_k(l, 0)); }
-
-static void zero_above(struct lift *l, unsigned n) {
-    if (l->d.vex) ir_setv(B, X86_YH(n), zero_vector(l));
-}
 
 // ---- memory
 
@@ -59,7 +15,7 @@ static void check_aligned(struct lift *l, ir_ref addr, i32 disp, unsigned size) 
     ir_trapif(B, ir_NE64(B, low, xlift_k(l, 0)), CAUSE_GP0, xlift_k(l, 0));
 }
 
-static struct vval load(struct lift *l, unsigned i, bool aligned) {
+struct vval xlift_load_vec(struct lift *l, unsigned i, bool aligned) {
     unsigned size = x86_operand_size(&l->d, i);
     if (size < 16) return (struct vval){ir_VZEXT64(B, xlift_load(l, xlift_ea(l), size)), 0};
     i32 disp;
@@ -70,17 +26,19 @@ static struct vval load(struct lift *l, unsigned i, bool aligned) {
     return v;
 }
 
-static struct vval read_at(struct lift *l, unsigned i, bool aligned) {
-    if (in_memory(l, i)) return load(l, i, aligned);
+struct vval xlift_vec_read_at(struct lift *l, unsigned i, bool aligned) {
+    if (in_memory(l, i)) return xlift_load_vec(l, i, aligned);
     unsigned n = vreg(l, i);
     bool wide = x86_operand_size(&l->d, i) == 32;
     return (struct vval){ir_getv(B, X86_X(n)), wide ? ir_getv(B, X86_YH(n)) : 0};
 }
 
 // As a source of arithmetic: aligned unless VEX.
-static struct vval read(struct lift *l, unsigned i) { return read_at(l, i, !l->d.vex); }
+struct vval xlift_vec_read(struct lift *l, unsigned i) {
+    return xlift_vec_read_at(l, i, !l->d.vex);
+}
 
-static void store(struct lift *l, unsigned i, struct vval v, bool aligned) {
+void xlift_vec_store(struct lift *l, unsigned i, struct vval v, bool aligned) {
     unsigned size = x86_operand_size(&l->d, i);
     i32 disp;
     ir_ref a = xlift_linear(l, xlift_ea(l), size, true, &disp);
@@ -96,7 +54,7 @@ static void store(struct lift *l, unsigned i, struct vval v, bool aligned) {
     if (v.hi) ir_emit(B, IR_STV, a, v.hi, 0, 0, (u64)((i64)disp + 16));
 }
 
-static void write_reg(struct lift *l, unsigned n, struct vval v) {
+void xlift_vec_write(struct lift *l, unsigned n, struct vval v) {
     ir_setv(B, X86_X(n), v.lo);
     if (v.hi)
         ir_setv(B, X86_YH(n), v.hi);
@@ -119,7 +77,7 @@ static u64 operation_at(struct lift *l, unsigned op, ir_ref *general, bool align
             imm = l->d.imm & 0xff;
         } else if (is_vector(l, i)) {
             if (in_memory(l, i)) {
-                struct vval v = read_at(l, i, aligned);
+                struct vval v = xlift_vec_read_at(l, i, aligned);
                 ir_setv(B, X86_XS(0), v.lo);
                 if (v.hi) ir_setv(B, X86_XS(1), v.hi);
                 reg[n++] = VEC_SCRATCH;
@@ -150,7 +108,7 @@ static u64 operation_at(struct lift *l, unsigned op, ir_ref *general, bool align
     return m;
 }
 
-static u64 operation(struct lift *l, unsigned op, ir_ref *general) {
+u64 xlift_vec_operation(struct lift *l, unsigned op, ir_ref *general) {
     return operation_at(l, op, general, !l->d.vex);
 }
 
@@ -163,20 +121,20 @@ void xlift_vec_any(struct lift *l, unsigned op) {
 
 void xlift_vec(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
 // With one element from memory, which the immediate's upper two bits do not choose.
 void xlift_vec_low(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec, g, 0, 0, m & ~((u64)0xc0 << VEC_IMM_SHIFT));
 }
 
 // Two sources, of which the result is the status flags.
 void xlift_vec_flags(struct lift *l, unsigned op) {
-    struct vval y = read(l, 1);
+    struct vval y = xlift_vec_read(l, 1);
     ir_setv(B, X86_XS(0), y.lo);
     if (y.hi) ir_setv(B, X86_XS(1), y.hi);
     u64 m = VEC_MAKE(op, 0, vreg(l, 0), VEC_SCRATCH, 0) | (y.hi ? VEC_L : 0);
@@ -195,7 +153,7 @@ static ir_ref length(struct lift *l, unsigned reg) {
 
 // arg: 1 the index to ECX, else the mask to XMM0; 2 lengths from zeros, else from registers.
 void xlift_pcmpstr(struct lift *l, unsigned arg) {
-    struct vval y = read_at(l, 1, false);
+    struct vval y = xlift_vec_read_at(l, 1, false);
     ir_setv(B, X86_XS(0), y.lo);
     ir_ref lengths = 0;
     if (!(arg & 2))
@@ -215,12 +173,12 @@ void xlift_pcmpstr(struct lift *l, unsigned arg) {
 void xlift_movddup(struct lift *l, unsigned arg) {
     (void)arg;
     ir_ref v = in_memory(l, 1) ? xlift_load(l, xlift_ea(l), 8) : get_lo(l, vreg(l, 1));
-    write_reg(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
+    xlift_vec_write(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
 }
 
 // Both halves take the same second operand, which is 128 bits.
 void xlift_vec_count(struct lift *l, unsigned op) {
-    struct vval v = read_at(l, 2, false);
+    struct vval v = xlift_vec_read_at(l, 2, false);
     ir_setv(B, X86_XS(0), v.lo);
     ir_setv(B, X86_XS(1), v.lo);
     u64 m = VEC_MAKE(op, vreg(l, 0), vreg(l, 1), VEC_SCRATCH, 0);
@@ -230,13 +188,13 @@ void xlift_vec_count(struct lift *l, unsigned op) {
 // The result goes to a general register or to memory.
 void xlift_vec_out(struct lift *l, unsigned op) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     xlift_assign(l, 0, ir_call(B, HELPER_vec_value, g, 0, 0, m));
 }
 
 static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
     ir_ref g;
-    u64 m = operation(l, op, &g);
+    u64 m = xlift_vec_operation(l, op, &g);
     ir_call(B, HELPER_vec_float, g, 0, 0, (m & ~clear) | more);
 }
 
@@ -249,60 +207,11 @@ void xlift_vecf_cmp(struct lift *l, unsigned op) {
 void xlift_vec_widen(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_WIDEN); }
 void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NARROW); }
 
-// ---- scalars: values in and out, so that no cell has to be in memory
-
-static ir_ref low(struct lift *l, unsigned i) {
-    if (in_memory(l, i)) return xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, i));
-    return get_lo(l, vreg(l, i));
-}
-
-// Only with an MXCSR out of the ordinary can it fault.
-static ir_ref scalar(struct lift *l, unsigned op, ir_ref a, ir_ref b, ir_ref general, u64 more) {
-    unsigned helper = l->mode & MODE_MXCSR ? HELPER_scalar_check : HELPER_scalar;
-    return ir_call(B, helper, a, b, general, op | more);
-}
-
-static void scalar_to(struct lift *l, unsigned op, ir_ref b, ir_ref general, u64 imm) {
-    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d;
-    ir_ref upper = a != d ? get_hi(l, a) : 0;
-    set_lo(l, d, scalar(l, op, get_lo(l, a), b, general, imm << VEC_IMM_SHIFT));
-    if (upper) set_hi(l, d, upper);
-    zero_above(l, d);
-}
-
-void xlift_scalar(struct lift *l, unsigned op) {
-    bool has_imm = x86_operand_type(&l->d, l->d.vex ? 3 : 2) == X86T_IMM;
-    u64 imm = !has_imm ? 0 : l->d.imm & 0xff;
-    scalar_to(l, op, low(l, l->d.vex ? 2 : 1), 0, imm);
-}
-
-// Without VEX there are 8 predicates.
-void xlift_scalar_cmp(struct lift *l, unsigned op) { scalar_to(l, op, low(l, 1), 0, l->d.imm & 7); }
-
-// The result is the status flags.
-void xlift_scalar_flags(struct lift *l, unsigned op) {
-    ir_ref b = low(l, 1);
-    xlift_set_status(l, scalar(l, op, get_lo(l, vreg(l, 0)), b, 0, SCALAR_R));
-}
-
-// From a general register or memory, of 4 or 8 bytes; and to a general register.
-void xlift_cvt_from(struct lift *l, unsigned op) {
-    unsigned at = l->d.vex ? 2 : 1;
-    bool wide = x86_operand_size(&l->d, at) == 8;
-    unsigned wider = op == VOP_cvtsi2ss ? VOP_cvtsq2ss : VOP_cvtsq2sd;
-    scalar_to(l, wide ? wider : op, 0, xlift_read(l, at), 0);
-}
-
-void xlift_cvt_to(struct lift *l, unsigned op) {
-    u64 wide = x86_operand_size(&l->d, 0) == 8;
-    xlift_assign(l, 0, scalar(l, op, 0, low(l, 1), 0, wide << VEC_IMM_SHIFT | SCALAR_R));
-}
-
 // ---- as IR
 
 static void binary(struct lift *l, enum ir_op op, bool swapped) {
     unsigned at = l->d.vex ? 1 : 0;
-    struct vval y = read(l, at + 1), x = read(l, at), r;
+    struct vval y = xlift_vec_read(l, at + 1), x = xlift_vec_read(l, at), r;
     if (swapped) {
         struct vval t = x;
         x = y;
@@ -310,7 +219,7 @@ static void binary(struct lift *l, enum ir_op op, bool swapped) {
     }
     r.lo = ir_emit(B, op, x.lo, y.lo, 0, 0, 0);
     r.hi = x.hi ? ir_emit(B, op, x.hi, y.hi, 0, 0, 0) : 0;
-    write_reg(l, vreg(l, 0), r);
+    xlift_vec_write(l, vreg(l, 0), r);
 }
 
 void xlift_vir(struct lift *l, unsigned op) { binary(l, (enum ir_op)op, false); }
@@ -321,18 +230,18 @@ void xlift_vshift(struct lift *l, unsigned arg) {
     enum ir_op op = (enum ir_op)(arg & 0xffff);
     unsigned width = arg >> 16, k = l->d.imm & 0xff;
     bool arithmetic = op == IR_VSHRS16 || op == IR_VSHRS32;
-    struct vval x = read(l, l->d.vex ? 1 : 0), r = {0, 0};
+    struct vval x = xlift_vec_read(l, l->d.vex ? 1 : 0), r = {0, 0};
     if (k >= width && arithmetic) k = width - 1;
     ir_ref count = ir_const32(B, k);
     r.lo = k < width ? ir_emit(B, op, x.lo, count, 0, 0, 0) : zero_vector(l);
     if (x.hi) r.hi = k < width ? ir_emit(B, op, x.hi, count, 0, 0, 0) : zero_vector(l);
-    write_reg(l, vreg(l, 0), r);
+    xlift_vec_write(l, vreg(l, 0), r);
 }
 
 // arg: the IR's operation, lanes in bits 16 on.
 void xlift_movmsk(struct lift *l, unsigned arg) {
     enum ir_op op = (enum ir_op)(arg & 0xffff);
-    struct vval x = read(l, 1);
+    struct vval x = xlift_vec_read(l, 1);
     ir_ref m = ir_ZEXT32(B, ir_emit(B, op, x.lo, 0, 0, 0, 0));
     if (x.hi) {
         ir_ref hi = ir_ZEXT32(B, ir_emit(B, op, x.hi, 0, 0, 0, 0));
@@ -380,7 +289,7 @@ static void shuffle_dwords(struct lift *l, unsigned ia, unsigned ib, const unsig
     bool wide = x86_operand_size(&l->d, 0) == 32;
     unsigned d = vreg(l, 0);
     struct vval v = {0, 0};
-    if (in_memory(l, ib)) v = read(l, ib);
+    if (in_memory(l, ib)) v = xlift_vec_read(l, ib);
     ir_ref out[2][2];
     for (unsigned lane = 0; lane <= wide; lane++) {
         struct halves h;
@@ -406,13 +315,28 @@ static void shuffle_rows(struct lift *l, const unsigned how[2]) {
 
 void xlift_dwords(struct lift *l, unsigned how) { shuffle_rows(l, (const unsigned[]){how, how}); }
 
+// Where dword i of a lane comes from, as in DW().
+static unsigned dword_of(unsigned kind, unsigned imm, unsigned lane, unsigned i) {
+    unsigned two_bits = imm >> (2 * i) & 3, half = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
+    switch (kind) {
+    case DW_PSHUFD:
+        return 4 + two_bits;
+    case DW_SHUFPS:
+        return (i > 1 ? 4 : 0) + two_bits;
+    case DW_SHUFPD:
+        return (i > 1 ? 4 : 0) + half;
+    case DW_PERMILPD:
+        return 4 + half;
+    default: // DW_BLENDD
+        return (imm >> (4 * lane + i) & 1 ? 4 : 0) + i;
+    }
+}
+
 void xlift_dwords_imm(struct lift *l, unsigned kind) {
     unsigned imm = l->d.imm & 0xff, how[2] = {0, 0};
     for (unsigned lane = 0; lane < 2; lane++)
         for (unsigned i = 0; i < 4; i++) {
-            unsigned n = imm >> (2 * i) & 3, from_b = kind == DW_PSHUFD || i > 1 ? 4 : 0;
-            if (kind == DW_SHUFPD) n = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
-            how[lane] |= (from_b + n) << (4 * i);
+            how[lane] |= dword_of(kind, imm, lane, i) << (4 * i);
         }
     shuffle_rows(l, how);
 }
@@ -421,47 +345,11 @@ void xlift_dwords_imm(struct lift *l, unsigned kind) {
 
 // arg: must memory be aligned?
 void xlift_vmov(struct lift *l, unsigned aligned) {
-    struct vval v = read_at(l, 1, aligned);
+    struct vval v = xlift_vec_read_at(l, 1, aligned);
     if (in_memory(l, 0))
-        store(l, 0, v, aligned);
+        xlift_vec_store(l, 0, v, aligned);
     else
-        write_reg(l, vreg(l, 0), v);
-}
-
-// MOVSS, MOVSD, and MOVQ and MOVD to and from memory and general registers. Into a register from
-// elsewhere: the rest becomes zero.
-void xlift_vmov_scalar(struct lift *l, unsigned arg) {
-    (void)arg;
-    unsigned size = x86_operand_size(&l->d, 0);
-    if (is_vector(l, 0) && !in_memory(l, 0)) {
-        ir_ref v;
-        if (!is_vector(l, 1))
-            v = xlift_read(l, 1);
-        else if (in_memory(l, 1))
-            v = xlift_load(l, xlift_ea(l), x86_operand_size(&l->d, 1));
-        else
-            v = get_lo(l, vreg(l, 1));
-        write_reg(l, vreg(l, 0), (struct vval){ir_VZEXT64(B, v), 0});
-        return;
-    }
-    ir_ref v = xlift_zext(l, get_lo(l, vreg(l, 1)), size);
-    if (is_vector(l, 0))
-        xlift_store(l, xlift_ea(l), size, v);
-    else
-        xlift_assign(l, 0, v);
-}
-
-// MOVSS and MOVSD between registers: the rest comes from the first source.
-void xlift_vmov_merge(struct lift *l, unsigned size) {
-    unsigned d = vreg(l, 0), a = l->d.vex ? vreg(l, 1) : d, b = vreg(l, l->d.vex ? 2 : 1);
-    ir_ref v = get_lo(l, b);
-    if (size == 4)
-        v = ir_OR64(B, ir_AND64(B, get_lo(l, a), xlift_k(l, 0xffffffff00000000u)),
-                    xlift_zext(l, v, 4));
-    ir_ref hi = get_hi(l, a);
-    set_lo(l, d, v);
-    if (a != d) set_hi(l, d, hi);
-    zero_above(l, d);
+        xlift_vec_write(l, vreg(l, 0), v);
 }
 
 // MOVLPS, MOVHPS and their like with memory or between registers. arg: half written, and half read

@@ -104,7 +104,7 @@ void xlift_x87_env(struct lift *l, unsigned arg) {
 }
 
 void xlift_fpstate(struct lift *l, unsigned helper) {
-    bool write = helper == HELPER_fxsave || helper == HELPER_xsave;
+    bool write = helper != HELPER_fxrstor && helper != HELPER_xrstor && helper != HELPER_xrstors;
     ir_call(B, helper, address(l, xlift_ea(l), 1, write), 0, 0, l->d.w);
     // MXCSR is part of the mode.
     if (!write) xlift_leave_next(l);

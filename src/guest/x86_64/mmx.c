@@ -14,6 +14,11 @@ u64 x86_help_mmx(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     o.a.q[0] = a;
     o.b.q[0] = b;
     if (imm & MMX_PACK) o.a.q[1] = b;
+    if (imm & MMX_INDEX) o.b.q[0] &= 0x8787878787878787u;
+    if (imm & MMX_CONCAT) {
+        o.b.q[1] = a;
+        o.a.q[0] = 0;
+    }
     o.d = o.a;
     vops[imm & 0x3ff](&o);
     if (imm & MMX_VALUE) return o.r;

@@ -13,6 +13,7 @@ enum {
     MSR_MTRR_VAR = 0x200,
     MSR_MTRR_VAR_END = 0x210,
     MSR_PAT = 0x277,
+    MSR_XSS = 0xda0, // components of XSAVES beside XCR0's: none
 };
 #define MSR_EFER   0xc0000080u
 #define MSR_SYSCFG 0xc0010010u
@@ -54,6 +55,7 @@ bool x86_msr_read(struct x86_state *s, u32 msr, u64 *v) {
     case MSR_MCG_CAP:
     case MSR_MCG_STATUS:
     case MSR_SYSCFG:
+    case MSR_XSS:
         *v = 0;
         return true;
     default:
@@ -103,6 +105,8 @@ bool x86_msr_write(struct x86_state *s, u32 msr, u64 v) {
         return write_pat(s, v);
     case MSR_MTRRCAP:
         return false;
+    case MSR_XSS:
+        return v == 0;
     case MSR_HWCR:
     case MSR_DE_CFG:
     case MSR_PATCH_LEVEL:

@@ -38,6 +38,7 @@ static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
         o.a.v = fetch(s, VEC_A(imm), o.lane);
         o.b.v = fetch(s, VEC_B(imm), imm & VEC_WIDEN ? 0 : o.lane);
         o.c.v = fetch(s, VEC_C(imm), o.lane);
+        o.b_other.v = fetch(s, VEC_B(imm), !o.lane);
         o.d = o.a;
         f(&o);
         out[o.lane] = o.d.v;
@@ -57,6 +58,10 @@ static inline u64 vec(struct guest_state *g, u64 r, u64 imm) {
     u64 result;
     if (!run(s, imm, r, out, &result)) return 0;
     u32 d = VEC_D(imm);
+    if (d == VEC_SCRATCH) {
+        s->xs[0] = out[0];
+        return 0;
+    }
     s->x[d] = out[0];
     if (imm & VEC_VEX) s->yh[d] = out[1];
     return 0;

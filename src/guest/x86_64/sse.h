@@ -20,6 +20,7 @@ union xvec {
 // What an operation gets and gives. d starts as a, so that a scalar operation leaves the rest.
 struct x86_vec {
     union xvec d, a, b, c; // c: the third operand of those that have one
+    union xvec b_other;    // b's other lane
     u64 imm;
     u64 r; // a general register or flags: given, or the result
     struct x86_state *s;
@@ -52,6 +53,16 @@ enum { VEC_SCRATCH = 16 };
 #define VEC_NARROW    ((u64)1 << 41) // lane i's lower half to half i of the result
 #define SCALAR_R      ((u64)1 << 42) // the result is r
 #define VEC_IMM_SHIFT 32
+
+// imm of the helpers of avx.c beside registers and VEC_L.
+#define ELEM_8           ((u64)1 << 32) // elements of 8 bytes, else of 4
+#define ELEM_INDEX_8     ((u64)1 << 33) // indices of 8 bytes, else of 4
+#define ELEM_CODE64      ((u64)1 << 34)
+#define ELEM_CAREFUL     ((u64)1 << 35) // MODE_CAREFUL
+#define ELEM_ADDR_8      ((u64)1 << 36) // size of addresses: 8, 2, else 4
+#define ELEM_ADDR_2      ((u64)1 << 37)
+#define ELEM_SEG_SHIFT   38
+#define ELEM_SCALE_SHIFT 41
 #define VEC_MAKE(op, d, a, b, c)                                                                   \
     ((u64)(op) | (u64)(d) << 10 | (u64)(a) << 15 | (u64)(b) << 20 | (u64)(c) << 25)
 

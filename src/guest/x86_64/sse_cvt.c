@@ -87,6 +87,19 @@ OP(cvtsi2ss) { o->d.d[0] = to_single(o, (i32)o->r); }
 OP(cvtsi2sd) { o->d.q[0] = to_double(o, (i32)o->r); }
 OP(cvtsq2ss) { o->d.d[0] = to_single(o, (i64)o->r); }
 OP(cvtsq2sd) { o->d.q[0] = to_double(o, (i64)o->r); }
+// To and from MMX registers: halves of a and b hold what is one operand.
+OP(cvtpi2ps) {
+    for (unsigned i = 0; i < 2; i++) o->d.d[i] = to_single(o, o->b.sd[i]);
+}
+static void to_mmx(struct x86_vec *o, bool dbl, bool truncate) {
+    for (unsigned i = 0; i < 2; i++)
+        o->d.d[i] = (u32)(dbl ? from_double(o, i ? o->b.q[0] : o->a.q[0], false, truncate)
+                              : from_single(o, o->b.d[i], false, truncate));
+}
+OP(cvtps2pi) { to_mmx(o, false, false); }
+OP(cvttps2pi) { to_mmx(o, false, true); }
+OP(cvtpd2pi) { to_mmx(o, true, false); }
+OP(cvttpd2pi) { to_mmx(o, true, true); }
 OP(cvtdq2ps) {
     for (unsigned i = 0; i < 4; i++) o->d.d[i] = to_single(o, o->b.sd[i]);
 }

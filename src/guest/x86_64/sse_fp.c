@@ -5,70 +5,13 @@
 // NaN operands, denormals and comparisons are decided here, before SoftFloat is asked: its build
 // has another architecture's NaNs. The host's arithmetic is used where its result is provably the
 // same: nearest rounding, PE set already, operands and result normal and clear of the ends.
-#include <softfloat.h>
-
-#include "base/compiler.h"
-#include "guest/x86_64/sse.h"
+#include "guest/x86_64/sse_fp.h"
 
 #define OP(name) void x86_vop_##name(struct x86_vec *o)
 
-// ---- values, as bits; `dbl` is a constant wherever these are used
-
-static ALWAYS_INLINE u64 sign_bit(bool dbl) { return dbl ? (u64)1 << 63 : 0x80000000u; }
-static ALWAYS_INLINE u64 infinity(bool dbl) { return dbl ? (u64)0x7ff << 52 : 0x7f800000u; }
-static ALWAYS_INLINE u64 quiet_bit(bool dbl) { return dbl ? (u64)1 << 51 : 0x400000u; }
-static ALWAYS_INLINE u64 smallest_normal(bool dbl) { return dbl ? (u64)1 << 52 : 0x800000u; }
-static ALWAYS_INLINE u64 magnitude(u64 v, bool dbl) { return v & ~sign_bit(dbl); }
-static ALWAYS_INLINE u64 indefinite(bool dbl) {
-    return sign_bit(dbl) | infinity(dbl) | quiet_bit(dbl);
-}
-static ALWAYS_INLINE bool is_nan(u64 v, bool dbl) { return magnitude(v, dbl) > infinity(dbl); }
-static ALWAYS_INLINE bool is_snan(u64 v, bool dbl) {
-    return is_nan(v, dbl) && !(v & quiet_bit(dbl));
-}
-static ALWAYS_INLINE bool is_denormal(u64 v, bool dbl) {
-    u64 m = magnitude(v, dbl);
-    return m && m < smallest_normal(dbl);
-}
-// Normal and not next to the ends of the range.
-static ALWAYS_INLINE bool is_plain(u64 v, bool dbl) {
-    return dbl ? (u32)(v >> 52 & 0x7ff) - 2u < 0x7ff - 2u : (u32)(v >> 23 & 0xff) - 2u < 0xff - 2u;
-}
-static ALWAYS_INLINE u64 get(const union xvec *v, unsigned i, bool dbl) {
-    return dbl ? v->q[i] : v->d[i];
-}
-static ALWAYS_INLINE void put(union xvec *v, unsigned i, bool dbl, u64 x) {
-    if (dbl)
-        v->q[i] = x;
-    else
-        v->d[i] = (u32)x;
-}
-static inline u32 mxcsr(const struct x86_vec *o) { return (u32)o->s->mxcsr; }
-static inline u64 bits32(float32_t v) { return v.v; }
-static inline float32_t f32(u64 v) { return (float32_t){(u32)v}; }
-static inline float64_t f64(u64 v) { return (float64_t){v}; }
-
-// ---- before: NaNs and denormals
-
-// The result when an operand is a NaN: the first that is one, made quiet.
-static ALWAYS_INLINE bool nan_result(struct x86_vec *o, u64 a, u64 b, bool dbl, u64 *out) {
-    if (likely(!is_nan(a, dbl) && !is_nan(b, dbl))) return false;
-    if (is_snan(a, dbl) || is_snan(b, dbl)) o->pre |= MXC_IE;
-    *out = (is_nan(a, dbl) ? a : b) | quiet_bit(dbl);
-    return true;
-}
-
-// A denormal operand: zero with DAZ, else DE in *flags.
-static ALWAYS_INLINE u64 operand(struct x86_vec *o, u64 v, bool dbl, u32 *flags) {
-    if (likely(!is_denormal(v, dbl))) return v;
-    if (mxcsr(o) & MXC_DAZ) return v & sign_bit(dbl);
-    *flags |= MXC_DE;
-    return v;
-}
-
 // ---- SoftFloat around an operation
 
-static void soft_begin(u32 rounding) {
+void x86_soft_begin(u32 rounding) {
     static const u8 mode[4] = {softfloat_round_near_even, softfloat_round_min, softfloat_round_max,
                                softfloat_round_minMag};
     softfloat_roundingMode = mode[rounding];
@@ -76,7 +19,7 @@ static void soft_begin(u32 rounding) {
 }
 
 // Takes the flags over and finishes the result: indefinite when invalid, tiny ones flushed.
-static u64 soft_end(struct x86_vec *o, u64 r, bool dbl, u32 denormal) {
+u64 x86_soft_end(struct x86_vec *o, u64 r, bool dbl, u32 denormal) {
     unsigned f = softfloat_exceptionFlags;
     u32 m = mxcsr(o);
     if (f & softfloat_flag_invalid) {
@@ -130,11 +73,6 @@ static ALWAYS_INLINE u64 host(enum fp_op op, u64 a, u64 b, bool dbl) {
                                          : x / y);
 }
 
-// Nothing but PE could be set, and it is; all masked.
-static ALWAYS_INLINE bool relaxed(const struct x86_vec *o) {
-    return (mxcsr(o) & (0xffc0 | MXC_PE)) == (0x1f80 | MXC_PE);
-}
-
 static ALWAYS_INLINE u64 arith(struct x86_vec *o, enum fp_op op, u64 a, u64 b, bool dbl) {
     u64 r;
     u32 denormal = 0;
@@ -145,8 +83,8 @@ static ALWAYS_INLINE u64 arith(struct x86_vec *o, enum fp_op op, u64 a, u64 b, b
     if (nan_result(o, a, b, dbl, &r)) return r;
     a = operand(o, a, dbl, &denormal);
     b = operand(o, b, dbl, &denormal);
-    soft_begin(MXC_RC(mxcsr(o)));
-    return soft_end(o, soft(op, a, b, dbl), dbl, denormal);
+    x86_soft_begin(MXC_RC(mxcsr(o)));
+    return x86_soft_end(o, soft(op, a, b, dbl), dbl, denormal);
 }
 
 static u64 root(struct x86_vec *o, u64 a, bool dbl) {
@@ -157,8 +95,8 @@ static u64 root(struct x86_vec *o, u64 a, bool dbl) {
                    : ir_bits_of_f32(__builtin_sqrtf(ir_f32_of((u32)a)));
     if (nan_result(o, a, a, dbl, &r)) return r;
     a = operand(o, a, dbl, &denormal);
-    soft_begin(MXC_RC(mxcsr(o)));
-    return soft_end(o, dbl ? f64_sqrt(f64(a)).v : bits32(f32_sqrt(f32(a))), dbl, denormal);
+    x86_soft_begin(MXC_RC(mxcsr(o)));
+    return x86_soft_end(o, dbl ? f64_sqrt(f64(a)).v : bits32(f32_sqrt(f32(a))), dbl, denormal);
 }
 
 // ---- minimum, maximum: the second operand when either is a NaN or both are zeros
@@ -328,7 +266,7 @@ static u64 round_int(struct x86_vec *o, u64 v, bool dbl) {
     u64 r;
     if (nan_result(o, v, v, dbl, &r)) return r;
     if (is_denormal(v, dbl) && mxcsr(o) & MXC_DAZ) v &= sign_bit(dbl);
-    soft_begin(o->imm & 4 ? MXC_RC(mxcsr(o)) : o->imm & 3);
+    x86_soft_begin(o->imm & 4 ? MXC_RC(mxcsr(o)) : o->imm & 3);
     bool exact = !(o->imm & 8);
     r = dbl ? f64_roundToInt(f64(v), softfloat_roundingMode, exact).v
             : bits32(f32_roundToInt(f32(v), softfloat_roundingMode, exact));

@@ -265,6 +265,9 @@ void x86_cpuid(struct x86_state *s, u32 leaf, u32 sub, u32 out[4]);
 u64 x86_tsc(const struct x86_state *s);
 bool x86_port_allowed(struct x86_state *s, u16 port, unsigned size); // by IOPL or task state
 
+// ---- fpstate.c
+u64 x86_xinuse(const struct x86_state *s); // XINUSE: components of XSAVE not in their first state
+
 // ---- lift.c, disasm.c
 unsigned x86_lift(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
 unsigned x86_disassemble_as(const u8 *code, unsigned avail, gva pc, enum x86_code_size size,

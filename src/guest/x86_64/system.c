@@ -351,7 +351,7 @@ u64 x86_help_xgetbv(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     } else if (n > 1) {
         x86_gp(s, 0);
     } else {
-        s->r[RAX] = (u32)s->xcr0; // 1: what is in use, all of it
+        s->r[RAX] = (u32)(n ? s->xcr0 & x86_xinuse(s) : s->xcr0);
         s->r[RDX] = 0;
     }
     return 0;

@@ -59,9 +59,11 @@ enum x87_op {
 };
 
 // x86_help_mmx's imm beside the operation.
-#define MMX_HIGH  0x400u // the upper half of a result that has 128 bits
-#define MMX_PACK  0x800u // both operands are one of 128 bits
-#define MMX_VALUE 0x1000u
+#define MMX_HIGH   0x400u // the upper half of a result that has 128 bits
+#define MMX_PACK   0x800u // both operands are one of 128 bits
+#define MMX_VALUE  0x1000u
+#define MMX_INDEX  0x2000u // b is indices of eight bytes
+#define MMX_CONCAT 0x4000u // b with the destination above it
 
 #define SW_SF 0x40u
 #define SW_ES 0x80u

@@ -91,6 +91,10 @@ const char *x86_case_excluded(enum x86_id row, bool bits32) {
     case X86_FXRSTOR:
     case X86_XSAVE:
     case X86_XRSTOR:
+    case X86_XSAVEOPT:
+    case X86_XSAVEC:
+    case X86_XSAVES:
+    case X86_XRSTORS:
         return "areas larger than what is compared";
     case X86_UD0:
         return "vendors differ in its length";
@@ -157,6 +161,8 @@ static void put_vex(struct enc *e, const struct x86_row *row, struct x86_place a
         u8 t = x86_operands[row->op[i]].type;
         uses |= t == X86T_VVVV || t == X86T_XVVVV;
     }
+    if (one_in(r, 10)) put(e, 0x65);
+    if (one_in(r, 20)) put(e, 0x67);
     put(e, 0xc4);
     put(e, (bits32 ? 6 | rng_below(r, 2) : rng_below(r, 8)) << 5 | (at.map - 3u));
     put(e, w << 7 | (uses ? vvvv : 15) << 3 | l << 2 | pp[row->pfx & X86P_ANY]);
@@ -310,6 +316,15 @@ static void random_fpu(struct x86_fpu *f, struct rng *r) {
     if (f->sw & ~f->cw & 0x3f) f->sw |= 0x8080;
 }
 
+// Indices of a gather: near the operand, or one of them far away.
+static void random_indices(u64 x[4], bool wide, struct rng *r) {
+    for (unsigned i = 0; i < 4; i++) {
+        u64 lo = (u64)rng_below(r, 16) - 8, hi = (u64)rng_below(r, 16) - 8;
+        if (one_in(r, 24)) lo = one_in(r, 2) ? element(r) : (u64)rng_below(r, 8192) - 4096;
+        x[i] = wide ? lo : hi << 32 | (u32)lo;
+    }
+}
+
 static u32 random_mxcsr(struct rng *r) {
     u32 v = 0x1f80 | (one_in(r, 2) ? rng_below(r, 64) : 0);
     if (one_in(r, 4)) v ^= (u32)rng_next(r) & 0xe040; // rounding, FTZ, DAZ
@@ -349,7 +364,8 @@ static u64 aim(struct x86_case *c, const struct x86_insn *d, u64 t, struct rng *
         return t;
     }
     if (d->adsize == 2) return t; // anywhere in the first 64 KiB, where nothing is
-    if (d->base == X86_NOREG && d->index == X86_NOREG) {
+    u8 index = d->vsib ? X86_NOREG : d->index;
+    if (d->base == X86_NOREG && index == X86_NOREG) {
         patch_disp(c, d, (u32)off);
         return t;
     }
@@ -358,12 +374,12 @@ static u64 aim(struct x86_case *c, const struct x86_insn *d, u64 t, struct rng *
         c->r[d->index] = rest >> d->scale;
         return ((rest >> d->scale) << d->scale) + (u64)d->disp + base;
     }
-    if (d->index == d->base) {
+    if (index == d->base) {
         u64 k = 1 + ((u64)1 << d->scale);
         c->r[d->base] = rest / k;
         return rest / k * k + (u64)d->disp + base;
     }
-    if (d->index != X86_NOREG) {
+    if (index != X86_NOREG) {
         c->r[d->index] = rng_below(r, 256);
         rest -= c->r[d->index] << d->scale;
     }
@@ -571,6 +587,7 @@ static bool try_case(struct x86_case *c, enum x86_id row, bool bits32, struct rn
         c->fpu.se[0] = (u16)((c->fpu.se[0] & 0x8000) | 0x3ffd), c->fpu.sig[0] |= (u64)1 << 63,
         c->fpu.sig[0] &= ~((u64)7 << 60);
     for (unsigned i = 0; i < 64; i++) c->x[i / 4][i % 4] = vector ? element(r) : i;
+    if (d.vsib) random_indices(c->x[d.index], d.opcode & 1, r);
     c->mxcsr = vector ? random_mxcsr(r) : 0x1f80;
     for (unsigned i = 0; i < X86_SPAN; i += 8)
         put_le64(c->mem_bytes + i, vector ? element(r) : value(r));
