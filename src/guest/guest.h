@@ -61,8 +61,12 @@ struct guest_arch {
     bool lazy_flags;   // many sets of cells are never seen: ir_drop_dead pays
     const struct guest_helper *helpers;
     unsigned nhelpers;
-    // Where the sticky inexact flag is (offset of a u32 in the state) for helpers with `fast`.
-    u32 inexact_cell, inexact_bit;
+    // For helpers with `fast`: where a u32 in the state says that the sticky inexact flag is set, and
+    // what it is then under the mask.
+    u32 inexact_cell, inexact_mask, inexact_bit;
+    bool boxed;     // singles are NaN-boxed; else they are the lower half, the upper being anything
+    bool denormals; // denormal operands raise a flag; what a helper returns is none while the word
+                    // above says so
 
     void (*reset)(struct guest_state *s);
     void (*boot)(struct guest_state *s, gva pc, u64 arg0, u64 arg1);

@@ -75,7 +75,8 @@ enum {
 };
 
 // Helpers whose result emitted code can often have without a call: floating-point operations on the
-// bits of doubles or of NaN-boxed singles, when no exception flag changes (inexact is set already).
+// bits of doubles or singles (the lower half; guest_arch says whether they are NaN-boxed), when no
+// exception flag changes: inexact is set already, or the result is exact.
 // imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates the
 // product, bit 4 the addend. Conversions: S32 results are sign-extended.
 enum ir_fast {
@@ -102,6 +103,14 @@ enum ir_fast {
     FAST_EQ32,
     FAST_LT32,
     FAST_LE32,
+    // Nothing to do, and 0, when the operands are ordered.
+    FAST_CHECK64,
+    FAST_CHECK32,
+    FAST_F64_F32,
+    FAST_F32_F64,
+    FAST_F32_S64,
+    FAST_S64_F32,
+    FAST_S32_F32,
 };
 
 // A block under construction. Reused for one block after another (ir_begin).

@@ -247,7 +247,7 @@ u64 x86_help_fxrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
         return 0;
     }
     take_fp(s, area, imm);
-    s->mxcsr = get_le32(area + 24);
+    x86_set_mxcsr(s, get_le32(area + 24));
     memcpy(s->x, area + 160, 16 * vectors(s));
     return 0;
 }
@@ -386,9 +386,9 @@ static void xrstor(struct guest_state *g, u64 addr, bool wide, bool must_be_comp
     if (want & have & X_AVX && !get_bytes(g, addr + XAVX, area + XAVX, XALL - XAVX)) return;
     take_components(s, area, want, have, wide);
     if (takes_mxcsr)
-        s->mxcsr = mxcsr;
+        x86_set_mxcsr(s, mxcsr);
     else if (compact && want & X_SSE)
-        s->mxcsr = 0x1f80;
+        x86_set_mxcsr(s, 0x1f80);
 }
 
 u64 x86_help_xrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {

@@ -72,6 +72,9 @@ void xlift_cc_carry(struct lift *l, ir_ref a, ir_ref b); // CF = a < b
 void xlift_cc_carry_bit(struct lift *l, ir_ref carry64); // CF = an i64 that is 0 or 1
 void xlift_cc_x(struct lift *l, ir_ref x);
 void xlift_cc_logic(struct lift *l, unsigned size, ir_ref res);
+// Of a comparison of floats a and b: whether they are ordered and differ, b <= a, and FL_PF when
+// unordered.
+void xlift_cc_float(struct lift *l, ir_ref differ, ir_ref not_below, ir_ref unordered);
 ir_ref xlift_cond(struct lift *l, unsigned cc); // i32
 ir_ref xlift_carry(struct lift *l);             // i64, 0 or 1
 bool xlift_cc_known(struct lift *l, u64 *op);

@@ -90,6 +90,12 @@ static inline u64 scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     if (!finish(&o)) return 0;
     return imm & SCALAR_R ? o.r : o.d.q[0];
 }
+
+u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm) {
+    bool integer = imm & SCALAR_C;
+    return scalar(&s->g, a, integer ? 0 : b, integer ? b : 0, vop | imm);
+}
+
 u64 x86_help_scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return scalar(g, a, b, c, imm);
 }
@@ -97,12 +103,17 @@ u64 x86_help_scalar_check(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return scalar(g, a, b, c, imm);
 }
 
+void x86_set_mxcsr(struct x86_state *s, u64 v) {
+    s->mxcsr = v;
+    s->fp_quick = v & MXC_PE ? QUICK_YES : 0;
+}
+
 u64 x86_help_ldmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
     if (a & ~(u64)MXC_VALID)
         x86_gp(x86_of(g), 0);
     else
-        x86_of(g)->mxcsr = a;
+        x86_set_mxcsr(x86_of(g), a);
     return 0;
 }
 

@@ -52,6 +52,7 @@ enum { VEC_SCRATCH = 16 };
 #define VEC_WIDEN     ((u64)1 << 40) // b is its lower lane for both lanes
 #define VEC_NARROW    ((u64)1 << 41) // lane i's lower half to half i of the result
 #define SCALAR_R      ((u64)1 << 42) // the result is r
+#define SCALAR_C      ((u64)1 << 43) // the operand is r
 #define VEC_IMM_SHIFT 32
 
 // imm of the helpers of avx.c beside registers and VEC_L.
@@ -65,6 +66,9 @@ enum { VEC_SCRATCH = 16 };
 #define ELEM_SCALE_SHIFT 41
 #define VEC_MAKE(op, d, a, b, c)                                                                   \
     ((u64)(op) | (u64)(d) << 10 | (u64)(a) << 15 | (u64)(b) << 20 | (u64)(c) << 25)
+
+// An operation on one element whose exceptions are all masked. imm: VEC_IMM8, SCALAR_*.
+u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm);
 
 // MXCSR
 #define MXC_IE    0x01u

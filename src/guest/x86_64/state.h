@@ -72,6 +72,13 @@ struct x86_state {
     struct {
         u64 lo, hi;
     } large[2];
+    u32 fp_quick; // enum x86_quick: follows from MXCSR and what was computed
+};
+
+// What lets operations on one element take the short way (sse_scalar.c).
+enum x86_quick {
+    QUICK_YES = 1,      // PE is set
+    QUICK_DENORMAL = 2, // a result was denormal
 };
 
 static_assert(offsetof(struct x86_state, g) == 0, "the head comes first");
@@ -206,6 +213,9 @@ enum x86_helper {
 u64 x86_status_flags(const struct x86_state *s);           // from the cells
 void x86_set_status_flags(struct x86_state *s, u64 flags); // FL_STATUS of `flags`
 u64 x86_eflags(const struct x86_state *s);                 // all of RFLAGS
+
+// ---- sse.c
+void x86_set_mxcsr(struct x86_state *s, u64 v);
 
 // ---- mmu.c
 #define X86_KEY_SPACE (((u64)1 << 40) - 1) // CR3's page and PCID in a translation's key
