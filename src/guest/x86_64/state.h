@@ -53,13 +53,15 @@ struct x86_state {
     u64 dr[4], dr6, dr7;
     struct x86_seg seg[6];
     u8 cpl;
-    u8 code;     // enum x86_code_size, of CS
-    bool flat;   // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack (legacy and compat modes)
-    bool shadow; // the next look for interrupts finds none, if pc is at shadow_pc
+    u8 code;   // enum x86_code_size, of CS
+    bool flat; // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack (legacy and compat modes)
     bool nmi, nmi_blocked;
-    bool delivering;           // an exception is being delivered: what faults now is a double fault
-    u64 shadow_pc, shadow_len; // from there on, so many bytes
-    u64 step_dr6;              // debug traps to raise at the end of the instruction (careful mode)
+    bool delivering; // an exception is being delivered: what faults now is a double fault
+    // At this instruction count no interrupt is taken (the instruction after STI or MOV SS comes
+    // first). held: one was refused, so that instruction is a block of its own (careful mode).
+    u64 shadow_at;
+    bool held;
+    u64 step_dr6; // debug traps to raise at the end of the instruction (careful mode)
     struct x86_seg ldt, tr;
     u64 ldt_base, tr_base;
     struct x86_table gdt, idt;
@@ -191,7 +193,8 @@ enum {
     MODE_32_SEG, // 32-bit code with other segments
     MODE_16_SEG,
     MODE_SIZE = 3,
-    // TF, breakpoints or alignment checks: one instruction a block, helpers look at each access.
+    // TF, breakpoints, alignment checks, an interrupt held off by STI: one instruction a block,
+    // helpers look at each access.
     MODE_CAREFUL = 4,
     // x87, MMX, SSE or AVX are not all there (CR0.TS, EM, CR4, XCR0): each such instruction checks.
     MODE_FPU_CHECK = 8,
