@@ -56,6 +56,8 @@ struct guest_arch {
     u32 state_size;    // sizeof the architecture's state, head included
     // The part of the state, beside pc, that is the same in engines that agree (cpu_hash).
     u32 compare_from, compare_to;
+    // Brings a copy of the state to the form in which equal states are equal bytes. May be NULL.
+    void (*canonical)(struct guest_state *copy);
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
     bool lazy_flags;   // many sets of cells are never seen: ir_drop_dead pays

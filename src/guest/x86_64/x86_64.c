@@ -88,11 +88,21 @@ static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
     return n < cap ? n : cap - 1;
 }
 
+// The same flags can lie in the lazy cells in several ways, and cells that their kind does not use
+// may hold anything. A shadow that is over means nothing.
+static void canonical(struct guest_state *copy) {
+    struct x86_state *s = x86_of(copy);
+    x86_set_status_flags(s, x86_status_flags(s));
+    if (s->shadow_at != copy->icount) s->shadow_at = 0;
+    s->held = false; // whether an interrupt is pending is not the CPU's
+}
+
 const struct guest_arch guest_x86_64 = {
     .name = "x86_64",
     .state_size = sizeof(struct x86_state),
     .compare_from = offsetof(struct x86_state, r),
     .compare_to = offsetof(struct x86_state, large),
+    .canonical = canonical,
     .max_insn = 15,
     .open_bus = true,
     .lazy_flags = true,
