@@ -280,13 +280,9 @@ void xlift_cc_patch(struct lift *l, ir_ref cf, ir_ref of) {
 }
 
 void xlift_cc_keep_zero(struct lift *l, ir_ref cf) {
-    u64 op;
-    if (xlift_cc_known(l, &op)) {
-        set_op(l, (u64)CC_LOGIC << 6 | (op & 63));
-    } else {
-        ir_ref size = ir_AND64(l->b, cell(l, X86_CELL(cc_op)), xlift_k(l, 63));
-        ir_set(l->b, X86_CELL(cc_op), ir_OR64(l->b, size, xlift_k(l, CC_LOGIC << 6)));
-    }
+    // As a result of its own, so that the undefined flags do not depend on how the flags before lay.
+    ir_ref not_zero = ir_ZEXT32(l->b, ir_NE64(l->b, cc_res(l), xlift_k(l, 0)));
+    xlift_cc(l, CC_LOGIC, 8, not_zero);
     xlift_cc_carry_bit(l, cf);
 }
 
