@@ -155,7 +155,7 @@
           i64.const 0
           i64.const 0
           i64.const 139595835
-          i32.const 2084
+          i32.const 2087
           call_indirect (type 1)
           local.set 21
           i32.const 0

@@ -1,4 +1,4 @@
-;; 1453 bytes
+;; 2008 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 f32)
     i32.const 0
     v128.load offset=66464 align=8
     local.set 8
@@ -137,19 +137,96 @@
           i64x2.replace_lane 0
           local.set 8
           local.get 8
-          i64x2.extract_lane 0
-          local.set 28
-          i32.const 65536
-          local.get 28
+          f64x2.extract_lane 0
+          local.set 29
           local.get 10
-          i64.const 0
-          i64.const 54
-          i32.const 2086
-          call_indirect (type 1)
-          local.set 28
+          f64.reinterpret_i64
+          local.set 30
+          block  ;; label = @4
+            block  ;; label = @5
+              block  ;; label = @6
+                local.get 29
+                local.get 30
+                f64.add
+                local.set 31
+                local.get 31
+                i64.reinterpret_f64
+                i64.const 52
+                i64.shr_u
+                i64.const 2047
+                i64.and
+                i64.const 0
+                i64.sub
+                i64.const 2047
+                i64.ge_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                i32.const 0
+                i32.load offset=131136
+                i32.const 1
+                i32.and
+                i32.const 1
+                i32.ne
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 2 (;@4;)
+              end
+              local.get 31
+              i64.reinterpret_f64
+              i64.const 52
+              i64.shr_u
+              i64.const 2047
+              i64.and
+              i64.const 0
+              i64.sub
+              i64.const 2047
+              i64.ge_u
+              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
+              local.get 29
+              local.set 32
+              local.get 31
+              local.set 33
+              local.get 30
+              local.set 34
+              local.get 32
+              local.get 34
+              f64.add
+              local.tee 35
+              local.get 32
+              f64.sub
+              local.set 36
+              local.get 32
+              local.get 35
+              local.get 36
+              f64.sub
+              f64.sub
+              local.get 34
+              local.get 36
+              f64.sub
+              f64.add
+              f64.const 0x0p+0 (;=0;)
+              f64.eq
+              local.get 35
+              local.get 33
+              f64.eq
+              i32.and
+              i32.eqz
+              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
+              br 1 (;@4;)
+            end
+            i32.const 65536
+            local.get 29
+            i64.reinterpret_f64
+            local.get 30
+            i64.reinterpret_f64
+            i64.const 0
+            i64.const 0
+            i32.const 2094
+            call_indirect (type 1)
+            f64.reinterpret_i64
+            local.set 31
+          end
           local.get 8
-          local.get 28
-          i64x2.replace_lane 0
+          local.get 31
+          f64x2.replace_lane 0
           local.set 8
           local.get 11
           local.set 6
@@ -217,73 +294,159 @@
             local.set 4
           end
           local.get 4
-          i64.load align=1
+          f64.load align=1
           local.set 29
-          i32.const 65536
-          local.get 28
-          local.get 29
-          i64.const 0
-          i64.const 62
-          i32.const 2086
-          call_indirect (type 1)
-          local.set 28
+          block  ;; label = @4
+            block  ;; label = @5
+              block  ;; label = @6
+                local.get 31
+                local.get 29
+                f64.mul
+                local.set 30
+                local.get 30
+                i64.reinterpret_f64
+                i64.const 52
+                i64.shr_u
+                i64.const 2047
+                i64.and
+                i64.const 2
+                i64.sub
+                i64.const 2045
+                i64.ge_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                i32.const 0
+                i32.load offset=131136
+                i32.const 1
+                i32.and
+                i32.const 1
+                i32.ne
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 2 (;@4;)
+              end
+              local.get 30
+              i64.reinterpret_f64
+              i64.const 52
+              i64.shr_u
+              i64.const 2047
+              i64.and
+              i64.const 0
+              i64.sub
+              i64.const 2047
+              i64.ge_u
+              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
+              local.get 31
+              local.set 32
+              local.get 30
+              local.set 33
+              local.get 29
+              local.set 34
+              local.get 32
+              f64x2.splat
+              local.get 34
+              f64x2.splat
+              local.get 33
+              f64.neg
+              f64x2.splat
+              f64x2.relaxed_madd
+              f64x2.extract_lane 0
+              f64.const 0x0p+0 (;=0;)
+              f64.eq
+              local.get 33
+              f64.abs
+              f64.const 0x1p-900 (;=1.18305e-271;)
+              f64.gt
+              i32.and
+              i32.eqz
+              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
+              br 1 (;@4;)
+            end
+            i32.const 65536
+            local.get 31
+            i64.reinterpret_f64
+            local.get 29
+            i64.reinterpret_f64
+            i64.const 0
+            i64.const 0
+            i32.const 2096
+            call_indirect (type 1)
+            f64.reinterpret_i64
+            local.set 30
+          end
           local.get 8
-          local.get 28
-          i64x2.replace_lane 0
+          local.get 30
+          f64x2.replace_lane 0
           local.set 8
-          i32.const 65536
-          local.get 13
-          i64.const 0
           local.get 12
           i32.wrap_i64
-          i64.extend_i32_u
-          i64.const 193
-          i32.const 2086
-          call_indirect (type 1)
-          local.set 29
-          local.get 29
-          local.set 13
-          i32.const 65536
-          local.get 28
-          local.get 29
-          i64.const 0
-          i64.const 4398046511192
-          i32.const 2086
-          call_indirect (type 1)
+          f64.convert_i32_s
+          i64.reinterpret_f64
           local.set 28
+          local.get 28
+          local.set 13
+          local.get 28
+          f64.reinterpret_i64
+          local.set 29
+          block  ;; label = @4
+            block  ;; label = @5
+              block  ;; label = @6
+                i64.const 0
+                local.set 37
+                local.get 30
+                local.get 30
+                f64.ne
+                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
+                local.get 29
+                local.get 29
+                f64.ne
+                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
+                br 2 (;@4;)
+              end
+            end
+            i32.const 65536
+            local.get 30
+            i64.reinterpret_f64
+            local.get 29
+            i64.reinterpret_f64
+            i64.const 0
+            i64.const 0
+            i32.const 2104
+            call_indirect (type 1)
+            local.set 37
+          end
+          local.get 30
+          i64.reinterpret_f64
+          f64.reinterpret_i64
+          local.set 29
+          local.get 28
+          f64.reinterpret_i64
+          local.set 30
           i64.const 0
           local.set 14
-          local.get 28
-          i64.const 64
-          i64.and
-          i64.const 64
-          i64.xor
-          local.set 29
           local.get 29
-          local.set 15
-          i64.const 0
-          local.set 16
-          local.get 28
-          i64.const 1
-          i64.and
-          local.set 30
           local.get 30
+          f64.lt
+          local.get 30
+          local.get 29
+          f64.lt
+          i32.or
+          i64.extend_i32_u
+          local.set 15
+          local.get 30
+          local.get 29
+          f64.le
+          i64.extend_i32_u
+          local.set 16
+          i64.const 1
           local.set 17
-          local.get 28
+          local.get 37
           local.set 18
           local.get 1
           i32.const 6
           i32.sub
           local.set 1
-          i64.const 0
           local.get 30
-          i64.lt_u
           local.get 29
-          i64.const 0
-          i64.eq
-          i32.or
-          i32.const 1
-          i32.xor
+          f64.lt
           if  ;; label = @4
             i32.const 0
             local.get 8
@@ -322,20 +485,52 @@
             return_call_indirect (type 0)
           else
             local.get 8
-            i64x2.extract_lane 0
-            local.set 28
-            i32.const 65536
-            i64.const 0
-            local.get 28
-            i64.const 0
-            i64.const 4398046511291
-            i32.const 2086
-            call_indirect (type 1)
+            f64x2.extract_lane 0
             local.set 29
-            local.get 29
+            block  ;; label = @5
+              block  ;; label = @6
+                block  ;; label = @7
+                  local.get 29
+                  i32.trunc_sat_f64_s
+                  i64.extend_i32_s
+                  local.set 28
+                  local.get 29
+                  f64.abs
+                  f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
+                  f64.lt
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 28
+                f64.convert_i64_s
+                local.get 29
+                f64.eq
+                br_if 1 (;@5;)
+              end
+              i32.const 65536
+              local.get 29
+              i64.reinterpret_f64
+              i64.const 0
+              i64.const 0
+              i64.const 1
+              i32.const 2110
+              call_indirect (type 1)
+              local.set 28
+            end
+            local.get 28
+            i32.wrap_i64
+            i64.extend_i32_u
             local.set 19
-            local.get 28
-            local.set 29
+            local.get 29
+            local.set 30
             local.get 9
             local.set 6
             local.get 6
@@ -373,7 +568,8 @@
                 i64.const 26
                 i64.add
                 local.get 6
-                local.get 29
+                local.get 30
+                i64.reinterpret_f64
                 i32.const 67585
                 i32.const 2
                 call_indirect (type 3)
@@ -403,17 +599,89 @@
               local.set 4
             end
             local.get 4
-            local.get 29
-            i64.store align=1
-            i32.const 65536
-            local.get 21
+            local.get 30
+            f64.store align=1
             local.get 20
-            i64.const 0
-            i64.const 77
-            i32.const 2086
-            call_indirect (type 1)
-            local.set 28
-            local.get 28
+            local.tee 28
+            i32.wrap_i64
+            f32.reinterpret_i32
+            local.set 38
+            block  ;; label = @5
+              block  ;; label = @6
+                block  ;; label = @7
+                  local.get 38
+                  f32.sqrt
+                  local.set 39
+                  local.get 28
+                  i64.const -4294967296
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 39
+                  i32.reinterpret_f32
+                  i32.const 23
+                  i32.shr_u
+                  i32.const 255
+                  i32.and
+                  i32.const 2
+                  i32.sub
+                  i32.const 253
+                  i32.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 39
+                i32.reinterpret_f32
+                i32.const 23
+                i32.shr_u
+                i32.const 255
+                i32.and
+                i32.const 0
+                i32.sub
+                i32.const 255
+                i32.ge_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 38
+                f64.promote_f32
+                local.set 29
+                local.get 39
+                f64.promote_f32
+                local.set 30
+                local.get 30
+                local.get 30
+                f64.mul
+                local.get 29
+                f64.eq
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 1 (;@5;)
+              end
+              i32.const 65536
+              local.get 28
+              i64.const 0
+              i64.const 0
+              i64.const 0
+              i32.const 2103
+              call_indirect (type 1)
+              i32.wrap_i64
+              f32.reinterpret_i32
+              local.set 39
+            end
+            local.get 21
+            i64.const -4294967296
+            i64.and
+            local.get 39
+            i32.reinterpret_f32
+            i64.extend_i32_u
+            i64.const -4294967296
+            i64.or
+            i64.or
             local.set 21
             local.get 1
             i32.const 3
