@@ -84,6 +84,9 @@ void push_pcrel(struct emit *e, i64 rel);
 void fast_count_uses(struct emit *e); // of the block: uses and floats
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
 
+// ---- vectors.c
+bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
+
 // ---- access.c
 bool emit_access(struct emit *e, u32 i); // false: not a load or store
 u32 place_info(const struct emit *e);

@@ -294,12 +294,6 @@ static void pure(struct emit *e, ir_ref r) {
         operands(e, o);
         simd_lane(e, W_I64X2_EXTRACT_LANE, o->op == IR_VHI64);
         return;
-    case IR_VZEXT64:
-        simd(e, W_V128_CONST);
-        for (int i = 0; i < 16; i++) w_op(w, 0);
-        operands(e, o);
-        simd_lane(e, W_I64X2_REPLACE_LANE, 0);
-        return;
     case IR_ANDN64:
         operands(e, o);
         w_i64_const(w, -1);
@@ -324,7 +318,8 @@ static void pure(struct emit *e, ir_ref r) {
         push_pcrel(e, (i64)o->imm);
         return;
     default:
-        if (!with_locals(e, (enum ir_op)o->op, o->a, o->b)) fallback(e, o);
+        if (with_locals(e, (enum ir_op)o->op, o->a, o->b) || pure_vector(e, o)) return;
+        fallback(e, o);
     }
 }
 

@@ -25,11 +25,22 @@ struct x86_vec {
     u64 r; // a general register or flags: given, or the result
     struct x86_state *s;
     u32 lane;      // 0, or 1 for the upper half of YMM
-    u32 pre, post; // exceptions found before and after computing (MXC_*)
-    u32 earlier;   // of earlier steps of an operation that has several
+    u32 pre, post; // exceptions found before and after computing (MXC_*), of this step and lane
+    u32 step;      // of an operation that has several
+    struct {
+        u32 pre, post;
+    } steps[3]; // of all lanes: those of a step come before those of the next
 };
 
 typedef void x86_vop(struct x86_vec *o);
+
+// A step is done.
+static inline void x86_vec_step(struct x86_vec *o) {
+    o->steps[o->step].pre |= o->pre;
+    o->steps[o->step].post |= o->post;
+    o->pre = o->post = 0;
+    o->step++;
+}
 
 enum x86_vop_id {
 #define VOP(name) VOP_##name,

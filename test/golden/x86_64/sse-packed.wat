@@ -1,4 +1,4 @@
-;; 1034 bytes
+;; 1027 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,32 +11,29 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 v128 v128 v128 i64 i64 i64 i64 i64 i64 i32 i64 i32 v128 i64 i64)
-    i32.const 0
-    v128.load offset=66480 align=8
-    local.set 8
+    (local i32 i32 i32 i64 i64 v128 v128 v128 v128 i64 i64 i64 i64 i32 i64 i32 v128 v128 i64)
     i32.const 0
     v128.load offset=66496 align=8
-    local.set 9
+    local.set 8
     i32.const 0
     i64.load offset=66296
-    local.set 11
+    local.set 12
     i32.const 0
     i32.load offset=131104
     local.set 3
     i64.const 2048
-    local.set 16
+    local.set 15
     i64.const 2048
-    local.set 18
+    local.set 17
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
-          local.get 11
+          local.get 12
           local.set 6
           local.get 6
           i64.const -4081
           i64.and
-          local.get 16
+          local.get 15
           i64.ne
           (@metadata.code.branch_hint "\00") if  ;; label = @4
             local.get 6
@@ -80,66 +77,55 @@
               local.get 6
               i64.const -4096
               i64.and
-              local.set 16
+              local.set 15
               local.get 4
               local.get 6
               i32.wrap_i64
               i32.sub
-              local.set 17
+              local.set 16
             end
           else
             local.get 6
             i32.wrap_i64
-            local.get 17
+            local.get 16
             i32.add
             local.set 4
           end
           local.get 4
           v128.load align=1
-          local.set 20
-          local.get 20
-          local.get 9
+          local.set 19
+          local.get 19
+          local.get 8
           i32x4.add
-          local.set 20
-          local.get 20
-          local.set 10
-          local.get 8
-          local.get 8
-          v128.xor
-          local.get 20
+          local.set 19
+          local.get 19
+          local.set 9
+          v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+          local.get 19
           i8x16.eq
           local.set 20
           local.get 20
-          local.set 8
+          local.set 10
           local.get 20
           i8x16.bitmask
           i64.extend_i32_u
-          local.set 12
-          local.get 10
-          i64x2.extract_lane 0
-          local.set 21
-          local.get 10
-          i64x2.extract_lane 1
-          local.set 22
-          local.get 22
           local.set 13
-          local.get 21
-          local.set 14
+          local.get 19
+          local.get 19
+          i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+          local.set 11
           i32.const 0
-          local.get 8
-          v128.store offset=66480 align=8
-          i32.const 0
-          local.get 10
+          local.get 9
           v128.store offset=66464 align=8
           i32.const 0
-          local.get 12
-          i64.store offset=66240
+          local.get 10
+          v128.store offset=66480 align=8
+          i32.const 0
+          local.get 11
+          v128.store offset=66512 align=8
           i32.const 0
           local.get 13
-          i64.store offset=66512
-          i32.const 0
-          local.get 14
-          i64.store offset=66520
+          i64.store offset=66240
           i32.const 0
           local.get 1
           i64.extend_i32_s
@@ -154,7 +140,7 @@
           i64.const 0
           i64.const 0
           i64.const 0
-          i64.const 139595835
+          i64.const 139595828
           i32.const 2087
           call_indirect (type 1)
           local.set 21
@@ -180,32 +166,29 @@
           i32.wrap_i64
           local.set 1
           i32.const 0
-          v128.load offset=66480 align=8
+          v128.load offset=66496 align=8
           local.set 8
           i32.const 0
-          v128.load offset=66496 align=8
+          v128.load offset=66464 align=8
           local.set 9
           i32.const 0
-          v128.load offset=66464 align=8
+          v128.load offset=66480 align=8
           local.set 10
           i32.const 0
-          i64.load offset=66296
+          v128.load offset=66512 align=8
           local.set 11
           i32.const 0
-          i64.load offset=66240
+          i64.load offset=66296
           local.set 12
           i32.const 0
-          i64.load offset=66512
+          i64.load offset=66240
           local.set 13
           i32.const 0
-          i64.load offset=66520
-          local.set 14
-          i32.const 0
           i64.load offset=66288
-          local.set 15
+          local.set 14
           i64.const 0
           local.set 21
-          local.get 15
+          local.get 14
           i64.const 15
           i64.and
           i64.const 0
@@ -225,14 +208,14 @@
             call_indirect (type 5)
             br 3 (;@1;)
           end
-          local.get 10
-          local.set 20
-          local.get 15
+          local.get 9
+          local.set 19
+          local.get 14
           local.set 6
           local.get 6
           i64.const -4081
           i64.and
-          local.get 18
+          local.get 17
           i64.ne
           (@metadata.code.branch_hint "\00") if  ;; label = @4
             local.get 6
@@ -261,7 +244,7 @@
               i64.extend_i32_s
               i64.store offset=131080
               i32.const 131120
-              local.get 20
+              local.get 19
               v128.store align=1
               local.get 0
               i64.const 28
@@ -281,31 +264,34 @@
               local.get 6
               i64.const -4096
               i64.and
-              local.set 18
+              local.set 17
               local.get 4
               local.get 6
               i32.wrap_i64
               i32.sub
-              local.set 19
+              local.set 18
             end
           else
             local.get 6
             i32.wrap_i64
-            local.get 19
+            local.get 18
             i32.add
             local.set 4
           end
           local.get 4
-          local.get 20
+          local.get 19
           v128.store align=1
-          local.get 13
-          local.set 12
+          local.get 11
+          i64x2.extract_lane 0
+          local.set 21
+          local.get 21
+          local.set 13
           local.get 1
           i32.const 9
           i32.sub
           local.set 1
           i32.const 0
-          local.get 12
+          local.get 13
           i64.store offset=66240
           i32.const 0
           local.get 0
