@@ -76,8 +76,21 @@ u64 x86_help_fnclex(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
 
 u64 x86_help_fldcw(struct guest_state *g, u64 v, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
-    x87_set_control(x86_of(g), v);
-    return 0;
+    struct x86_state *s = x86_of(g);
+    x87_set_control(s, v);
+    return s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f;
+}
+
+u64 x86_help_fnstcw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x86_of(g)->fpu_cw;
+}
+
+u64 x86_help_fnstsw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x87_status(x86_of(g));
 }
 
 // ---- environment and FSAVE

@@ -272,6 +272,10 @@ static bool through_stack(struct x86_state *s, gva va) {
 
 void x86_raise(struct guest_state *g, u64 cause, u64 tval) {
     struct x86_state *s = x86_of(g);
+    if (cause & CAUSE_RESUME) {
+        g->pc = tval;
+        return;
+    }
     struct event e = {.vector = CAUSE_VECTOR(cause),
                       .soft = cause & CAUSE_SOFT,
                       .has_code = cause & CAUSE_ERR && s->cr0 & CR0_PE,

@@ -141,7 +141,7 @@
           i64.const 0
           i64.const 0
           i64.const 139595828
-          i32.const 2087
+          i32.const 2125
           call_indirect (type 1)
           local.set 21
           i32.const 0

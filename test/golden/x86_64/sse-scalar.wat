@@ -219,7 +219,7 @@
             i64.reinterpret_f64
             i64.const 0
             i64.const 0
-            i32.const 2094
+            i32.const 2132
             call_indirect (type 1)
             f64.reinterpret_i64
             local.set 31
@@ -367,7 +367,7 @@
             i64.reinterpret_f64
             i64.const 0
             i64.const 0
-            i32.const 2096
+            i32.const 2134
             call_indirect (type 1)
             f64.reinterpret_i64
             local.set 30
@@ -409,7 +409,7 @@
             i64.reinterpret_f64
             i64.const 0
             i64.const 0
-            i32.const 2104
+            i32.const 2142
             call_indirect (type 1)
             local.set 37
           end
@@ -521,7 +521,7 @@
               i64.const 0
               i64.const 0
               i64.const 1
-              i32.const 2110
+              i32.const 2148
               call_indirect (type 1)
               local.set 28
             end
@@ -667,7 +667,7 @@
               i64.const 0
               i64.const 0
               i64.const 0
-              i32.const 2103
+              i32.const 2141
               call_indirect (type 1)
               i32.wrap_i64
               f32.reinterpret_i32
