@@ -204,8 +204,18 @@ u64 cpu_icount(const struct cpu *c) { return guest_icount(c->s); }
 
 void cpu_get_stats(const struct cpu *c, struct cpu_stats *out) { *out = c->stats; }
 
+const u8 *cpu_canonical(const struct cpu *c, struct cpu_canonical *room) {
+    const u8 *s = (const u8 *)c->s;
+    if (!c->arch->canonical) return s;
+    assert(c->arch->state_size <= sizeof room->bytes && "a guest's state fits");
+    memcpy(room->bytes, s, c->arch->state_size);
+    c->arch->canonical((struct guest_state *)(void *)room->bytes);
+    return room->bytes;
+}
+
 u64 cpu_hash(const struct cpu *c) {
-    const u8 *p = (const u8 *)c->s;
+    struct cpu_canonical room;
+    const u8 *p = cpu_canonical(c, &room);
     u64 h = c->s->pc;
     for (u32 i = c->arch->compare_from; i < c->arch->compare_to; i += 8) {
         u64 v;

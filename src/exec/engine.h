@@ -192,6 +192,11 @@ static inline void code_called(struct cpu *c, u32 index) {
 // ---- cpu.c
 // Between two runs: wakes an idle CPU when an interrupt is pending and takes it. False: still idle.
 bool cpu_look(struct cpu *c);
+// The state in the form in which equal states are equal bytes, in `room` or where it is.
+struct cpu_canonical {
+    _Alignas(16) u8 bytes[1 << 13];
+};
+const u8 *cpu_canonical(const struct cpu *c, struct cpu_canonical *room);
 
 // ---- jit.c
 bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it

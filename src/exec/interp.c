@@ -360,6 +360,8 @@ enter: // the block at arena index `to`, whose guest address is pc
 
 left: // an instruction that may have changed anything is complete
     if (c->attention || s->stop || !has_budget(c)) goto out;
+    s->icount = c->run.icount + run_count(c); // guests and boards ask when it is
+    s->insn_index = 0;
     take_interrupt(c);
     goto relook;
 

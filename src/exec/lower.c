@@ -301,7 +301,7 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
     if (t == IR_V128) {
         u16 a = operand(l, o->a), b = operand(l, o->b);
         u16 d = vresult_cell(l, (ir_ref)i, i);
-        put(l, base, d, a, b, 0);
+        put(l, base, d, a, b, o->imm);
         home(l, (ir_ref)i, d);
         return;
     }
@@ -510,6 +510,10 @@ static void lower_op(struct lower *l, u32 i) {
         lower_un(l, i, UOP_##n, IR_##r);                                                           \
         break;
 #define IR_SHV(n, t, e)                                                                            \
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
+        break;
+#define IR_VIMM(n, t, e)                                                                           \
     case IR_##n:                                                                                   \
         lower_bin(l, i, UOP_##n, IR_V128);                                                         \
         break;

@@ -96,6 +96,8 @@ bool uop_slow_storev(struct cpu *c, const struct uop *u, gva va, v128 val);
     }
 #define IR_UN(n, t, rt, ty, e) DO_PURE(n, T_##ty a = GET_##ty(u->a); PUT_##rt(u->d, e))
 #define IR_SHV(n, t, e)        DO_PURE(n, v128 a = VCELL(u->a); u32 b = GET_I32(u->b); VCELL(u->d) = (e))
+#define IR_VIMM(n, t, e)                                                                           \
+    DO_PURE(n, v128 a = VCELL(u->a); v128 b = VCELL(u->b); u64 k = u->imm; VCELL(u->d) = (e))
 #define IR_SEL(n, t, ty)                                                                           \
     DO_PURE(n, T_##ty x = GET_I32(u->a) ? GET_##ty(u->b) : GET_##ty((u16)u->imm); PUT_##ty(u->d, x))
 #define IR_LOAD(n, t, ty, bytes, e) LOAD(n, bytes, r, false, e)

@@ -56,13 +56,19 @@ struct guest_arch {
     u32 state_size;    // sizeof the architecture's state, head included
     // The part of the state, beside pc, that is the same in engines that agree (cpu_hash).
     u32 compare_from, compare_to;
+    // Brings a copy of the state to the form in which equal states are equal bytes. May be NULL.
+    void (*canonical)(struct guest_state *copy);
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
     bool lazy_flags;   // many sets of cells are never seen: ir_drop_dead pays
     const struct guest_helper *helpers;
     unsigned nhelpers;
-    // Where the sticky inexact flag is (offset of a u32 in the state) for helpers with `fast`.
-    u32 inexact_cell, inexact_bit;
+    // For helpers with `fast`: where a u32 in the state says that the sticky inexact flag is set, and
+    // what it is then under the mask.
+    u32 inexact_cell, inexact_mask, inexact_bit;
+    bool boxed;     // singles are NaN-boxed; else they are the lower half, the upper being anything
+    bool denormals; // denormal operands raise a flag; what a helper returns is none while the word
+                    // above says so
 
     void (*reset)(struct guest_state *s);
     void (*boot)(struct guest_state *s, gva pc, u64 arg0, u64 arg1);

@@ -201,11 +201,25 @@ void ir_jump_call(struct ir_block *b, i64 rel) {
     b->ended = true;
 }
 
+// The result of a comparison.
+static bool is_bit(const struct ir_block *b, ir_ref r) {
+    u16 op = b->ops[r].op;
+    return (op >= IR_EQ64 && op <= IR_GEU64) || (op >= IR_EQ32 && op <= IR_GEU32) ||
+           (op >= IR_FEQ32 && op <= IR_FLE64);
+}
+
 void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough) {
     u64 v;
     if (ir_is_const(b, cond, &v)) {
         ir_jump(b, v ? taken : fallthrough);
         return;
+    }
+    if (b->ops[cond].op == IR_XOR32 && is_bit(b, b->ops[cond].a) &&
+        ir_is_const(b, b->ops[cond].b, &v) && v == 1) { // of a negated condition: the other way
+        cond = b->ops[cond].a;
+        i64 t = taken;
+        taken = fallthrough;
+        fallthrough = t;
     }
     assert(fallthrough == (i32)fallthrough && taken == (i32)taken);
     append(b, IR_BRANCH, cond, 0, 0, (u32)fallthrough, (u64)taken);

@@ -91,8 +91,8 @@ struct ir_exit ir_eval(const struct ir_block *b, const struct ir_env *env) {
     struct eval e = {.b = b, .env = env, .pc = ~(u64)0};
     for (u32 i = 1; i < b->n; i++) {
         const struct ir_insn *o = &b->ops[i];
-        if (ir_apply((enum ir_op)o->op, &e.val[i], &e.val[o->a], &e.val[o->b], &e.val[o->c]))
-            continue;
+        const union ir_value imm = {.i64 = o->imm}, *c = o->c ? &e.val[o->c] : &imm;
+        if (ir_apply((enum ir_op)o->op, &e.val[i], &e.val[o->a], &e.val[o->b], c)) continue;
         u32 all = b->ninsns;
         switch (o->op) {
         case IR_JUMP:

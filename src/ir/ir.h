@@ -21,6 +21,7 @@ enum ir_op {
 #define IR_CMP(n, t, ty, e)        IR_##n,
 #define IR_UN(n, t, r, ty, e)      IR_##n,
 #define IR_SHV(n, t, e)            IR_##n,
+#define IR_VIMM(n, t, e)           IR_##n,
 #define IR_SEL(n, t, ty)           IR_##n,
 #define IR_LOAD(n, t, ty, by, e)   IR_##n,
 #define IR_STORE(n, t, ty, by)     IR_##n,
@@ -47,6 +48,7 @@ struct ir_op_info {
     u8 operands[3]; // enum ir_type
     u8 effects;
     u8 mem_bytes; // loads and stores
+    bool imm;     // IR_VIMM
 };
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 
@@ -75,7 +77,8 @@ enum {
 };
 
 // Helpers whose result emitted code can often have without a call: floating-point operations on the
-// bits of doubles or of NaN-boxed singles, when no exception flag changes (inexact is set already).
+// bits of doubles or singles (the lower half; guest_arch says whether they are NaN-boxed), when no
+// exception flag changes: inexact is set already, or the result is exact.
 // imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates the
 // product, bit 4 the addend. Conversions: S32 results are sign-extended.
 enum ir_fast {
@@ -102,6 +105,14 @@ enum ir_fast {
     FAST_EQ32,
     FAST_LT32,
     FAST_LE32,
+    // Nothing to do, and 0, when the operands are ordered.
+    FAST_CHECK64,
+    FAST_CHECK32,
+    FAST_F64_F32,
+    FAST_F32_F64,
+    FAST_F32_S64,
+    FAST_S64_F32,
+    FAST_S32_F32,
 };
 
 // A block under construction. Reused for one block after another (ir_begin).
@@ -132,6 +143,10 @@ ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, 
 #define IR_UN(n, t, r, ty, e)                                                                      \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref x) {                                    \
         return ir_emit(b, IR_##n, x, 0, 0, 0, 0);                                                  \
+    }
+#define IR_VIMM(n, t, e)                                                                           \
+    static inline ir_ref ir_##n(struct ir_block *b, ir_ref x, ir_ref y, u64 k) {                   \
+        return ir_emit(b, IR_##n, x, y, 0, 0, k);                                                  \
     }
 #define IR_SEL(n, t, ty)                                                                           \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref c, ir_ref x, ir_ref y) {                \

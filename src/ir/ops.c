@@ -9,15 +9,17 @@ static const char *const misc_operands[IR_OP_COUNT] = {
 };
 
 const struct ir_op_info ir_ops[IR_OP_COUNT] = {
-    [IR_OP_INVALID] = {"invalid", IR_NONE, 0, {0}, 0, 0},
-#define IR_BIN(n, t, ty, e)         [IR_##n] = {t, IR_##ty, 2, {IR_##ty, IR_##ty}, 0, 0},
-#define IR_CMP(n, t, ty, e)         [IR_##n] = {t, IR_I32, 2, {IR_##ty, IR_##ty}, 0, 0},
-#define IR_UN(n, t, r, ty, e)       [IR_##n] = {t, IR_##r, 1, {IR_##ty}, 0, 0},
-#define IR_SHV(n, t, e)             [IR_##n] = {t, IR_V128, 2, {IR_V128, IR_I32}, 0, 0},
-#define IR_SEL(n, t, ty)            [IR_##n] = {t, IR_##ty, 3, {IR_I32, IR_##ty, IR_##ty}, 0, 0},
-#define IR_LOAD(n, t, ty, bytes, e) [IR_##n] = {t, IR_##ty, 1, {IR_I64}, IR_FAULTS, bytes},
-#define IR_STORE(n, t, ty, bytes)   [IR_##n] = {t, IR_NONE, 2, {IR_I64, IR_##ty}, IR_FAULTS, bytes},
-#define IR_MISC(n, t, r, ops, eff)  [IR_##n] = {t, IR_##r, NARGS_OF(ops), {0}, eff, 0},
+    [IR_OP_INVALID] = {"invalid", IR_NONE, 0, {0}, 0, 0, false},
+#define INFO(n, t, r, k, e, bytes, ...) [IR_##n] = {t, IR_##r, k, {__VA_ARGS__}, e, bytes, false},
+#define IR_BIN(n, t, ty, e)             INFO(n, t, ty, 2, 0, 0, IR_##ty, IR_##ty)
+#define IR_CMP(n, t, ty, e)             INFO(n, t, I32, 2, 0, 0, IR_##ty, IR_##ty)
+#define IR_UN(n, t, r, ty, e)           INFO(n, t, r, 1, 0, 0, IR_##ty)
+#define IR_SHV(n, t, e)                 INFO(n, t, V128, 2, 0, 0, IR_V128, IR_I32)
+#define IR_VIMM(n, t, e)                [IR_##n] = {t, IR_V128, 2, {IR_V128, IR_V128}, 0, 0, true},
+#define IR_SEL(n, t, ty)                INFO(n, t, ty, 3, 0, 0, IR_I32, IR_##ty, IR_##ty)
+#define IR_LOAD(n, t, ty, bytes, e)     INFO(n, t, ty, 1, IR_FAULTS, bytes, IR_I64)
+#define IR_STORE(n, t, ty, bytes)       INFO(n, t, NONE, 2, IR_FAULTS, bytes, IR_I64, IR_##ty)
+#define IR_MISC(n, t, r, ops, eff)      INFO(n, t, r, NARGS_OF(ops), eff, 0, 0)
 #include "ir/ops.def"
 };
 
@@ -101,6 +103,13 @@ bool ir_apply(enum ir_op op, union ir_value *r, const union ir_value *x, const u
     case IR_##n: {                                                                                 \
         v128 a = x->v;                                                                             \
         u32 b = y->i32;                                                                            \
+        r->v = (e);                                                                                \
+        return true;                                                                               \
+    }
+#define IR_VIMM(n, t, e)                                                                           \
+    case IR_##n: {                                                                                 \
+        v128 a = x->v, b = y->v;                                                                   \
+        u64 k = z->i64;                                                                            \
         r->v = (e);                                                                                \
         return true;                                                                               \
     }

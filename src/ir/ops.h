@@ -14,7 +14,7 @@ union ir_value {
     v128 v;
 };
 
-// r <- op(x, y, z); false when `op` is not pure (loads, state, calls, exits). Operands beyond the
+// r <- op(x, y, z), of IR_VIMM rows z the immediate; false when `op` is not pure (loads, state, calls, exits). Operands beyond the
 // operation's count are ignored and may be NULL.
 bool ir_apply(enum ir_op op, union ir_value *r, const union ir_value *x, const union ir_value *y,
               const union ir_value *z);

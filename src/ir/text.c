@@ -24,7 +24,7 @@ static bool uses_imm(enum ir_op op) {
     case IR_JUMPIND:
         return true;
     default:
-        return ir_access_bytes(op) != 0;
+        return ir_access_bytes(op) != 0 || ir_ops[op].imm;
     }
 }
 

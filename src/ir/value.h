@@ -123,6 +123,53 @@ static inline v128 ir_dot16(v128 a, v128 b) {
         r[k] = (u32)(x[2 * k] * y[2 * k]) + (u32)(x[2 * k + 1] * y[2 * k + 1]);
     return (v128)r;
 }
+static inline v128 ir_unpack8(v128 a, v128 b, int from) {
+    v16u8 x = (v16u8)a, y = (v16u8)b, r = {0};
+    for (int k = 0; k < 8; k++) {
+        r[2 * k] = x[from + k];
+        r[2 * k + 1] = y[from + k];
+    }
+    return (v128)r;
+}
+static inline v128 ir_mulhs16(v128 a, v128 b) {
+    v8i16 x = (v8i16)a, y = (v8i16)b;
+    for (int k = 0; k < 8; k++) x[k] = (i16)(x[k] * y[k] >> 16);
+    return (v128)x;
+}
+static inline v128 ir_mulhu16(v128 a, v128 b) {
+    v8u16 x = (v8u16)a, y = (v8u16)b;
+    for (int k = 0; k < 8; k++) x[k] = (u16)((u32)x[k] * y[k] >> 16);
+    return (v128)x;
+}
+static inline v128 ir_shuffle16(v128 a, v128 b, u64 how) {
+    u16 in[16], r[8];
+    memcpy(in, &a, 16);
+    memcpy(in + 8, &b, 16);
+    for (int k = 0; k < 8; k++) r[k] = in[how >> (4 * k) & 15];
+    v128 v;
+    memcpy(&v, r, 16);
+    return v;
+}
+static inline v128 ir_align8(v128 a, v128 b, u64 from) {
+    u8 in[32];
+    memcpy(in, &a, 16);
+    memcpy(in + 16, &b, 16);
+    v128 v;
+    memcpy(&v, in + from, 16);
+    return v;
+}
+static inline v128 ir_extend8(v128 a, bool sign) {
+    v16u8 x = (v16u8)a;
+    v8u16 r = {0};
+    for (int k = 0; k < 8; k++) r[k] = (u16)(sign ? (i8)x[k] : x[k]);
+    return (v128)r;
+}
+static inline v128 ir_extend16(v128 a, bool sign) {
+    v8u16 x = (v8u16)a;
+    v4u32 r = {0};
+    for (int k = 0; k < 4; k++) r[k] = (u32)(sign ? (i16)x[k] : x[k]);
+    return (v128)r;
+}
 static inline u32 ir_mask32(v128 a) {
     v4u32 x = (v4u32)a;
     return x[0] >> 31 | x[1] >> 31 << 1 | x[2] >> 31 << 2 | x[3] >> 31 << 3;

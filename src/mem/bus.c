@@ -111,6 +111,7 @@ bool bus_mmio_read(struct bus *b, gpa pa, unsigned size, u64 *val) {
     struct region *r = region_at(b, pa, size);
     if (!r) return false;
     *val = r->ops->read(r->dev, pa - r->base, size);
+    if (size < 8) *val &= ((u64)1 << 8 * size) - 1; // a device may have wider registers
     return true;
 }
 

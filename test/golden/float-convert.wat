@@ -1,4 +1,4 @@
-;; 606 bytes
+;; 611 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64)
+    (local i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 i64 f64)
     i32.const 0
     i64.load offset=66576
     local.set 8
@@ -25,84 +25,85 @@
       block  ;; label = @2
         block  ;; label = @3
           local.get 8
-          local.set 16
-          local.get 16
           f64.reinterpret_i64
-          i64.trunc_sat_f64_s
           local.set 15
-          local.get 16
-          f64.reinterpret_i64
-          f64.abs
-          f64.const 0x1.fffffffffffffp+62 (;=9.22337e+18;)
-          f64.lt
-          local.tee 17
-          i32.const 0
-          i32.load offset=131136
-          i32.const 1
-          i32.and
-          i32.const 0
-          i32.ne
-          i32.and
-          i32.eqz
-          (@metadata.code.branch_hint "\00") if  ;; label = @4
-            local.get 17
-            local.get 15
-            f64.convert_i64_s
-            local.get 16
-            f64.reinterpret_i64
-            f64.eq
-            i32.and
-            i32.eqz
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 65536
+          block  ;; label = @4
+            block  ;; label = @5
+              block  ;; label = @6
+                local.get 15
+                i64.trunc_sat_f64_s
+                local.set 16
+                local.get 15
+                f64.abs
+                f64.const 0x1.fffffffffffffp+62 (;=9.22337e+18;)
+                f64.lt
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
+                i32.const 0
+                i32.load offset=131136
+                i32.const 1
+                i32.and
+                i32.const 1
+                i32.ne
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 2 (;@4;)
+              end
               local.get 16
-              i64.const 0
-              i64.const 0
-              i64.const 1
-              i32.const 2041
-              call_indirect (type 1)
-              local.set 15
+              f64.convert_i64_s
+              local.get 15
+              f64.eq
+              br_if 1 (;@4;)
             end
+            i32.const 65536
+            local.get 15
+            i64.reinterpret_f64
+            i64.const 0
+            i64.const 0
+            i64.const 1
+            i32.const 2041
+            call_indirect (type 1)
+            local.set 16
           end
-          local.get 15
-          local.set 15
-          local.get 15
+          local.get 16
           local.set 9
           local.get 10
           i32.wrap_i64
           i64.extend_i32_s
           f64.convert_i64_s
           i64.reinterpret_f64
-          local.set 15
-          local.get 15
+          local.set 16
+          local.get 16
           local.set 11
           local.get 8
-          local.set 18
-          local.get 15
+          f64.reinterpret_i64
           local.set 15
-          local.get 18
+          local.get 16
           f64.reinterpret_i64
-          local.get 15
-          f64.reinterpret_i64
-          f64.eq
-          i64.extend_i32_u
-          local.set 16
-          local.get 18
-          f64.reinterpret_i64
-          local.get 18
-          f64.reinterpret_i64
-          f64.eq
-          local.get 15
-          f64.reinterpret_i64
-          local.get 15
-          f64.reinterpret_i64
-          f64.eq
-          i32.and
-          i32.eqz
-          (@metadata.code.branch_hint "\00") if  ;; label = @4
+          local.set 17
+          block  ;; label = @4
+            block  ;; label = @5
+              block  ;; label = @6
+                local.get 15
+                local.get 17
+                f64.eq
+                i64.extend_i32_u
+                local.set 16
+                local.get 15
+                local.get 15
+                f64.ne
+                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
+                local.get 17
+                local.get 17
+                f64.ne
+                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
+                br 2 (;@4;)
+              end
+            end
             i32.const 65536
-            local.get 18
             local.get 15
+            i64.reinterpret_f64
+            local.get 17
+            i64.reinterpret_f64
             i64.const 0
             i64.const 0
             i32.const 2035
@@ -110,8 +111,6 @@
             local.set 16
           end
           local.get 16
-          local.set 15
-          local.get 15
           local.set 12
           i32.const 65536
           local.get 8
@@ -120,8 +119,8 @@
           i64.const 0
           i32.const 2045
           call_indirect (type 1)
-          local.set 15
-          local.get 15
+          local.set 16
+          local.get 16
           local.set 14
           local.get 1
           i32.const 4

@@ -1,5 +1,6 @@
-// Prints what bytes of guest code become: instructions as text, and the IR of each block; writes
-// all of it as a region in a WebAssembly module.  golden CODE.bin OUT.wasm
+// Prints what bytes of guest code become: instructions as text, and the IR of each block, as the
+// engines use it (without dead sets for a guest with lazy flags); writes all of it as a region in a
+// WebAssembly module.  golden GUEST MODE CODE.bin OUT.wasm
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,10 @@
 #include "base/compiler.h"
 #include "emit/wasm/region.h"
 #include "guest/guest.h"
+#include "guest/x86_64/state.h"
 
-static u8 code[4096];
+static const struct guest_arch *guest;
+static u8 code[4096 + 16];
 static struct ir_block block;
 static struct region region;
 static u8 effects[256], fast[256];
@@ -79,7 +82,9 @@ static const struct region_abi abi = {.state = 0x10000,
                                       .jump_bits = 48,
                                       .vector = 0x20030,
                                       .inexact = 0x20040,
+                                      .inexact_mask = 1,
                                       .inexact_bit = 1,
+                                      .boxed = true,
                                       .slow_load = 1,
                                       .slow_store = 2,
                                       .slow_loadv = 3,
@@ -113,37 +118,43 @@ static int write_module(const char *path) {
     return rc;
 }
 
-static void print_insn(const u8 *p, unsigned n, unsigned at) {
+static void print_insn(const u8 *p, unsigned n, unsigned at, u32 mode) {
     char text[128] = "?";
-    guest_riscv64.disassemble(p, n, at, text, sizeof text);
+    static const enum x86_code_size sizes[4] = {X86_CODE64, X86_CODE32, X86_CODE32, X86_CODE16};
+    if (guest == &guest_x86_64)
+        x86_disassemble_as(p, n, at, sizes[mode & MODE_SIZE], text, sizeof text);
+    else
+        guest->disassemble(p, n, at, text, sizeof text);
     printf("# %x  %s\n", at, text);
 }
 
 int main(int argc, char **argv) {
-    FILE *f = argc == 3 ? fopen(argv[1], "rb") : NULL;
+    FILE *f = argc == 5 ? fopen(argv[3], "rb") : NULL;
     if (!f) {
-        fprintf(stderr, "usage: golden CODE.bin OUT.wasm\n");
+        fprintf(stderr, "usage: golden riscv64|x86_64 MODE CODE.bin OUT.wasm\n");
         return 2;
     }
-    unsigned len = (unsigned)fread(code, 1, sizeof code, f);
+    guest = strcmp(argv[1], "x86_64") == 0 ? &guest_x86_64 : &guest_riscv64;
+    u32 mode = (u32)atoi(argv[2]);
+    unsigned len = (unsigned)fread(code, 1, 4096, f);
     fclose(f);
-    for (unsigned i = 0; i < guest_riscv64.nhelpers; i++) {
-        effects[i] = guest_riscv64.helpers[i].effects;
-        fast[i] = guest_riscv64.helpers[i].fast;
+    for (unsigned i = 0; i < guest->nhelpers; i++) {
+        effects[i] = guest->helpers[i].effects;
+        fast[i] = guest->helpers[i].fast;
     }
     for (unsigned at = 0; at + 2 <= len;) {
         struct buf text = {0};
-        ir_begin(&block, (i32)at, effects, guest_riscv64.nhelpers);
+        ir_begin(&block, (i32)at, effects, guest->nhelpers);
         while (!block.ended && at < len) {
-            // Mode 1: floating point on, rounding to nearest.
-            unsigned n = guest_riscv64.lift(&block, code + at, len - at, (i32)at, 1);
+            unsigned n = guest->lift(&block, code + at, len - at, (i32)at, mode);
             if (n == LIFT_SHORT) break;
-            print_insn(code + at, n, at);
+            print_insn(code + at, n, at, mode);
             at += n;
         }
         if (!block.ended) ir_jump(&block, (i64)at);
         struct err err = {0};
         int rc = ir_verify(&block, &err);
+        if (guest->lazy_flags) ir_drop_dead(&block);
         ir_print(&block, &text);
         printf("%s%s\n", buf_cstr(&text), err.msg);
         buf_free(&text);
@@ -154,5 +165,5 @@ int main(int argc, char **argv) {
             return 1;
         }
     }
-    return write_module(argv[2]);
+    return write_module(argv[4]);
 }

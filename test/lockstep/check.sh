@@ -14,8 +14,10 @@ run() {
     passed=$((passed + p)) failed=$((failed + f))
     [[ $f -eq 0 ]] || printf '%s\n' "lockstep $*" "$out"
 }
-run random --seed "$seed" --count "$count" --out "$build/test"
-run random --seed $((seed + 10000)) --count $((count / 2)) --ref interp --out "$build/test"
+for guest in riscv64 x86_64; do
+    run random --guest $guest --seed "$seed" --count "$count" --out "$build/test"
+    run random --guest $guest --seed $((seed + 10000)) --count $((count / 2)) --ref interp --out "$build/test"
+done
 run case test/lockstep/cases/*.case
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/compiler.h"
 #include "exec/engine.h"
 
-enum { PATIENCE = 3, WAY = 256, DUMP_KEEP = 1 << 16 };
+enum { PATIENCE = 3, WAY = 256, DUMP_KEEP = 1 << 16, TIRED = 10000 };
 
 struct place {
     u64 count;
@@ -32,6 +34,7 @@ struct lockstep {
     u64 ram_good,
         ram_looked; // counts of the last comparison in which RAM was the same, of the last
     bool failed;
+    time_t until;   // 0: no limit
     u64 trace_from; // count from which the reference's way is noted
     u32 nway;
     struct place way[WAY];
@@ -82,12 +85,17 @@ static void way(const struct lockstep *l, struct buf *out) {
     }
 }
 
-// Brings the reference to where the dut is. It may not get there: then the comparison fails.
+// It takes longer than it may: is looked at now and then.
+static bool late(const struct lockstep *l) { return l->until && time(NULL) > l->until; }
+
+// Brings the reference to where the dut is. It may not get there: then the comparison fails. Where
+// only exceptions come and no instruction is completed it has left the dut's way.
 static void catch_up(struct lockstep *l) {
     struct cpu *d = l->dut.cpu, *c = l->ref.cpu;
     u64 to = d->s->icount;
     if (l->w->enter) l->w->enter(l->w->arg, &l->ref);
-    while (c->s->icount < to && !c->s->idle && !c->s->halted) {
+    u64 most = exceptions(d) + 1;
+    while (c->s->icount < to && !c->s->idle && !c->s->halted && exceptions(c) <= most) {
         u64 left = to - c->s->icount;
         if (c->s->icount >= l->trace_from) {
             note_place(l);
@@ -104,28 +112,35 @@ static void catch_up(struct lockstep *l) {
 
 // ---- comparing
 
-static const char *name_of(u32 off, char *buf, size_t cap) {
+static const char *name_of(const struct guest_arch *a, u32 off, char *buf, size_t cap) {
+    static const char *const x86[] = {
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp",   "rsi",    "rdi",  "r8",   "r9",   "r10",
+        "r11", "r12", "r13", "r14", "r15", "cc_op", "cc_res", "cc_a", "cc_b", "cc_x", "df"};
     u32 cell = off / 8;
+    if (a == &guest_x86_64 && cell < ARRAY_LEN(x86)) return x86[cell];
+    bool rv = a == &guest_riscv64;
     snprintf(buf, cap,
-             cell < 32   ? "x%u"
-             : cell < 64 ? "f%u"
-                         : "cell +%u",
-             cell < 32   ? cell
-             : cell < 64 ? cell - 32
-                         : off);
+             rv && cell < 32   ? "x%u"
+             : rv && cell < 64 ? "f%u"
+                               : "cell +%u",
+             rv && cell < 32   ? cell
+             : rv && cell < 64 ? cell - 32
+                               : off);
     return buf;
 }
 
 static void registers(struct lockstep *l, struct buf *out) {
     const struct guest_arch *a = l->dut.cpu->arch;
+    struct cpu_canonical rooms[2];
+    const u8 *d = cpu_canonical(l->dut.cpu, &rooms[0]), *r = cpu_canonical(l->ref.cpu, &rooms[1]);
     for (u32 i = a->compare_from; i < a->compare_to; i += 8) {
         u64 x, y;
         char name[32];
-        memcpy(&x, (u8 *)l->dut.cpu->s + i, 8);
-        memcpy(&y, (u8 *)l->ref.cpu->s + i, 8);
+        memcpy(&x, d + i, 8);
+        memcpy(&y, r + i, 8);
         if (x != y)
             buf_printf(out, "  %-10s %016llx, expected %016llx\n",
-                       name_of(i - a->compare_from, name, sizeof name), (unsigned long long)x,
+                       name_of(a, i - a->compare_from, name, sizeof name), (unsigned long long)x,
                        (unsigned long long)y);
     }
 }
@@ -133,10 +148,11 @@ static void registers(struct lockstep *l, struct buf *out) {
 static bool same_state(struct lockstep *l) {
     const struct guest_state *d = l->dut.cpu->s, *r = l->ref.cpu->s;
     const struct guest_arch *a = l->dut.cpu->arch;
+    struct cpu_canonical rooms[2];
+    const u8 *x = cpu_canonical(l->dut.cpu, &rooms[0]), *y = cpu_canonical(l->ref.cpu, &rooms[1]);
     return d->pc == r->pc && d->icount == r->icount && d->idle == r->idle &&
            d->halted == r->halted && exceptions(l->dut.cpu) == exceptions(l->ref.cpu) &&
-           memcmp((const u8 *)d + a->compare_from, (const u8 *)r + a->compare_from,
-                  a->compare_to - a->compare_from) == 0;
+           memcmp(x + a->compare_from, y + a->compare_from, a->compare_to - a->compare_from) == 0;
 }
 
 static const u8 *ram(const struct lockstep_side *s) {
@@ -194,7 +210,7 @@ static void commit(void *arg, struct cpu *c) {
     if (l->failed) return;
     catch_up(l);
     *l->ref.skipped_ns = *l->dut.skipped_ns;
-    if (l->line >= 0) cpu_set_irq(l->ref.cpu, 9, l->line);
+    if (l->line >= 0) l->w->set_line(l->w->arg, &l->ref, l->line);
     l->line = -1;
     cpu_look(l->ref.cpu);
     l->r->stops++;
@@ -240,12 +256,20 @@ static bool skip_idle(struct lockstep *l) {
 static void drive(struct lockstep *l) {
     struct cpu *d = l->dut.cpu;
     const struct lockstep_world *w = l->w;
-    unsigned idle = 0;
+    unsigned idle = 0, still = 0;
     for (u64 i = 0; !l->failed && cpu_icount(d) < l->p->insns && idle < 100; i++) {
         if (d->s->icount >= l->p->fine_from) d->set.torture |= TORTURE_EXITS;
         int level = w->line ? w->line(w->arg, i) : -1;
-        if (level >= 0) cpu_set_irq(d, 9, level), l->line = level;
+        if (level >= 0) w->set_line(w->arg, &l->dut, level), l->line = level;
+        u64 before = d->s->icount;
         enum cpu_stop stop = cpu_run(d, chunk(l->p, i));
+        // Exceptions in exceptions, for ever, in both: that is an end, too.
+        still = d->s->icount == before && stop == CPU_STOP_BUDGET ? still + 1 : 0;
+        if (still == TIRED) break;
+        if (i % 64 == 0 && late(l)) {
+            fail(l, "it takes too long (--limit); states");
+            break;
+        }
         if (i % 3 == 0) lockstep_settle(d);
         if (w->ended && w->ended(w->arg, &l->dut)) break;
         if (stop == CPU_STOP_HALTED) break;
@@ -272,6 +296,7 @@ static void drive(struct lockstep *l) {
 static bool run_once(const struct lockstep_world *w, const struct lockstep_plan *p, u64 trace_from,
                      struct lockstep_result *r, struct buf *dumped) {
     struct lockstep l = {.w = w, .p = p, .r = r, .line = -1, .trace_from = trace_from};
+    if (p->seconds) l.until = time(NULL) + p->seconds;
     struct cpu_trace trace = {&l, keep_dump, commit};
     struct cpu_settings dut = p->dut, ref = {.engine = ENGINE_INTERP};
     dut.trace = &trace;

@@ -25,9 +25,10 @@ struct lockstep_world {
     void (*enter)(void *arg, struct lockstep_side *s);
     // Ended by itself (switched off). May be NULL.
     bool (*ended)(void *arg, const struct lockstep_side *s);
-    // The level of external interrupt line 9 from the `chunk`th chunk on, or -1: as it was. May be
-    // NULL.
+    // The level of the external interrupt line from the `chunk`th chunk on, or -1: as it was. May
+    // be NULL.
     int (*line)(void *arg, u64 chunk);
+    void (*set_line)(void *arg, struct lockstep_side *s, int level); // with `line`
 };
 
 struct lockstep_plan {
@@ -38,6 +39,7 @@ struct lockstep_plan {
     u64 seed;               // of the chunks' sizes
     u32 ram_every;          // instructions between comparisons of RAM
     u64 fine_from;          // from this count on: one stop at each exit, RAM compared each time
+    unsigned seconds;       // it may take; 0: as long as it likes
 };
 
 struct lockstep_result {
@@ -50,6 +52,7 @@ struct lockstep_result {
 
 // A whole machine that boots `kernel` (an Image or an ELF file) with instruction time.
 struct lockstep_boot {
+    const char *arch;
     const u8 *kernel, *initrd;
     size_t kernel_len, initrd_len;
     const char *cmdline;

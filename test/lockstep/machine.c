@@ -35,7 +35,7 @@ static bool make(void *arg, const struct cpu_settings *set, struct lockstep_side
     struct side_state *s = calloc(1, sizeof *s);
     struct err err = {0};
     struct machine_settings ms = {
-        .arch = "riscv64",
+        .arch = b->arch,
         .memory = b->memory,
         .kernel = b->kernel,
         .kernel_len = b->kernel_len,

@@ -1,14 +1,21 @@
 // The lock-step tests' program, natively and as a WASI program (test/wasm/lockstep.mjs):
 //
 //   lockstep random [--seed N] [--count N]    random programs; a difference is shrunk and saved as
-//   a case lockstep case FILE...                     saved programs, in several ways lockstep show
-//   SEED                        the case file of a random program
+//   a
+//                                             case
+//   lockstep case FILE...                     saved programs, in several ways
+//   lockstep show SEED                        the case file of a random program
+//   lockstep boot KERNEL [INITRD]             Linux to power-off
 //
+// --guest riscv64|x86_64   (riscv64; a case says itself which it is)
 // --dut interp|eval|jit   the engine under test (interp)
 // --ref interp|eval       the reference (eval)
 // --torture NAMES --no PASSES    as `berth run` has them; `random` chooses torture by the seed
-// without it
-// --insns N --chunk LO-HI --out DIR --append TEXT
+//                                without it
+// --insns N --chunk LO-HI --out DIR --append TEXT --memory MIB
+// --limit SECONDS         a program that takes longer has failed (60; boot: none); the seed that
+// hung
+//                         is the last one named on stderr when it is killed from outside
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +29,9 @@ struct options {
     struct cpu_settings dut;
     bool torture_given, ref_eval;
     const char *torture, *no, *out, *append;
+    const struct shape_maker *maker;
     u64 memory;
+    int limit; // seconds; -1: not given
     u32 chunk_lo, chunk_hi;
     char **files;
     int nfiles;
@@ -39,8 +48,14 @@ static void set_switch(struct cpu_settings *set, const char *option, const char 
 }
 
 static void parse(struct options *o, int argc, char **argv) {
-    *o = (struct options){
-        .seed = 1, .count = 50, .ref_eval = true, .out = "build/test", .append = "", .memory = 64};
+    *o = (struct options){.seed = 1,
+                          .count = 50,
+                          .ref_eval = true,
+                          .out = "build/test",
+                          .append = "",
+                          .maker = &shape_riscv64,
+                          .memory = 64,
+                          .limit = -1};
     if (argc < 2) fatal("use: random, case, show or boot", "");
     o->what = argv[1];
     o->files = argv + argc;
@@ -64,6 +79,10 @@ static void parse(struct options *o, int argc, char **argv) {
             o->append = v;
         else if (!strcmp(a, "--memory"))
             o->memory = strtoull(v, NULL, 0);
+        else if (!strcmp(a, "--limit"))
+            o->limit = atoi(v);
+        else if (!strcmp(a, "--guest") && (!strcmp(v, "riscv64") || !strcmp(v, "x86_64")))
+            o->maker = !strcmp(v, "x86_64") ? &shape_x86_64 : &shape_riscv64;
         else if (!strcmp(a, "--dut"))
             set_switch(&o->dut, "engine", v);
         else if (!strcmp(a, "--ref"))
@@ -88,6 +107,7 @@ static struct lockstep_plan plan_of(const struct options *o, const struct progra
         .chunk_lo = o->chunk_lo ? o->chunk_lo : p->chunk_lo,
         .chunk_hi = o->chunk_hi ? o->chunk_hi : p->chunk_hi,
         .seed = p->chunk_seed,
+        .seconds = o->limit < 0 ? 60 : (unsigned)o->limit,
     };
     if (!o->torture) set_switch(&plan.dut, "torture", p->torture);
     plan.dut.jit = lockstep_jit(plan.dut.torture & TORTURE_LATE);
@@ -117,15 +137,15 @@ static void torture_of(u64 seed, struct program *p) {
     p->chunk_hi = seed % 3 == 0 ? 60 : seed % 3 == 1 ? 400 : 2000;
 }
 
-static bool build(const struct shape *s, struct program *p) {
-    if (!shape_build(s, p)) fatal("out of memory", "");
+static bool build(const struct options *o, const struct shape *s, struct program *p) {
+    if (!o->maker->build(s, p)) fatal("out of memory", "");
     torture_of(s->seed, p);
     return true;
 }
 
 static bool shape_fails(const struct options *o, const struct shape *s) {
     struct program p;
-    build(s, &p);
+    build(o, s, &p);
     struct lockstep_plan plan = plan_of(o, &p);
     bool same = run(&p, &plan, false, NULL);
     program_free(&p);
@@ -148,7 +168,8 @@ static void save(const struct options *o, const struct program *p, u64 seed) {
     char path[512];
     struct buf text = {0};
     program_save(p, &text);
-    snprintf(path, sizeof path, "%s/lockstep-%llu.case", o->out, (unsigned long long)seed);
+    snprintf(path, sizeof path, "%s/lockstep-%s-%llu.case", o->out, o->maker->guest,
+             (unsigned long long)seed);
     FILE *f = fopen(path, "w");
     bool ok = f && fwrite(text.data, 1, text.len, f) == text.len;
     if (f) ok &= fclose(f) == 0;
@@ -159,13 +180,13 @@ static void save(const struct options *o, const struct program *p, u64 seed) {
 static void explain(const struct options *o, u64 seed) {
     static struct shape s;
     struct program p;
-    shape_random(&s, seed);
+    o->maker->random(&s, seed);
     unsigned before = shape_nodes(&s);
     shrink(o, &s);
-    build(&s, &p);
+    build(o, &s, &p);
     struct lockstep_plan plan = plan_of(o, &p);
-    printf("seed %llu (torture %s), shrunk from %u nodes to %u:\n", (unsigned long long)seed,
-           p.torture, before, shape_nodes(&s));
+    printf("%s seed %llu (torture %s), shrunk from %u nodes to %u:\n", o->maker->guest,
+           (unsigned long long)seed, p.torture, before, shape_nodes(&s));
     run(&p, &plan, true, NULL);
     save(o, &p, seed);
     program_free(&p);
@@ -177,8 +198,9 @@ static int random_programs(const struct options *o) {
     for (u64 seed = o->seed; seed < o->seed + o->count && bad < 3; seed++) {
         struct program p;
         struct cpu_stats st;
-        shape_random(&s, seed);
-        build(&s, &p);
+        fprintf(stderr, "%s seed %llu\n", o->maker->guest, (unsigned long long)seed);
+        o->maker->random(&s, seed);
+        build(o, &s, &p);
         struct lockstep_plan plan = plan_of(o, &p);
         bool same = run(&p, &plan, false, &st);
         program_free(&p);
@@ -251,8 +273,8 @@ static int show(const struct options *o) {
     static struct shape s;
     struct program p;
     struct buf text = {0};
-    shape_random(&s, o->nfiles ? strtoull(o->files[0], NULL, 0) : o->seed);
-    build(&s, &p);
+    o->maker->random(&s, o->nfiles ? strtoull(o->files[0], NULL, 0) : o->seed);
+    build(o, &s, &p);
     program_save(&p, &text);
     fwrite(text.data, 1, text.len, stdout);
     buf_free(&text);
@@ -267,8 +289,8 @@ static int boot(const struct options *o) {
     if (!o->nfiles) fatal("no kernel", "");
     read_file(o->files[0], &kernel);
     if (o->nfiles > 1) read_file(o->files[1], &initrd);
-    struct lockstep_boot b = {kernel.data, initrd.data,     kernel.len, initrd.len,
-                              o->append,   o->memory << 20, &console};
+    struct lockstep_boot b = {o->maker->guest, kernel.data, initrd.data,     kernel.len,
+                              initrd.len,      o->append,   o->memory << 20, &console};
     struct lockstep_world w = machine_world(&b);
     struct lockstep_plan plan = {
         .dut = o->dut,
@@ -278,6 +300,7 @@ static int boot(const struct options *o) {
         .chunk_hi = o->chunk_hi ? o->chunk_hi : 8000,
         .seed = o->seed,
         .ram_every = 2000000,
+        .seconds = o->limit < 0 ? 0 : (unsigned)o->limit,
     };
     plan.dut.jit = lockstep_jit(plan.dut.torture & TORTURE_LATE);
     struct lockstep_result r;

@@ -7,19 +7,19 @@
 
 #include "base/compiler.h"
 #include "exec/engine.h"
-#include "guest/riscv64/state.h"
 
-extern const struct guest_arch guest_riscv64;
+const struct program_guest *program_guest_named(const char *name) {
+    static const struct program_guest *const all[] = {&program_riscv64, &program_x86_64};
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        if (strcmp(all[i]->arch->name, name) == 0) return all[i];
+    return NULL;
+}
 
-static const char *const reg_names[REG_X] = {"pc",      "priv", "satp",     "stvec", "sscratch",
-                                             "sstatus", "sie",  "stimecmp", "frm"};
-
-bool program_init(struct program *p, gpa base, u64 size) {
+bool program_init(struct program *p, const struct program_guest *guest, gpa base, u64 size) {
     *p = (struct program){
-        .base = base, .size = size, .insns = 10000, .chunk_lo = 1, .chunk_hi = 300};
+        .guest = guest, .base = base, .size = size, .insns = 10000, .chunk_lo = 1, .chunk_hi = 300};
     p->ram = calloc(1, size);
-    p->reg[REG_PRIV] = PRIV_S;
-    p->reg[REG_STIMECMP] = ~(u64)0;
+    guest->defaults(p);
     return p->ram != NULL;
 }
 
@@ -30,19 +30,10 @@ void program_free(struct program *p) {
 
 // ---- text
 
-static void reg_name(unsigned i, char *buf, size_t cap) {
-    if (i < REG_X)
-        snprintf(buf, cap, "%s", reg_names[i]);
-    else
-        snprintf(buf, cap, "%c%u", i < REG_F ? 'x' : 'f', (i - REG_X) % 32);
-}
-
-static int reg_named(const char *s) {
-    char name[16];
-    for (unsigned i = 0; i < PROGRAM_REGS; i++) {
-        reg_name(i, name, sizeof name);
-        if (strcmp(name, s) == 0) return (int)i;
-    }
+static int reg_named(const struct program_guest *g, const char *s) {
+    char buf[16];
+    for (unsigned i = 0; i < g->nregs; i++)
+        if (strcmp(g->reg_name(i, buf, sizeof buf), s) == 0) return (int)i;
     return -1;
 }
 
@@ -62,9 +53,11 @@ static bool parse_line(struct program *p, char *s) {
     s[strcspn(s, "#")] = 0;
     for (size_t n = strlen(s); n && strchr(" \t\r", s[n - 1]);) s[--n] = 0;
     if (!*s) return true;
+    if (sscanf(s, "guest %31s", name) == 1)
+        return !p->ram && (p->guest = program_guest_named(name)) != NULL;
     if (sscanf(s, "ram %llx %llx", &a, &b) == 2)
         return !p->ram && b >= 4096 && b <= 64 << 20 && b % 4096 == 0 && a % 4096 == 0 &&
-               program_init(p, a, b);
+               program_init(p, p->guest, a, b);
     if (!p->ram) return false;
     if (sscanf(s, "insns %llu", &a) == 1) return (p->insns = a) > 0;
     if (sscanf(s, "line %llu", &a) == 1) return p->line = (u32)a, true;
@@ -83,13 +76,13 @@ static bool parse_line(struct program *p, char *s) {
     }
     if (sscanf(s, "%llx:%n", &a, &used) == 1 && used) return parse_bytes(p, a, s + used);
     if (sscanf(s, "%31s %llx", name, &a) != 2) return false;
-    int r = reg_named(name);
+    int r = reg_named(p->guest, name);
     if (r >= 0) p->reg[r] = a;
     return r >= 0;
 }
 
 bool program_load(struct program *p, const char *text, size_t len, struct err *err) {
-    *p = (struct program){0};
+    *p = (struct program){.guest = &program_riscv64};
     unsigned number = 0;
     for (const char *s = text, *end = text + len; s < end;) {
         char line[512];
@@ -120,11 +113,12 @@ static void save_code(const struct program *p, struct buf *out) {
             continue;
         }
         char text[96] = "";
-        unsigned n = guest_riscv64.disassemble(b, 4, at, text, sizeof text);
-        if (!n) n = 2;
+        const struct guest_arch *arch = p->guest->arch;
+        unsigned n = arch->disassemble(b, p->guest->max_insn, at, text, sizeof text);
+        if (!n) n = p->guest->max_insn / 2;
         buf_printf(out, "%llx:", (unsigned long long)at);
         for (unsigned i = 0; i < n; i++) buf_printf(out, " %02x", b[i]);
-        buf_printf(out, "%*s # %s\n", n == 2 ? 6 : 0, "", text);
+        buf_printf(out, "%*s # %s\n", n < 4 ? 12 - 3 * (int)n : 0, "", text);
         at += n;
     }
 }
@@ -140,6 +134,7 @@ static void save_data(const struct program *p, gpa from, gpa to, struct buf *out
 }
 
 void program_save(const struct program *p, struct buf *out) {
+    if (p->guest != &program_riscv64) buf_printf(out, "guest %s\n", p->guest->arch->name);
     buf_printf(out, "ram %llx %llx\ninsns %llu\n", (unsigned long long)p->base,
                (unsigned long long)p->size, (unsigned long long)p->insns);
     if (p->line) buf_printf(out, "line %u\n", p->line);
@@ -149,9 +144,9 @@ void program_save(const struct program *p, struct buf *out) {
     for (unsigned i = 0; i < p->nfill; i++)
         buf_printf(out, "fill %llx %llx %llx\n", (unsigned long long)p->fill[i].at,
                    (unsigned long long)p->fill[i].len, (unsigned long long)p->fill[i].seed);
-    for (unsigned i = 0; i < PROGRAM_REGS; i++) {
-        char name[16];
-        reg_name(i, name, sizeof name);
+    for (unsigned i = 0; i < p->guest->nregs; i++) {
+        char buf[16];
+        const char *name = p->guest->reg_name(i, buf, sizeof buf);
         if (p->reg[i]) buf_printf(out, "%s %llx\n", name, (unsigned long long)p->reg[i]);
     }
     save_data(p, p->base, p->code, out);
@@ -161,51 +156,29 @@ void program_save(const struct program *p, struct buf *out) {
 
 // ---- the machine
 
-struct bare {
-    struct cpu *cpu;
-    u64 skipped_ns, sum;
-};
-
 static u64 time_ns(void *arg) {
     struct bare *m = arg;
     return (m->cpu ? cpu_icount(m->cpu) * 10 : 0) + m->skipped_ns;
 }
 
-static void no_write(void *arg, const u8 *p, size_t n) {
-    struct bare *m = arg;
-    for (size_t i = 0; i < n; i++) m->sum = (m->sum ^ p[i]) * 31;
-}
-
-static int no_read(void *arg) {
-    (void)arg;
-    return -1;
-}
-
 static void no_shutdown(void *arg, int type, bool failed) { (void)arg, (void)type, (void)failed; }
 
+struct device {
+    const struct program_guest *guest;
+    struct bare m;
+};
+
 static u64 device_read(void *arg, u64 off, unsigned size) {
-    struct bare *m = arg;
+    struct bare *m = &((struct device *)arg)->m;
     m->sum = (m->sum ^ off ^ size) * 0x9e3779b97f4a7c15u;
     return m->sum >> 7;
 }
 
 static void device_write(void *arg, u64 off, unsigned size, u64 val) {
-    struct bare *m = arg;
+    struct device *d = arg;
+    struct bare *m = &d->m;
     m->sum = (m->sum ^ off ^ size ^ val) * 0x9e3779b97f4a7c15u;
-    if (off < 16) cpu_set_irq(m->cpu, 9, off >= 8);
-}
-
-static void set_registers(const struct program *p, struct rv64_state *s) {
-    s->priv = p->reg[REG_PRIV];
-    s->satp = p->reg[REG_SATP];
-    s->stvec = p->reg[REG_STVEC];
-    s->sscratch = p->reg[REG_SSCRATCH];
-    s->sstatus = p->reg[REG_SSTATUS];
-    s->sie = p->reg[REG_SIE];
-    s->stimecmp = p->reg[REG_STIMECMP];
-    s->frm = p->reg[REG_FRM];
-    memcpy(s->x, &p->reg[REG_X], sizeof s->x);
-    memcpy(s->f, &p->reg[REG_F], sizeof s->f);
+    if (off < 24) d->guest->set_line(m, (int)(off / 8));
 }
 
 static void set_memory(const struct program *p, u8 *ram) {
@@ -223,26 +196,25 @@ static bool make(void *arg, const struct cpu_settings *set, struct lockstep_side
     static const struct mmio_ops ops = {device_read, device_write};
     const struct program *p = arg;
     struct err err = {0};
-    struct bare *m = calloc(1, sizeof *m);
-    struct cpu_board board = {.arg = m,
-                              .time_ns = time_ns,
-                              .console_write = no_write,
-                              .console_read = no_read,
-                              .shutdown = no_shutdown};
-    *out = (struct lockstep_side){.skipped_ns = &m->skipped_ns, .world = m};
-    out->bus = bus_create(p->base, p->size, &err);
-    out->cpu = out->bus ? cpu_create(&guest_riscv64, out->bus, &board, set, &err) : NULL;
+    struct device *d = calloc(1, sizeof *d);
+    struct bare *m = &d->m;
+    struct cpu_board board = {.arg = m, .time_ns = time_ns, .shutdown = no_shutdown};
+    d->guest = p->guest;
+    p->guest->board(m, &board);
+    *out = (struct lockstep_side){.skipped_ns = &m->skipped_ns, .world = d};
+    out->bus = m->bus = bus_create(p->base, p->size, &err);
+    out->cpu = m->bus ? cpu_create(p->guest->arch, m->bus, &board, set, &err) : NULL;
     if (!out->cpu) {
         printf("a CPU cannot be made: %s\n", err.msg);
-        bus_destroy(out->bus);
-        free(m);
+        bus_destroy(m->bus);
+        free(d);
         return false;
     }
     m->cpu = out->cpu;
-    bus_add_mmio(out->bus, PROGRAM_MMIO, 4096, &ops, m);
-    set_memory(p, bus_ram_ptr(out->bus, p->base, p->size));
-    cpu_boot(out->cpu, p->reg[REG_PC], 0, 0);
-    set_registers(p, rv64_of(out->cpu->s));
+    bus_add_mmio(m->bus, PROGRAM_MMIO, 4096, &ops, d);
+    set_memory(p, bus_ram_ptr(m->bus, p->base, p->size));
+    cpu_boot(m->cpu, p->reg[0], 0, 0);
+    p->guest->start(p, m);
     return true;
 }
 
@@ -258,7 +230,15 @@ static int line(void *arg, u64 chunk) {
     return p->line && chunk % p->line == 0 ? (int)(chunk / p->line & 1) : -1;
 }
 
+static void set_line(void *arg, struct lockstep_side *s, int level) {
+    const struct program *p = arg;
+    p->guest->set_line(&((struct device *)s->world)->m, level);
+}
+
 struct lockstep_world program_world(const struct program *p) {
-    return (struct lockstep_world){
-        .arg = (void *)(uintptr_t)p, .make = make, .drop = drop, .line = line};
+    return (struct lockstep_world){.arg = (void *)(uintptr_t)p,
+                                   .make = make,
+                                   .drop = drop,
+                                   .line = line,
+                                   .set_line = set_line};
 }

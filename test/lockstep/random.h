@@ -10,11 +10,22 @@
 
 enum { SHAPE_FUNCS = 10, SHAPE_NODES = 24 };
 
+// One instruction of x86. Its 4-byte displacement, when `disp_at` is not 0, is relative to the
+// window; `rip`: in an encoding relative to the next instruction.
+struct x86_item {
+    u8 len, disp_at;
+    bool rip;
+    u8 b[15];
+};
+
 struct node {
-    u8 kind; // random.c
+    u8 kind; // random_*.c
     u8 arg;
     u16 to;
-    struct item item;
+    union {
+        struct item item;
+        struct x86_item x86;
+    };
 };
 
 struct shape_func {
@@ -27,13 +38,18 @@ struct shape {
     u64 seed;
     bool paging, user, moved; // moved: code at other addresses than its data
     bool interrupts;
+    bool bits32, high, pcid, ist; // x86_64; high: at the top of the address space
     unsigned nfuncs;
     struct shape_func func[SHAPE_FUNCS];
 };
 
-void shape_random(struct shape *s, u64 seed);
-// False: out of memory.
-bool shape_build(const struct shape *s, struct program *out);
+struct shape_maker {
+    const char *guest;
+    void (*random)(struct shape *s, u64 seed);
+    bool (*build)(const struct shape *s, struct program *out); // false: out of memory
+};
+extern const struct shape_maker shape_riscv64, shape_x86_64;
+
 unsigned shape_nodes(const struct shape *s);
 // Without the nodes [at, at + n), counted over all functions.
 void shape_drop(struct shape *s, unsigned at, unsigned n);

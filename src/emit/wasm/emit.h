@@ -29,7 +29,8 @@ enum { EXIT_CHAIN, EXIT_STOP, EXIT_FAULT, EXITS };
 // access has zeros.
 enum { PAGE = 4096, NO_PAGE = 0x800 };
 
-enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE };
+// FLOAT: an i64 that lies in a local as the double, or the single in its lower half.
+enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE, V_FLOAT };
 
 struct emit {
     const struct region *r;
@@ -48,10 +49,12 @@ struct emit {
     // The block being emitted.
     const struct region_block *b;
     u8 kind[IR_BLOCK_CAP];
-    u16 local[IR_BLOCK_CAP]; // V_LOCAL: its local; V_CELL: the cell's
+    u16 local[IR_BLOCK_CAP]; // V_LOCAL, V_FLOAT: its local; V_CELL: the cell's
     u16 uses[IR_BLOCK_CAP];
-    u8 bases[IR_BLOCK_CAP]; // flow_base
-    ir_ref trees[256];      // values not emitted yet, to be used once
+    u16 floats[IR_BLOCK_CAP]; // of the uses, those that want it as a float
+    u8 clean[IR_BLOCK_CAP];   // not denormal while the word for inexact says so
+    u8 bases[IR_BLOCK_CAP];   // flow_base
+    ir_ref trees[256];        // values not emitted yet, to be used once
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;
@@ -65,14 +68,24 @@ static inline struct buf *out(struct emit *e) { return &e->code; }
 // ---- values.c
 u8 wasm_type(enum ir_type t);
 u32 take_local(struct emit *e, u8 type);
-void push(struct emit *e, ir_ref r);   // the value on the stack; one use less
-void keep(struct emit *e, ir_ref r);   // the value on the stack becomes r's local
+void push(struct emit *e, ir_ref r);                // the value on the stack; one use less
+void keep(struct emit *e, ir_ref r);                // the value on the stack becomes r's local
+void keep_float(struct emit *e, ir_ref r, u8 type); // the same of a float
+void drop_use(struct emit *e, ir_ref r);
+void simd(struct emit *e, u32 code);
+void simd_lane(struct emit *e, u32 code, u8 lane);
 void settle(struct emit *e, ir_ref r); // emits a pure operation into a local
 void vacate(struct emit *e,
             u32 local); // cell `local` is about to change: saves what still needs it
 void settle_trees(struct emit *e);
 void push_pcrel(struct emit *e, i64 rel);
+
+// ---- fast.c
+void fast_count_uses(struct emit *e); // of the block: uses and floats
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
+
+// ---- vectors.c
+bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
 
 // ---- access.c
 bool emit_access(struct emit *e, u32 i); // false: not a load or store
@@ -81,6 +94,8 @@ u32 place_info(const struct emit *e);
 // ---- region.c
 void call_indirect(struct emit *e, u32 type, u32 function);
 void br_exit(struct emit *e, u8 op, unsigned exit);
+void open_block(struct emit *e);
+void br_unlikely(struct emit *e, unsigned label); // if what is on the stack is not 0
 void open_if(struct emit *e, u8 type, bool unlikely);
 void close_if(struct emit *e);
 void store_cells(struct emit *e, const struct cellset *set);

@@ -26,12 +26,27 @@ void br_exit(struct emit *e, u8 op, unsigned exit) {
     w_u32(out(e), e->depth + exit);
 }
 
+static void hint_unlikely(struct emit *e) {
+    if (!e->abi->passes.hints) return;
+    u32 at = (u32)e->code.len;
+    buf_put(&e->hints, &at, sizeof at);
+    e->nhints++;
+}
+
+void br_unlikely(struct emit *e, unsigned label) {
+    hint_unlikely(e);
+    w_op(out(e), W_BR_IF);
+    w_u32(out(e), label);
+}
+
+void open_block(struct emit *e) {
+    w_op(out(e), W_BLOCK);
+    w_op(out(e), W_T_VOID);
+    e->depth++;
+}
+
 void open_if(struct emit *e, u8 type, bool unlikely) {
-    if (unlikely && e->abi->passes.hints) {
-        u32 at = (u32)e->code.len;
-        buf_put(&e->hints, &at, sizeof at);
-        e->nhints++;
-    }
+    if (unlikely) hint_unlikely(e);
     w_op(out(e), W_IF);
     w_op(out(e), type);
     e->depth++;
@@ -130,11 +145,13 @@ static void emit_set(struct emit *e, u32 i) {
         settle_trees(e);
         w_local(w, W_LOCAL_GET, l);
     }
-    push(e, o->a);
-    if (half) {
-        w_op(w, W_SIMD);
-        w_u32(w, W_I64X2_REPLACE_LANE);
-        w_op(w, o->imm / 8 % 2);
+    if (half && e->kind[o->a] == V_FLOAT && e->types[e->local[o->a]] == W_T_F64) {
+        w_local(w, W_LOCAL_GET, e->local[o->a]);
+        drop_use(e, o->a);
+        simd_lane(e, W_F64X2_REPLACE_LANE, o->imm / 8 % 2);
+    } else {
+        push(e, o->a);
+        if (half) simd_lane(e, W_I64X2_REPLACE_LANE, o->imm / 8 % 2);
     }
     vacate(e, l);
     w_local(w, W_LOCAL_SET, l);
@@ -152,10 +169,13 @@ static void emit_get(struct emit *e, u32 i) {
     unsigned c = e->flow.index[o->imm / 8] - 1u;
     if (o->op == IR_GET && e->flow.vector[c]) {
         w_local(out(e), W_LOCAL_GET, L_CELLS + c);
-        w_op(out(e), W_SIMD);
-        w_u32(out(e), W_I64X2_EXTRACT_LANE);
-        w_op(out(e), o->imm / 8 % 2);
-        keep(e, (ir_ref)i);
+        if (e->floats[i]) {
+            simd_lane(e, W_F64X2_EXTRACT_LANE, o->imm / 8 % 2);
+            keep_float(e, (ir_ref)i, W_T_F64);
+        } else {
+            simd_lane(e, W_I64X2_EXTRACT_LANE, o->imm / 8 % 2);
+            keep(e, (ir_ref)i);
+        }
         return;
     }
     if (!e->uses[i]) return;
@@ -527,16 +547,11 @@ static void on_node(void *arg, int node) {
     const struct region_block *b = e->b = &e->r->blocks[node];
     e->dirty = e->flow.dirty_in[node];
     memset(e->kind, V_NONE, b->nops);
-    memset(e->uses, 0, b->nops * sizeof e->uses[0]);
     memset(e->busy, 0, e->nlocals);
     e->ntrees = e->naliases = 0;
     e->rel = b->start;
     e->done = (u32)-1;
-    for (u32 i = 1; i < b->nops; i++) {
-        const ir_ref refs[3] = {b->ops[i].a, b->ops[i].b, b->ops[i].c};
-        for (u32 k = 0; k < 3; k++)
-            if (refs[k]) e->uses[refs[k]]++;
-    }
+    fast_count_uses(e);
     memset(e->bases, 0, b->nops);
     for (u32 i = 1; i < b->nops && !e->failed; i++) {
         flow_base(&e->flow, b->ops, i, e->bases);

@@ -69,8 +69,9 @@ struct region_abi {
     u32 jump_mask;           // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
     u32 jump_bits;           // bits of an address that tell addresses apart in it
     u32 vector;              // v128: what a slow vector store writes
-    u32 inexact;             // address of the word with the guest's inexact flag
-    u32 inexact_bit;
+    // Of the guest (guest.h), the word as an address.
+    u32 inexact, inexact_mask, inexact_bit;
+    bool boxed, denormals;
     // C functions of exec/jit_abi.c, as table indices.
     u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).

@@ -36,6 +36,15 @@ void xlift_cc_logic(struct lift *l, unsigned size, ir_ref res) {
     set_const(l, X86_CELL(cc_b), 0);
 }
 
+// CF = not_below < 1
+void xlift_cc_float(struct lift *l, ir_ref differ, ir_ref not_below, ir_ref unordered) {
+    set_op(l, CC(CC_FLAGS, 8));
+    ir_set(l->b, X86_CELL(cc_res), ir_ZEXT32(l->b, differ));
+    ir_set(l->b, X86_CELL(cc_a), ir_ZEXT32(l->b, not_below));
+    set_const(l, X86_CELL(cc_b), 1);
+    xlift_cc_x(l, unordered);
+}
+
 bool xlift_cc_known(struct lift *l, u64 *op) {
     ir_ref known = l->b->known[X86_CELL(cc_op) / 8];
     return known && ir_is_const(l->b, known, op);
@@ -61,12 +70,25 @@ static ir_ref invert(struct lift *l, ir_ref c) {
         for (unsigned k = 0; k < 2; k++)
             if (o.op == pairs[i][k])
                 return ir_emit(l->b, (enum ir_op)pairs[i][!k], o.a, o.b, 0, 0, 0);
+    u64 k;
+    if (o.op == IR_XOR32 && ir_is_const(l->b, o.b, &k) && k == 1) return o.a;
     return ir_XOR32(l->b, c, ir_const32(l->b, 1));
 }
 
-static ir_ref carry_i32(struct lift *l) {
-    ir_ref a, b = cc_b(l);
+// When the flags are those of a comparison of floats in this block: b <= a, else 0.
+static ir_ref float_compare(struct lift *l) {
+    ir_ref a = l->b->known[X86_CELL(cc_a) / 8], b = l->b->known[X86_CELL(cc_b) / 8];
     u64 k;
+    if (!a || !b || l->b->ops[a].op != IR_ZEXT32 || !ir_is_const(l->b, b, &k) || k != 1) return 0;
+    ir_ref c = l->b->ops[a].a;
+    return l->b->ops[c].op == IR_FLE64 || l->b->ops[c].op == IR_FLE32 ? c : 0;
+}
+
+static ir_ref carry_i32(struct lift *l) {
+    ir_ref a, b, c = float_compare(l);
+    u64 k;
+    if (c) return invert(l, c);
+    b = cc_b(l);
     if (ir_is_const(l->b, b, &k) && k == 0) return ir_const32(l->b, 0);
     a = cc_a(l);
     return ir_LTU64(l->b, a, b);
@@ -139,6 +161,8 @@ static ir_ref zero(struct lift *l, bool known, u64 op) {
         ir_ref a = cc_a(l);
         return ir_EQ64(l->b, a, cc_b(l));
     }
+    if (known && CC_KIND(op) == CC_FLAGS && float_compare(l))
+        return ir_XOR32(l->b, l->b->ops[cc_res(l)].a, ir_const32(l->b, 1));
     return ir_EQ64(l->b, cc_res(l), xlift_k(l, 0));
 }
 
@@ -148,6 +172,12 @@ static ir_ref below_equal(struct lift *l, bool known, u64 op) {
         return ir_GEU64(l->b, cc_b(l), a);
     }
     u64 k;
+    ir_ref f = float_compare(l);
+    if (f && known && CC_KIND(op) == CC_FLAGS) { // not b < a
+        const struct ir_insn o = l->b->ops[f];
+        bool dbl = o.op == IR_FLE64;
+        return invert(l, ir_emit(l->b, dbl ? IR_FLT64 : IR_FLT32, o.a, o.b, 0, 0, 0));
+    }
     if (known && ir_is_const(l->b, cc_b(l), &k) && k == 0) return zero(l, known, op);
     ir_ref c = carry_i32(l);
     return ir_OR32(l->b, c, zero(l, known, op));
@@ -250,13 +280,9 @@ void xlift_cc_patch(struct lift *l, ir_ref cf, ir_ref of) {
 }
 
 void xlift_cc_keep_zero(struct lift *l, ir_ref cf) {
-    u64 op;
-    if (xlift_cc_known(l, &op)) {
-        set_op(l, (u64)CC_LOGIC << 6 | (op & 63));
-    } else {
-        ir_ref size = ir_AND64(l->b, cell(l, X86_CELL(cc_op)), xlift_k(l, 63));
-        ir_set(l->b, X86_CELL(cc_op), ir_OR64(l->b, size, xlift_k(l, CC_LOGIC << 6)));
-    }
+    // As a result of its own, so that the undefined flags do not depend on how the flags before lay.
+    ir_ref not_zero = ir_ZEXT32(l->b, ir_NE64(l->b, cc_res(l), xlift_k(l, 0)));
+    xlift_cc(l, CC_LOGIC, 8, not_zero);
     xlift_cc_carry_bit(l, cf);
 }
 

@@ -20,6 +20,7 @@
 //   SHR      0        CF       top bit of res ^ (res << 1)         0
 //   MUL      0        CF       CF                                  0
 //
+// After a comparison of floats the kind is FLAGS, with CF as cc_a < 1.
 // So INC and DEC keep the carry for nothing, and ZF and CF need no look at cc_op. Where the manual
 // leaves a flag undefined it is what comes out of this.
 #ifndef BERTH_GUEST_X86_64_FLAGS_H

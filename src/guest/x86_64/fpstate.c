@@ -76,8 +76,21 @@ u64 x86_help_fnclex(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
 
 u64 x86_help_fldcw(struct guest_state *g, u64 v, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
-    x87_set_control(x86_of(g), v);
-    return 0;
+    struct x86_state *s = x86_of(g);
+    x87_set_control(s, v);
+    return s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f;
+}
+
+u64 x86_help_fnstcw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x86_of(g)->fpu_cw;
+}
+
+u64 x86_help_fnstsw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x87_status(x86_of(g));
 }
 
 // ---- environment and FSAVE
@@ -247,7 +260,7 @@ u64 x86_help_fxrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
         return 0;
     }
     take_fp(s, area, imm);
-    s->mxcsr = get_le32(area + 24);
+    x86_set_mxcsr(s, get_le32(area + 24));
     memcpy(s->x, area + 160, 16 * vectors(s));
     return 0;
 }
@@ -386,9 +399,9 @@ static void xrstor(struct guest_state *g, u64 addr, bool wide, bool must_be_comp
     if (want & have & X_AVX && !get_bytes(g, addr + XAVX, area + XAVX, XALL - XAVX)) return;
     take_components(s, area, want, have, wide);
     if (takes_mxcsr)
-        s->mxcsr = mxcsr;
+        x86_set_mxcsr(s, mxcsr);
     else if (compact && want & X_SSE)
-        s->mxcsr = 0x1f80;
+        x86_set_mxcsr(s, 0x1f80);
 }
 
 u64 x86_help_xrstor(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {

@@ -10,14 +10,20 @@
 
 // ---- values
 
+static bool is_comparison(const struct lift *l, ir_ref v) {
+    u16 op = l->b->ops[v].op;
+    return (op >= IR_EQ64 && op <= IR_GEU64) || (op >= IR_EQ32 && op <= IR_GEU32);
+}
+
 bool xlift_is_bit(struct lift *l, ir_ref v) {
     const struct ir_insn *o = &l->b->ops[v];
     u64 k;
     if (ir_is_const(l->b, v, &k)) return k <= 1;
     if (o->op == IR_AND64) return ir_is_const(l->b, o->b, &k) && k == 1;
-    u16 op = l->b->ops[o->a].op;
-    return o->op == IR_ZEXT32 &&
-           ((op >= IR_EQ64 && op <= IR_GEU64) || (op >= IR_EQ32 && op <= IR_GEU32));
+    const struct ir_insn *from = &l->b->ops[o->a];
+    if (o->op != IR_ZEXT32) return false;
+    if (from->op == IR_OR32) return is_comparison(l, from->a) && is_comparison(l, from->b);
+    return is_comparison(l, o->a);
 }
 
 static bool fits_size(struct lift *l, ir_ref v, unsigned size) {
@@ -49,10 +55,23 @@ static bool fits_size(struct lift *l, ir_ref v, unsigned size) {
     }
 }
 
+// The operation when it is one of the last few: an instruction often names a register twice.
+static ir_ref again(const struct lift *l, enum ir_op op, ir_ref a, ir_ref b) {
+    for (ir_ref i = (ir_ref)(l->b->n - 1), stop = i > 8 ? (ir_ref)(i - 8) : 0; i > stop; i--) {
+        const struct ir_insn *o = &l->b->ops[i];
+        if (o->op == op && o->a == a && o->b == b) return i;
+    }
+    return 0;
+}
+
 ir_ref xlift_zext(struct lift *l, ir_ref v, unsigned size) {
     if (size == 8 || fits_size(l, v, size)) return v;
-    if (size == 4) return ir_ZEXT32(l->b, ir_TRUNC32(l->b, v));
-    return ir_AND64(l->b, v, xlift_k(l, xlift_mask(size)));
+    ir_ref by = size == 4 ? again(l, IR_TRUNC32, v, 0) : xlift_k(l, xlift_mask(size));
+    ir_ref old =
+        by ? again(l, size == 4 ? IR_ZEXT32 : IR_AND64, size == 4 ? by : v, size == 4 ? 0 : by) : 0;
+    if (old) return old;
+    if (size == 4) return ir_ZEXT32(l->b, by ? by : ir_TRUNC32(l->b, v));
+    return ir_AND64(l->b, v, by);
 }
 
 ir_ref xlift_sext(struct lift *l, ir_ref v, unsigned size) {
@@ -391,12 +410,6 @@ static const struct {
 #include "guest/x86_64/insns.def"
 };
 
-// Was the instruction before, in this block, one that holds off interrupts until the next is done?
-static bool after_shadow(const struct ir_block *b) {
-    const struct ir_insn *o = &b->ops[b->n - 1];
-    return b->n > 1 && o->op == IR_CALL && o->aux == HELPER_sti;
-}
-
 static void xlift_row(struct lift *l) {
     const struct x86_row *row = &x86_rows[l->d.row];
     if (xlift_careful(l)) ir_call(l->b, HELPER_before, 0, 0, 0, 0);
@@ -415,14 +428,10 @@ unsigned x86_lift(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u
     struct lift l = {.b = b, .rel = rel, .mode = mode};
     if (!x86_decode(&l.d, code, avail, (enum x86_code_size)sizes[mode & MODE_SIZE]))
         return LIFT_SHORT;
-    bool shadow = after_shadow(b);
     l.next = rel + l.d.len;
     ir_insn_start(b, rel, l.d.len);
     xlift_row(&l);
     if (b->ended) return l.d.len;
-    if (xlift_careful(&l))
-        end_careful(&l, ir_pcrel(b, l.next));
-    else if (shadow)
-        xlift_leave_next(&l);
+    if (xlift_careful(&l)) end_careful(&l, ir_pcrel(b, l.next));
     return l.d.len;
 }

@@ -72,6 +72,9 @@ void xlift_cc_carry(struct lift *l, ir_ref a, ir_ref b); // CF = a < b
 void xlift_cc_carry_bit(struct lift *l, ir_ref carry64); // CF = an i64 that is 0 or 1
 void xlift_cc_x(struct lift *l, ir_ref x);
 void xlift_cc_logic(struct lift *l, unsigned size, ir_ref res);
+// Of a comparison of floats a and b: whether they are ordered and differ, b <= a, and FL_PF when
+// unordered.
+void xlift_cc_float(struct lift *l, ir_ref differ, ir_ref not_below, ir_ref unordered);
 ir_ref xlift_cond(struct lift *l, unsigned cc); // i32
 ir_ref xlift_carry(struct lift *l);             // i64, 0 or 1
 bool xlift_cc_known(struct lift *l, u64 *op);
@@ -105,14 +108,20 @@ enum { CARRY_CLC, CARRY_STC, CARRY_CMC };
 enum { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 enum { BLS_R, BLS_MSK, BLS_I };
 enum { HALF_LO, HALF_HI, HALF_MEM };
-// Shuffles of dwords: each of the four results is one of a's (0..3) or of b's (4..7), a nibble.
+// Shuffles: each of a lane's four dwords is one of a's (0..3) or of b's (4..7), a nibble; of its
+// eight words one of a's (0..7) or b's (8..15).
 #define DW(w, x, y, z)      ((w) | (x) << 4 | (y) << 8 | (z) << 12)
 #define DW_OF_B(w, x, y, z) DW(4 + (w), 4 + (x), 4 + (y), 4 + (z))
 #define DW_punpckldq        DW(0, 4, 1, 5)
 #define DW_punpckhdq        DW(2, 6, 3, 7)
 #define DW_punpcklqdq       DW(0, 1, 4, 5)
 #define DW_punpckhqdq       DW(2, 3, 6, 7)
-enum { DW_PSHUFD, DW_SHUFPS, DW_SHUFPD, DW_PERMILPD, DW_BLENDD };
+#define W_punpcklwd         0xb3a29180u
+#define W_punpckhwd         0xf7e6d5c4u
+enum { DW_PSHUFD, DW_SHUFPS, DW_SHUFPD, DW_PERMILPD, DW_BLENDD, DW_BLENDPD };
+enum { W_PSHUFLW, W_PSHUFHW, W_PBLENDW };
+// PMOVSX (sign 1) and PMOVZX; sizes of elements are log2.
+#define EXTEND_TO(sign, from, to) ((sign) << 4 | (to) << 2 | (from))
 enum { FMA_132, FMA_213, FMA_231 }; // which operands are multiplied
 
 // One function a value of the lifter column.

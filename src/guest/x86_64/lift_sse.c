@@ -125,22 +125,6 @@ void xlift_vec(struct lift *l, unsigned op) {
     ir_call(B, HELPER_vec, g, 0, 0, m);
 }
 
-// With one element from memory, which the immediate's upper two bits do not choose.
-void xlift_vec_low(struct lift *l, unsigned op) {
-    ir_ref g;
-    u64 m = xlift_vec_operation(l, op, &g);
-    ir_call(B, HELPER_vec, g, 0, 0, m & ~((u64)0xc0 << VEC_IMM_SHIFT));
-}
-
-// Two sources, of which the result is the status flags.
-void xlift_vec_flags(struct lift *l, unsigned op) {
-    struct vval y = xlift_vec_read(l, 1);
-    ir_setv(B, X86_XS(0), y.lo);
-    if (y.hi) ir_setv(B, X86_XS(1), y.hi);
-    u64 m = VEC_MAKE(op, 0, vreg(l, 0), VEC_SCRATCH, 0) | (y.hi ? VEC_L : 0);
-    xlift_set_status(l, ir_call(B, HELPER_vec_value, 0, 0, 0, m));
-}
-
 // A length in a register, cut to 32 bits so that those too long stay too long.
 static ir_ref length(struct lift *l, unsigned reg) {
     ir_ref v = ir_get(B, X86_R(reg));
@@ -176,22 +160,6 @@ void xlift_movddup(struct lift *l, unsigned arg) {
     xlift_vec_write(l, vreg(l, 0), (struct vval){ir_VSPLAT64(B, v), 0});
 }
 
-// Both halves take the same second operand, which is 128 bits.
-void xlift_vec_count(struct lift *l, unsigned op) {
-    struct vval v = xlift_vec_read_at(l, 2, false);
-    ir_setv(B, X86_XS(0), v.lo);
-    ir_setv(B, X86_XS(1), v.lo);
-    u64 m = VEC_MAKE(op, vreg(l, 0), vreg(l, 1), VEC_SCRATCH, 0);
-    ir_call(B, HELPER_vec, 0, 0, 0, m | VEC_VEX | VEC_L);
-}
-
-// The result goes to a general register or to memory.
-void xlift_vec_out(struct lift *l, unsigned op) {
-    ir_ref g;
-    u64 m = xlift_vec_operation(l, op, &g);
-    xlift_assign(l, 0, ir_call(B, HELPER_vec_value, g, 0, 0, m));
-}
-
 static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
     ir_ref g;
     u64 m = xlift_vec_operation(l, op, &g);
@@ -209,8 +177,18 @@ void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NA
 
 // ---- as IR
 
+// Of a register with itself nothing but zeros can come.
+static bool gives_zero(enum ir_op op) {
+    return op == IR_VXOR || op == IR_VANDN || (op >= IR_VSUB8 && op <= IR_VSUB64);
+}
+
 static void binary(struct lift *l, enum ir_op op, bool swapped) {
     unsigned at = l->d.vex ? 1 : 0;
+    if (gives_zero(op) && !in_memory(l, at + 1) && vreg(l, at) == vreg(l, at + 1)) {
+        ir_ref zero = zero_vector(l);
+        xlift_vec_write(l, vreg(l, 0), (struct vval){zero, l->d.l ? zero : 0});
+        return;
+    }
     struct vval y = xlift_vec_read(l, at + 1), x = xlift_vec_read(l, at), r;
     if (swapped) {
         struct vval t = x;
@@ -236,109 +214,6 @@ void xlift_vshift(struct lift *l, unsigned arg) {
     r.lo = k < width ? ir_emit(B, op, x.lo, count, 0, 0, 0) : zero_vector(l);
     if (x.hi) r.hi = k < width ? ir_emit(B, op, x.hi, count, 0, 0, 0) : zero_vector(l);
     xlift_vec_write(l, vreg(l, 0), r);
-}
-
-// arg: the IR's operation, lanes in bits 16 on.
-void xlift_movmsk(struct lift *l, unsigned arg) {
-    enum ir_op op = (enum ir_op)(arg & 0xffff);
-    struct vval x = xlift_vec_read(l, 1);
-    ir_ref m = ir_ZEXT32(B, ir_emit(B, op, x.lo, 0, 0, 0, 0));
-    if (x.hi) {
-        ir_ref hi = ir_ZEXT32(B, ir_emit(B, op, x.hi, 0, 0, 0, 0));
-        m = ir_OR64(B, m, ir_SHL64(B, hi, xlift_k(l, arg >> 16)));
-    }
-    xlift_assign(l, 0, m);
-}
-
-// ---- shuffles of dwords, in halves of 64 bits
-
-// Two dwords, each number `n` of a pair.
-static ir_ref two(struct lift *l, ir_ref x, unsigned nx, ir_ref y, unsigned ny) {
-    if (x == y && nx == 0 && ny == 1) return x;
-    ir_ref lo = nx ? ir_SHRU64(B, x, xlift_k(l, 32)) : xlift_zext(l, x, 4);
-    ir_ref hi =
-        ny ? ir_AND64(B, y, xlift_k(l, 0xffffffff00000000u)) : ir_SHL64(B, y, xlift_k(l, 32));
-    return ir_OR64(B, lo, hi);
-}
-
-struct halves {
-    ir_ref q[4]; // of a, then of b
-};
-
-static void shuffle(struct lift *l, const struct halves *h, unsigned how, ir_ref out[2]) {
-    for (unsigned i = 0; i < 2; i++) {
-        unsigned x = how >> (8 * i) & 7, y = how >> (8 * i + 4) & 7;
-        out[i] = two(l, h->q[x / 2], x % 2, h->q[y / 2], y % 2);
-    }
-}
-
-// The 64-bit halves of operand i in the lower or upper lane.
-static void halves_of(struct lift *l, unsigned i, struct vval v, unsigned lane, ir_ref q[2]) {
-    if (in_memory(l, i)) {
-        q[0] = ir_VLO64(B, lane ? v.hi : v.lo);
-        q[1] = ir_VHI64(B, lane ? v.hi : v.lo);
-        return;
-    }
-    u32 cell = lane ? X86_YH(vreg(l, i)) : X86_X(vreg(l, i));
-    q[0] = ir_get(B, cell);
-    q[1] = ir_get(B, cell + 8);
-}
-
-// how: of each lane.
-static void shuffle_dwords(struct lift *l, unsigned ia, unsigned ib, const unsigned how[2]) {
-    bool wide = x86_operand_size(&l->d, 0) == 32;
-    unsigned d = vreg(l, 0);
-    struct vval v = {0, 0};
-    if (in_memory(l, ib)) v = xlift_vec_read(l, ib);
-    ir_ref out[2][2];
-    for (unsigned lane = 0; lane <= wide; lane++) {
-        struct halves h;
-        halves_of(l, ia, v, lane, h.q);
-        halves_of(l, ib, v, lane, h.q + 2);
-        shuffle(l, &h, how[lane], out[lane]);
-    }
-    set_lo(l, d, out[0][0]);
-    set_hi(l, d, out[0][1]);
-    if (wide) {
-        ir_set(B, X86_YH(d), out[1][0]);
-        ir_set(B, X86_YH(d) + 8, out[1][1]);
-    } else {
-        zero_above(l, d);
-    }
-}
-
-// The numbers of the vector operands that are a and b; a is b where there is only one.
-static void shuffle_rows(struct lift *l, const unsigned how[2]) {
-    bool three = l->d.vex && is_vector(l, 2);
-    shuffle_dwords(l, three ? 1 : l->d.vex ? 1 : 0, three ? 2 : 1, how);
-}
-
-void xlift_dwords(struct lift *l, unsigned how) { shuffle_rows(l, (const unsigned[]){how, how}); }
-
-// Where dword i of a lane comes from, as in DW().
-static unsigned dword_of(unsigned kind, unsigned imm, unsigned lane, unsigned i) {
-    unsigned two_bits = imm >> (2 * i) & 3, half = (imm >> (2 * lane + i / 2) & 1) * 2 + i % 2;
-    switch (kind) {
-    case DW_PSHUFD:
-        return 4 + two_bits;
-    case DW_SHUFPS:
-        return (i > 1 ? 4 : 0) + two_bits;
-    case DW_SHUFPD:
-        return (i > 1 ? 4 : 0) + half;
-    case DW_PERMILPD:
-        return 4 + half;
-    default: // DW_BLENDD
-        return (imm >> (4 * lane + i) & 1 ? 4 : 0) + i;
-    }
-}
-
-void xlift_dwords_imm(struct lift *l, unsigned kind) {
-    unsigned imm = l->d.imm & 0xff, how[2] = {0, 0};
-    for (unsigned lane = 0; lane < 2; lane++)
-        for (unsigned i = 0; i < 4; i++) {
-            how[lane] |= dword_of(kind, imm, lane, i) << (4 * i);
-        }
-    shuffle_rows(l, how);
 }
 
 // ---- moves

@@ -21,9 +21,9 @@ void xlift_sys_jump(struct lift *l, unsigned helper) {
 
 void xlift_sti(struct lift *l, unsigned arg) {
     (void)arg;
-    // Interrupts are looked at after the next instruction, whose block ends there (x86_lift).
-    ir_call(B, HELPER_sti, ir_pcrel(B, l->next), 0, 0, 0);
-    if (xlift_careful(l)) xlift_leave_next(l);
+    // Interrupts are looked at here, but not taken before the next instruction is done.
+    ir_call(B, HELPER_sti, 0, 0, 0, 0);
+    xlift_leave_next(l);
 }
 
 void xlift_clflush(struct lift *l, unsigned arg) {

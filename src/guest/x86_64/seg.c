@@ -2,6 +2,7 @@
 // and what of it code depends on.
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/x87.h"
 
 #define DESC_TYPE(d) ((unsigned)((d) >> 40 & 15))
 #define DESC_S(d)    ((d) >> 44 & 1)
@@ -85,8 +86,8 @@ u32 x86_code_mode(const struct guest_state *g) {
             : s->flat               ? MODE_32
                                     : MODE_32_SEG;
     bool ac = s->cpl == 3 && s->eflags & FL_AC && s->cr0 & CR0_AM;
-    if (s->eflags & FL_TF || s->dr7 & 0xff || ac) m |= MODE_CAREFUL;
-    if (!fpu_ready(s)) m |= MODE_FPU_CHECK;
+    if (s->eflags & FL_TF || s->dr7 & 0xff || ac || s->held) m |= MODE_CAREFUL;
+    if (!fpu_ready(s) || s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f) m |= MODE_FPU_CHECK;
     if ((s->mxcsr & 0xffc0) != 0x1f80) m |= MODE_MXCSR;
     return m;
 }
@@ -162,13 +163,8 @@ static u64 load_seg(struct x86_state *s, unsigned seg, u16 sel) {
     struct x86_fault f;
     if (!x86_load_seg(s, seg, sel, &f))
         x86_fault(s, &f);
-    else if (seg == SEG_SS) {
-        // The instruction after it comes before any interrupt. How long this one is does not
-        // matter: the refusal is for once, at any address up to 15 bytes on.
-        s->shadow = true;
-        s->shadow_pc = s->g.pc;
-        s->shadow_len = 15;
-    }
+    else if (seg == SEG_SS) // the instruction after it comes before any interrupt
+        s->shadow_at = guest_icount(&s->g) + 1;
     return 0;
 }
 

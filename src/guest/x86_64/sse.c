@@ -17,17 +17,19 @@ static v128 fetch(const struct x86_state *s, u32 n, u32 lane) {
     return lane ? s->yh[n] : s->x[n];
 }
 
-// Takes the exceptions over into MXCSR. False: one is raised, and nothing is to be written.
+// Takes the exceptions over into MXCSR, up to the first step in which one is raised. False: it is,
+// and nothing is to be written.
 static bool finish(const struct x86_vec *o) {
     struct x86_state *s = o->s;
-    u32 fl = o->pre | o->post | o->earlier;
-    if (!fl) return true;
     u32 unmasked = ~(u32)s->mxcsr >> 7 & 0x3f;
-    if (o->pre & unmasked) fl = o->pre | o->earlier;
-    s->mxcsr |= fl;
-    if (!(fl & unmasked)) return true;
-    guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
-    return false;
+    for (unsigned i = 0; i < ARRAY_LEN(o->steps); i++) {
+        u32 pre = o->steps[i].pre, post = o->steps[i].post;
+        s->mxcsr |= pre & unmasked ? pre : pre | post;
+        if (!((pre | post) & unmasked)) continue;
+        guest_raise(&s->g, s->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD, 0);
+        return false;
+    }
+    return true;
 }
 
 // Runs the operation. False: an exception is raised and nothing is to be written.
@@ -40,7 +42,9 @@ static bool run(struct x86_state *s, u64 imm, u64 r, v128 out[2], u64 *result) {
         o.c.v = fetch(s, VEC_C(imm), o.lane);
         o.b_other.v = fetch(s, VEC_B(imm), !o.lane);
         o.d = o.a;
+        o.step = 0;
         f(&o);
+        x86_vec_step(&o);
         out[o.lane] = o.d.v;
     }
     if (imm & VEC_NARROW && imm & VEC_L) {
@@ -87,9 +91,16 @@ static inline u64 scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_vec o = {.a.q = {a}, .b.q = {b}, .imm = VEC_IMM8(imm), .r = c, .s = x86_of(g)};
     o.d = o.a;
     vops[VEC_OP(imm)](&o);
+    x86_vec_step(&o);
     if (!finish(&o)) return 0;
     return imm & SCALAR_R ? o.r : o.d.q[0];
 }
+
+u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm) {
+    bool integer = imm & SCALAR_C;
+    return scalar(&s->g, a, integer ? 0 : b, integer ? b : 0, vop | imm);
+}
+
 u64 x86_help_scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return scalar(g, a, b, c, imm);
 }
@@ -97,12 +108,17 @@ u64 x86_help_scalar_check(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return scalar(g, a, b, c, imm);
 }
 
+void x86_set_mxcsr(struct x86_state *s, u64 v) {
+    s->mxcsr = v;
+    s->fp_quick = v & MXC_PE ? QUICK_YES : 0;
+}
+
 u64 x86_help_ldmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
     if (a & ~(u64)MXC_VALID)
         x86_gp(x86_of(g), 0);
     else
-        x86_of(g)->mxcsr = a;
+        x86_set_mxcsr(x86_of(g), a);
     return 0;
 }
 

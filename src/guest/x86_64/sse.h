@@ -25,11 +25,22 @@ struct x86_vec {
     u64 r; // a general register or flags: given, or the result
     struct x86_state *s;
     u32 lane;      // 0, or 1 for the upper half of YMM
-    u32 pre, post; // exceptions found before and after computing (MXC_*)
-    u32 earlier;   // of earlier steps of an operation that has several
+    u32 pre, post; // exceptions found before and after computing (MXC_*), of this step and lane
+    u32 step;      // of an operation that has several
+    struct {
+        u32 pre, post;
+    } steps[3]; // of all lanes: those of a step come before those of the next
 };
 
 typedef void x86_vop(struct x86_vec *o);
+
+// A step is done.
+static inline void x86_vec_step(struct x86_vec *o) {
+    o->steps[o->step].pre |= o->pre;
+    o->steps[o->step].post |= o->post;
+    o->pre = o->post = 0;
+    o->step++;
+}
 
 enum x86_vop_id {
 #define VOP(name) VOP_##name,
@@ -52,6 +63,7 @@ enum { VEC_SCRATCH = 16 };
 #define VEC_WIDEN     ((u64)1 << 40) // b is its lower lane for both lanes
 #define VEC_NARROW    ((u64)1 << 41) // lane i's lower half to half i of the result
 #define SCALAR_R      ((u64)1 << 42) // the result is r
+#define SCALAR_C      ((u64)1 << 43) // the operand is r
 #define VEC_IMM_SHIFT 32
 
 // imm of the helpers of avx.c beside registers and VEC_L.
@@ -65,6 +77,9 @@ enum { VEC_SCRATCH = 16 };
 #define ELEM_SCALE_SHIFT 41
 #define VEC_MAKE(op, d, a, b, c)                                                                   \
     ((u64)(op) | (u64)(d) << 10 | (u64)(a) << 15 | (u64)(b) << 20 | (u64)(c) << 25)
+
+// An operation on one element whose exceptions are all masked. imm: VEC_IMM8, SCALAR_*.
+u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm);
 
 // MXCSR
 #define MXC_IE    0x01u

@@ -59,50 +59,6 @@ OP(palignr) {
 
 // ---- SSE4.1
 
-#define BLEND(name, field, n, chosen)                                                              \
-    OP(name) {                                                                                     \
-        for (unsigned i = 0; i < (n); i++)                                                         \
-            o->d.field[i] = (chosen) ? o->b.field[i] : o->a.field[i];                              \
-    }
-BLEND(pblendvb, b, 16, o->c.b[i] & 0x80)
-BLEND(blendvps, d, 4, o->c.sd[i] < 0)
-BLEND(blendvpd, q, 2, o->c.sq[i] < 0)
-BLEND(blendps, d, 4, o->imm >> (i + 4 * o->lane) & 1)
-BLEND(blendpd, q, 2, o->imm >> (i + 2 * o->lane) & 1)
-BLEND(pblendw, w, 8, o->imm >> i & 1)
-
-// The result of both lanes is put together: r starts as both.
-OP(ptest) {
-    u64 f = o->lane ? o->r : FL_ZF | FL_CF;
-    v128 z = o->a.v & o->b.v, c = ~o->a.v & o->b.v;
-    if (z[0] | z[1]) f &= ~(u64)FL_ZF;
-    if (c[0] | c[1]) f &= ~(u64)FL_CF;
-    o->r = f;
-}
-
-// b is the lower lane of the source for both lanes of the result.
-#define EXTEND(name, to, n, from)                                                                  \
-    OP(name) {                                                                                     \
-        for (unsigned i = 0; i < (n); i++)                                                         \
-            o->d.to[i] = (__typeof__(o->d.to[0]))o->b.from[(n)*o->lane + i];                       \
-    }
-EXTEND(pmovsxbw, sw, 8, sb)
-EXTEND(pmovsxbd, sd, 4, sb)
-EXTEND(pmovsxbq, sq, 2, sb)
-EXTEND(pmovsxwd, sd, 4, sw)
-EXTEND(pmovsxwq, sq, 2, sw)
-EXTEND(pmovsxdq, sq, 2, sd)
-EXTEND(pmovzxbw, w, 8, b)
-EXTEND(pmovzxbd, d, 4, b)
-EXTEND(pmovzxbq, q, 2, b)
-EXTEND(pmovzxwd, d, 4, w)
-EXTEND(pmovzxwq, q, 2, w)
-EXTEND(pmovzxdq, q, 2, d)
-
-EACH(pmuldq, sq, 2, i64, (i64)(i32)x *(i32)y)
-EACH(pcmpgtq, sq, 2, i64, x > y ? -1 : 0)
-EACH(pmulld, d, 4, u32, x *y)
-
 OP(phminposuw) {
     unsigned at = 0;
     for (unsigned i = 1; i < 8; i++)
@@ -123,12 +79,6 @@ OP(mpsadbw) {
     }
 }
 
-OP(pextrb) { o->r = o->b.b[o->imm & 15]; }
-OP(pextrd) { o->r = o->b.d[o->imm & 3]; }
-OP(pextrq) { o->r = o->b.q[o->imm & 1]; }
-OP(pinsrb) { o->d.b[o->imm & 15] = (u8)o->r; }
-OP(pinsrd) { o->d.d[o->imm & 3] = (u32)o->r; }
-OP(pinsrq) { o->d.q[o->imm & 1] = o->r; }
 OP(insertps) {
     o->d.d[o->imm >> 4 & 3] = o->b.d[o->imm >> 6 & 3];
     for (unsigned i = 0; i < 4; i++)

@@ -31,15 +31,3 @@ SHIFT(psllvq, q, 2, 64, x << k, 0)
 SHIFT(psrlvd, d, 4, 32, x >> k, 0)
 SHIFT(psrlvq, q, 2, 64, x >> k, 0)
 SHIFT(psravd, sd, 4, 32, x >> k, x >> 31)
-
-// Of the sign bits. The result of both lanes is put together.
-static void test_signs(struct x86_vec *o, u64 signs) {
-    u64 f = o->lane ? o->r : FL_ZF | FL_CF;
-    for (unsigned i = 0; i < 2; i++) {
-        if (o->a.q[i] & o->b.q[i] & signs) f &= ~(u64)FL_ZF;
-        if (~o->a.q[i] & o->b.q[i] & signs) f &= ~(u64)FL_CF;
-    }
-    o->r = f;
-}
-OP(testps) { test_signs(o, 0x8000000080000000u); }
-OP(testpd) { test_signs(o, 0x8000000000000000u); }

@@ -236,27 +236,19 @@ static u64 product(struct x86_vec *o, unsigned i, bool dbl) {
     if (!(o->imm >> (4 + i) & 1)) return 0;
     return arith(o, FP_MUL, get(&o->a, i, dbl), get(&o->b, i, dbl), dbl);
 }
-// Ends a step. False: it raises an exception, and there is no next.
-static bool step(struct x86_vec *o) {
-    u32 unmasked = ~mxcsr(o) >> 7 & 0x3f;
-    if ((o->pre | o->post) & unmasked) return false;
-    o->earlier |= o->pre | o->post;
-    o->pre = o->post = 0;
-    return true;
-}
 OP(dpps) {
     u64 p[4];
     for (unsigned i = 0; i < 4; i++) p[i] = product(o, i, false);
-    if (!step(o)) return;
+    x86_vec_step(o);
     u64 lo = arith(o, FP_ADD, p[0], p[1], false), hi = arith(o, FP_ADD, p[2], p[3], false);
-    if (!step(o)) return;
+    x86_vec_step(o);
     u64 sum = arith(o, FP_ADD, lo, hi, false);
     for (unsigned i = 0; i < 4; i++) o->d.d[i] = o->imm >> i & 1 ? (u32)sum : 0;
 }
 OP(dppd) {
     u64 p[2];
     for (unsigned i = 0; i < 2; i++) p[i] = product(o, i, true);
-    if (!step(o)) return;
+    x86_vec_step(o);
     u64 sum = arith(o, FP_ADD, p[0], p[1], true);
     for (unsigned i = 0; i < 2; i++) o->d.q[i] = o->imm >> i & 1 ? sum : 0;
 }

@@ -75,19 +75,11 @@ PACK(packssdw, sw, sd, 4, sat16)
 UNPACK(punpcklbw, b, 8, 0)
 UNPACK(punpcklwd, w, 4, 0)
 UNPACK(punpckldq, d, 2, 0)
-UNPACK(punpckhbw, b, 8, 8)
-UNPACK(punpckhwd, w, 4, 4)
-UNPACK(punpckhdq, d, 2, 2)
 
 OP(pshuflw) {
     o->d.q[1] = o->b.q[1];
     for (unsigned i = 0; i < 4; i++) o->d.w[i] = o->b.w[o->imm >> (2 * i) & 3];
 }
-OP(pshufhw) {
-    o->d.q[0] = o->b.q[0];
-    for (unsigned i = 0; i < 4; i++) o->d.w[4 + i] = o->b.w[4 + (o->imm >> (2 * i) & 3)];
-}
-// Bits 2 and 3 are the upper lane's.
 
 // ---- shifts: by the low 64 bits of b, or by an immediate
 
@@ -109,15 +101,7 @@ SHIFTS(psrlq, q, 2, 64, x >> k, 0)
 SHIFTS(psraw, sw, 8, 16, x >> k, x >> 15)
 SHIFTS(psrad, sd, 4, 32, x >> k, x >> 31)
 
-OP(pslldq) {
-    for (unsigned i = 0; i < 16; i++) o->d.b[i] = i >= o->imm ? o->a.b[i - o->imm] : 0;
-}
-OP(psrldq) {
-    for (unsigned i = 0; i < 16; i++) o->d.b[i] = i + o->imm < 16 ? o->a.b[i + o->imm] : 0;
-}
-
 // ---- to and from general registers. Results of both lanes are put together.
 
 OP(pmovmskb) { o->r |= (u64)ir_mask8(o->b.v) << (16 * o->lane); }
 OP(pextrw) { o->r = o->b.w[o->imm & 7]; }
-OP(pinsrw) { o->d.w[o->imm & 7] = (u16)o->r; }

@@ -56,8 +56,9 @@ u64 x86_help_cli(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return 0;
 }
 
-u64 x86_help_sti(struct guest_state *g, u64 next, u64 b, u64 c, u64 imm) {
+u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
+    (void)a;
     (void)b;
     (void)c;
     (void)imm;
@@ -65,9 +66,7 @@ u64 x86_help_sti(struct guest_state *g, u64 next, u64 b, u64 c, u64 imm) {
         x86_gp(s, 0);
         return 0;
     }
-    s->shadow = !(s->eflags & FL_IF);
-    s->shadow_pc = next;
-    s->shadow_len = 0;
+    if (!(s->eflags & FL_IF)) s->shadow_at = guest_icount(g) + 1;
     s->eflags |= FL_IF;
     return 0;
 }

@@ -272,6 +272,10 @@ static bool through_stack(struct x86_state *s, gva va) {
 
 void x86_raise(struct guest_state *g, u64 cause, u64 tval) {
     struct x86_state *s = x86_of(g);
+    if (cause & CAUSE_RESUME) {
+        g->pc = tval;
+        return;
+    }
     struct event e = {.vector = CAUSE_VECTOR(cause),
                       .soft = cause & CAUSE_SOFT,
                       .has_code = cause & CAUSE_ERR && s->cr0 & CR0_PE,
@@ -289,6 +293,7 @@ void x86_raise(struct guest_state *g, u64 cause, u64 tval) {
         s->step_dr6 = 0;
         s->dr7 &= ~(u64)0x2000; // GD
     }
+    s->shadow_at = 0;
     // A fault's instruction will be tried again, without its breakpoint.
     if (!(cause & (CAUSE_TRAP | CAUSE_SOFT))) e.rflags |= FL_RF;
     deliver_all(s, e);
@@ -300,12 +305,6 @@ void x86_fault(struct x86_state *s, const struct x86_fault *f) {
 
 // ---- interrupts
 
-static bool in_shadow(struct x86_state *s) {
-    if (!s->shadow) return false;
-    s->shadow = false;
-    return s->g.pc - s->shadow_pc <= s->shadow_len;
-}
-
 static void external(struct x86_state *s, unsigned vector) {
     struct event e = {
         .vector = vector, .external = true, .rflags = x86_eflags(s), .ip = x86_eip(s)};
@@ -316,8 +315,12 @@ bool x86_take_interrupt(struct guest_state *g) {
     struct x86_state *s = x86_of(g);
     bool nmi = s->nmi && !s->nmi_blocked;
     const struct cpu_board *b = g->board;
+    s->held = false;
     if (!nmi && (!(s->eflags & FL_IF) || !b->irq_ack)) return false;
-    if (in_shadow(s)) return false;
+    if (s->shadow_at && s->shadow_at == g->icount) {
+        s->held = x86_interrupt_pending(g);
+        return false;
+    }
     if (nmi) {
         s->nmi = false;
         s->nmi_blocked = true;

@@ -7,6 +7,7 @@
 
 static const struct guest_helper helpers[HELPER_COUNT] = {
 #define X86_HELPER(id, effects) [HELPER_##id] = {#id, x86_help_##id, effects, FAST_NONE},
+#define X86_FAST(id, fast)      [HELPER_##id] = {#id, x86_help_##id, 0, FAST_##fast},
 #include "guest/x86_64/helpers.def"
 };
 
@@ -19,7 +20,7 @@ static void reset(struct guest_state *g) {
     s->eflags = 2;
     s->cr0 = CR0_CD | CR0_NW | CR0_ET;
     s->xcr0 = 1;
-    s->mxcsr = 0x1f80;
+    x86_set_mxcsr(s, 0x1f80);
     s->fpu_cw = 0x37f;
     s->dr6 = 0xffff0ff0;
     s->dr7 = 0x400;
@@ -87,16 +88,30 @@ static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
     return n < cap ? n : cap - 1;
 }
 
+// The same flags can lie in the lazy cells in several ways, and cells that their kind does not use
+// may hold anything. A shadow that is over means nothing.
+static void canonical(struct guest_state *copy) {
+    struct x86_state *s = x86_of(copy);
+    x86_set_status_flags(s, x86_status_flags(s));
+    if (s->shadow_at != copy->icount) s->shadow_at = 0;
+    s->held = false; // whether an interrupt is pending is not the CPU's
+}
+
 const struct guest_arch guest_x86_64 = {
     .name = "x86_64",
     .state_size = sizeof(struct x86_state),
     .compare_from = offsetof(struct x86_state, r),
     .compare_to = offsetof(struct x86_state, large),
+    .canonical = canonical,
     .max_insn = 15,
     .open_bus = true,
     .lazy_flags = true,
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
+    .inexact_cell = offsetof(struct x86_state, fp_quick),
+    .inexact_mask = QUICK_YES | QUICK_DENORMAL,
+    .inexact_bit = QUICK_YES,
+    .denormals = true,
     .reset = reset,
     .boot = boot,
     .lift = x86_lift,

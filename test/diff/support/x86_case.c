@@ -471,6 +471,24 @@ static bool reads_hidden_flags(enum x86_id id) {
     }
 }
 
+static void put_before(struct x86_case *c, const u8 *b, unsigned n) {
+    memmove(c->code + n, c->code, c->len);
+    memcpy(c->code, b, n);
+    c->len = (u8)(c->len + n);
+    c->lead = (u8)n;
+    c->at -= n;
+}
+
+// A comparison of floats: of two registers, which may be one.
+static void prepend_compare(struct x86_case *c, struct rng *r) {
+    unsigned reg = rng_below(r, 4), rm = rng_below(r, 4), single = rng_below(r, 2);
+    u8 b[4] = {0x66, 0x0f, (u8)(0x2e | rng_below(r, 2)), (u8)(0xc0 | reg << 3 | rm)};
+    c->x[reg][0] = element(r);
+    c->x[rm][0] = one_in(r, 4) ? c->x[reg][0] : element(r);
+    c->mxcsr = 0x1f80 | (one_in(r, 2) ? rng_below(r, 64) : 0);
+    put_before(c, b + single, 4 - single);
+}
+
 static void prepend(struct x86_case *c, const struct x86_insn *d, struct rng *r) {
     static const u8 alu[8] = {0x00, 0x08, 0x10, 0x18, 0x20, 0x28, 0x30, 0x38};
     static const u8 one[4] = {0xf8, 0xf9, 0xf5, 0x9e}; // clc stc cmc sahf
@@ -478,6 +496,10 @@ static void prepend(struct x86_case *c, const struct x86_insn *d, struct rng *r)
     unsigned n = 0, reg = rng_below(r, 8), dst = rng_below(r, 8);
     bool af = false; // left undefined by it
     if (reads_hidden_flags((enum x86_id)d->row)) return;
+    if (x86_rows[d->row].isa < ISA_X87 && one_in(r, 4)) {
+        prepend_compare(c, r);
+        return;
+    }
     unsigned size = rng_below(r, 4), how = rng_below(r, c->bits32 ? 4 : 8);
     if (how == 0) {
         b[n++] = one[rng_below(r, 4)];
@@ -514,11 +536,7 @@ static void prepend(struct x86_case *c, const struct x86_insn *d, struct rng *r)
         b[n++] = (u8)(0xc0 | reg << 3 | dst);
     }
     if (af) c->undefined_lead = FL_AF;
-    memmove(c->code + n, c->code, c->len);
-    memcpy(c->code, b, n);
-    c->len = (u8)(c->len + n);
-    c->lead = (u8)n;
-    c->at -= n;
+    put_before(c, b, n);
 }
 
 // What the instruction defines does not stay undefined.

@@ -144,7 +144,7 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
         memcpy(&s->yh[i], c->x[i] + 2, 16);
     }
     put_fpu(s, &c->fpu);
-    s->mxcsr = c->mxcsr;
+    x86_set_mxcsr(s, c->mxcsr);
     s->g.pc = c->at;
     s->g.idle = false;
     s->cr2 = 0;

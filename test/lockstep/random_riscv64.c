@@ -1,6 +1,6 @@
-// Random shapes and their layout. Registers: x31 points to the window that items access, x27 is the
-// stack, x30 and x29 count inner and outer loops; no random instruction writes these. x25, x26, x28
-// are nodes' scratch.
+// Random riscv64 shapes and their layout. Registers: x31 points to the window that items access,
+// x27 is the stack, x30 and x29 count inner and outer loops; no random instruction writes these.
+// x25, x26, x28 are nodes' scratch.
 //
 // RAM (0x80000000), by pages: 0 trap handler, 1 its save area, 2 stack, 3-4 window, 5 read-only, 6
 // not mapped, 7 tables, 8-15 code, 16-17 the window of the second address space, 18-24 page tables.
@@ -104,7 +104,7 @@ static void node_random(struct node *n, struct rng *r, unsigned func, unsigned n
     }
 }
 
-void shape_random(struct shape *s, u64 seed) {
+static void shape_random(struct shape *s, u64 seed) {
     struct rng r = {seed * 0x9e3779b97f4a7c15u + 12345};
     *s = (struct shape){.seed = seed};
     s->paging = rng_below(&r, 3) > 0;
@@ -122,24 +122,6 @@ void shape_random(struct shape *s, u64 seed) {
             while (p->node[i].kind == N_EDGE && edges == 5);
             edges += p->node[i].kind == N_EDGE;
         }
-    }
-}
-
-unsigned shape_nodes(const struct shape *s) {
-    unsigned n = 0;
-    for (unsigned f = 0; f < s->nfuncs; f++) n += s->func[f].n;
-    return n;
-}
-
-void shape_drop(struct shape *s, unsigned at, unsigned n) {
-    for (unsigned f = 0; f < s->nfuncs; f++) {
-        struct shape_func *p = &s->func[f];
-        unsigned kept = 0, first = at, last = at + n, own = p->n;
-        for (unsigned i = 0; i < own; i++)
-            if (i < first || i >= last) p->node[kept++] = p->node[i];
-        p->n = (u8)kept;
-        at = at > own ? at - own : 0;
-        n = last > own ? last - own - at : 0;
     }
 }
 
@@ -612,10 +594,10 @@ static void set_start(struct layout *l, u32 main_at, struct rng *r) {
     }
 }
 
-bool shape_build(const struct shape *s, struct program *out) {
+static bool shape_build(const struct shape *s, struct program *out) {
     struct layout l = {.s = s, .p = out};
     struct rng r = {s->seed ^ 0x5555};
-    if (!program_init(out, RAM_BASE, RAM_SIZE)) return false;
+    if (!program_init(out, &program_riscv64, RAM_BASE, RAM_SIZE)) return false;
     l.code_va = s->moved ? 0x40000000 : RAM_BASE;
     l.at = HANDLER;
     put_handler(&l);
@@ -640,3 +622,5 @@ bool shape_build(const struct shape *s, struct program *out) {
     set_start(&l, main_at, &r);
     return true;
 }
+
+const struct shape_maker shape_riscv64 = {"riscv64", shape_random, shape_build};

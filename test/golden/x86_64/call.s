@@ -1,0 +1,4 @@
+call 1f
+call rax
+call [rbx + 16]
+1: ret

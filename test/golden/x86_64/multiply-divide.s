@@ -1,0 +1,7 @@
+imul rax, rbx
+imul ecx, edx, 100
+mul rsi
+mov edx, 0
+div ecx
+cqo
+idiv rdi

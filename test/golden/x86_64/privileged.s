@@ -1,0 +1,5 @@
+cli
+mov rax, cr3
+swapgs
+invlpg [rdi]
+wrmsr

@@ -1,0 +1,5 @@
+cld
+movsb
+stosq
+rep movsq
+repne scasb

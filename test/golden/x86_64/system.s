@@ -1,0 +1,3 @@
+cpuid
+rdtsc
+syscall
