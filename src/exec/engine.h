@@ -189,6 +189,11 @@ static inline void code_called(struct cpu *c, u32 index) {
     c->pages[k->ppn]->called[k->start / 128] |= (u64)1 << k->start / 2 % 64;
 }
 
+// What tags of the jump cache are mixed with now.
+static inline u64 jump_mix(const struct cpu *c) {
+    return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
+}
+
 // ---- cpu.c
 // Between two runs: wakes an idle CPU when an interrupt is pending and takes it. False: still idle.
 bool cpu_look(struct cpu *c);

@@ -189,8 +189,9 @@ relook: // state.pc says where; mode and mappings may have changed
         c->tlb.jumps_wrapped = false;
     }
     tlb_switch(&c->tlb, c->arch->tlb_key(s));
+    c->tlb.flushed = false;
     tlb = c->tlb.cur;
-    c->run.mix = (tlb->jumps << JUMP_MODE_BITS | c->arch->code_mode(s)) << JUMP_TAG_SHIFT;
+    c->run.mix = jump_mix(c);
 jump : { // to the guest address pc
     const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     to = e->index;

@@ -86,6 +86,16 @@ static u32 guard(u64 va, u32 host) {
     return (u32)(uintptr_t)page == host;
 }
 
+// An instruction that may have changed anything is complete, and all state in memory: may the code
+// go on at `pc` as it is? Interrupts are looked at here as the interpreter does.
+static u32 stay(u64 pc, u32 unused) {
+    struct cpu *c = running;
+    (void)unused;
+    if (c->attention || c->s->stop || c->tlb.flushed || c->run.budget <= 0) return 0;
+    take_interrupt(c);
+    return c->s->pc == pc && c->tlb.cur->key == c->arch->tlb_key(c->s) && c->run.mix == jump_mix(c);
+}
+
 // Stands in for what is not translated: state.pc says where to go on.
 static i32 absent(u64 page, i32 budget, i32 depth) {
     struct cpu *c = running;
@@ -175,6 +185,7 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .place = FN(place_call),
         .heed = FN(heed_call),
         .guard = FN(guard),
+        .stay = FN(stay),
         .fallback = fallback,
         .helper = helper_function,
         .arg = c,

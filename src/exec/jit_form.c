@@ -258,6 +258,20 @@ static void switch_ways(struct form *m, unsigned i) {
     if (n) r->blocks[i].end = END_SWITCH;
 }
 
+// An instruction that may change anything: on after it, if it is not a way elsewhere.
+static void leave_ways(struct form *m, unsigned i) {
+    struct region_block *b = &m->f->r.blocks[i];
+    if (m->f->c->set.disabled & PASS_CHAIN) return;
+    for (u32 k = b->nops - 1; k-- > 1;) {
+        const struct ir_insn *o = &b->ops[k];
+        if (o->op != IR_SET || o->imm != offsetof(struct guest_state, pc)) continue;
+        if (b->ops[o->a].op != IR_PCREL || (i64)b->ops[o->a].imm != b->end_rel) return;
+        b->end = END_CALL;
+        b->succ[0] = (i16)node_at(m, b->end_rel, m->nodes[i].context);
+        return;
+    }
+}
+
 static void ways(struct form *m, unsigned i) {
     struct region_block *b = &m->f->r.blocks[i];
     const struct ir_insn *x = &b->ops[b->nops - 1];
@@ -265,6 +279,8 @@ static void ways(struct form *m, unsigned i) {
     if (b->end == END_TEST) return;
     if (is_call(x)) {
         call_ways(m, i);
+    } else if (x->op == IR_LEAVE) {
+        leave_ways(m, i);
     } else if (x->op == IR_JUMPIND && x->imm == IR_JUMP_PLAIN) {
         switch_ways(m, i);
     } else if (x->op == IR_JUMPIND) {

@@ -118,6 +118,7 @@ static bool to_flush(const struct tlb_context *c, u64 key, u64 mask) {
 }
 
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask) {
+    t->flushed = true;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!to_flush(c, key, mask)) continue;
@@ -136,6 +137,7 @@ static void forget_entry(struct tlb_entry *table, u32 slot, u64 page) {
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     u32 at = slot_of(va);
     u64 page = va & ~(u64)(GUEST_PAGE_SIZE - 1);
+    t->flushed = true;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!to_flush(c, key, mask)) continue;

@@ -45,6 +45,7 @@ struct tlb {
     u64 space;  // bits of a key that name the address space
     u64 clock;
     u64 next_jumps;
+    bool flushed;       // something was, since the owner looked last
     bool jumps_wrapped; // jump cache must be cleared by its owner
     u16 *writers;       // by physical page: 1 + slot, or one of TLB_WRITERS_*
     struct tlb_context *cur;

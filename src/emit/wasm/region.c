@@ -439,6 +439,29 @@ static void guest_call(struct emit *e, bool direct, i64 target) {
         load_cells(e, &e->flow.live_in[e->b->succ[0]]);
 }
 
+// The instruction may have changed anything: out to the run loop, or on when nothing has changed
+// that code depends on.
+static void leave(struct emit *e) {
+    store_cells(e, &e->dirty);
+    memset(&e->dirty, 0, sizeof e->dirty);
+    store_budget(e);
+    if (e->b->end != END_CALL) {
+        unwind(e, REGION_LEAVE);
+        return;
+    }
+    push_pcrel(e, e->b->end_rel);
+    w_i32_const(out(e), 0);
+    call_indirect(e, T_GUARD, e->abi->stay);
+    w_op(out(e), W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    unwind(e, REGION_LEAVE);
+    close_if(e);
+    if (e->b->succ[0] < 0)
+        go_to(e, e->b->end_rel);
+    else
+        load_cells(e, &e->flow.live_in[e->b->succ[0]]);
+}
+
 // An inlined callee returns (L_PC): where it should, or out.
 static void inlined_return(struct emit *e) {
     w_local(out(e), W_LOCAL_GET, L_PC);
@@ -458,9 +481,7 @@ static void emit_end(struct emit *e, u32 i) {
     }
     charge(e);
     if (o->op == IR_LEAVE) {
-        store_cells(e, &e->dirty);
-        store_budget(e);
-        unwind(e, REGION_LEAVE);
+        leave(e);
     } else if (e->b->end == END_CALL) {
         guest_call(e, o->op == IR_JUMP, (i64)o->imm);
     } else if (o->op == IR_JUMPIND && e->b->end == END_RETURN) {

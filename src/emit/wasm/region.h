@@ -18,7 +18,8 @@ enum { REGION_BLOCKS = 96, REGION_CELLS = 128, REGION_PAGES = 4 };
 
 enum region_end {
     END_OUT,    // JUMP or BRANCH: ways by succ; JUMPIND, LEAVE: none
-    END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to
+    END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to. LEAVE to
+                // the next instruction: that one
     END_SWITCH, // JUMPIND of which targets are known; succ[0]: the first END_TEST
     END_TEST,   // no block: is the target that of succ[0]? yes: there; succ[1]: next test or out
     END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
@@ -73,7 +74,7 @@ struct region_abi {
     u32 inexact, inexact_mask, inexact_bit;
     bool boxed, denormals;
     // C functions of exec/jit_abi.c, as table indices.
-    u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
+    u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard, stay;
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
