@@ -478,31 +478,30 @@ static bool translate_function(struct cpu *c, const struct form_at *at, i32 bloc
     return ok;
 }
 
-enum tried { NO_LOOP, TRANSLATED, EXHAUSTED };
-
-// The outermost loop around `at` that has no translation yet.
-static enum tried translate_loop(struct cpu *c, struct form_at at) {
-    i32 block = at.start;
-    while (at.nstops < JIT_LOOPS) {
-        at.start = block;
-        struct forming *f = form_region(c, &at);
+// The outermost loop around `around` that has no translation yet; notes the heads of those that
+// have one.
+static bool translate_loop(struct cpu *c, struct form_at *around) {
+    struct form_at at = *around;
+    while (around->nstops < JIT_LOOPS) {
+        struct forming *f = form_region(c, around);
         i32 head = f ? form_loop_head(f) : -1;
         form_free(f);
-        if (head < 0) return at.nstops ? EXHAUSTED : NO_LOOP;
+        if (head < 0) return false;
+        at = *around;
         at.start = head;
         if (!live_at(c, &at) && !tried_enough(c, &at)) {
             f = form_region(c, &at);
-            if (!f) return EXHAUSTED;
+            if (!f) return false;
             form_keep_loop(f);
             bool ok = emit(c, f);
             dump_region(c, f, "loop", ok);
             form_free(f);
-            return ok ? TRANSLATED : EXHAUSTED;
+            return ok;
         }
-        if (head == block) return EXHAUSTED;
-        at.stops[at.nstops++] = head;
+        if (head == around->start) return false;
+        around->stops[around->nstops++] = head;
     }
-    return EXHAUSTED;
+    return false;
 }
 
 static bool translate_block(struct cpu *c, const struct form_at *at) {
@@ -556,9 +555,10 @@ static bool hot(struct cpu *c, u32 index) {
         }
         at.start = start;
     }
-    enum tried loop = translate_loop(c, at);
-    if (loop == NO_LOOP) return translate_block(c, &at);
-    return loop == TRANSLATED;
+    if (translate_loop(c, &at)) return true;
+    // In no loop, or in one that is entered here again and again (something it calls comes back
+    // without the caller's frame): then up to that loop's head.
+    return translate_block(c, &at);
 }
 
 static void free_graves(struct jit *j) {
