@@ -59,7 +59,7 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     call_indirect(e, type, function);
     w_local(o, W_LOCAL_TEE, L_PTR);
     w_op(o, W_I32_EQZ);
-    br_exit(e, W_BR_IF, EXIT_FAULT);
+    br_fault(e, W_BR_IF);
     load_budget(e);
 }
 
