@@ -26,9 +26,13 @@ enum {
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
-    SAMPLE_INSNS = 8192,  // between samples: where so many end is where time is spent
-    MOST_PAUSES = 8,      // samples in a run: it ends soon while it is interpreted
-    SLICE_INSNS = 1 << 20 // of a run in translated code
+    SAMPLE_INSNS = 8192,   // between samples: where so many end is where time is spent
+    MOST_PAUSES = 8,       // samples in a run: it ends soon while it is interpreted
+    SLICE_INSNS = 1 << 20, // of a run in translated code
+    // A translation that is left so many times for accesses that miss, on average so many
+    // instructions apart at most, is made anew to stay.
+    MISSES = 64,
+    MISS_INSNS = 2000
 };
 
 #define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
@@ -388,6 +392,7 @@ static bool emit(struct cpu *c, struct forming *f) {
     if (!id) return false;
     f->r.id = id;
     f->r.slot = e->slot;
+    f->r.stays = e->stays || c->set.disabled & PASS_LEAN;
     u32 entry = (u32)(e - j->entries); // emitting may make entries
     if (!region_emit(&f->r, &j->abi, &j->module)) {
         free_region(j, id);
@@ -600,6 +605,29 @@ void jit_sample(struct cpu *c) {
     if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
     compile(c);
     evict(c);
+}
+
+bool jit_missed(struct cpu *c) {
+    struct jit *j = c->jit;
+    u32 id = c->run.region;
+    struct jit_region *r = &j->regions[id - 1];
+    if (++r->misses % MISSES) return false;
+    u64 now = c->run.icount + run_count(c);
+    bool often = r->misses > MISSES && now - r->missed < MISSES * MISS_INSNS;
+    r->missed = now;
+    if (!often) return false;
+    struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
+    if (e) {
+        e->stays = true;
+        e->tries--;
+    }
+    for (unsigned i = 0; i < r->nstarts; i++) { // hot already
+        u32 at = code_find(c, r->ppn[0], r->starts[i], r->mode);
+        if (at) block_of(c, at)->heat = (u8)(c->set.hot_samples - 1);
+    }
+    kill_region(c, id);
+    tlb_forget_jumps(&c->tlb);
+    return true;
 }
 
 // ---- interpreting what has a translation

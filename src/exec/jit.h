@@ -14,7 +14,8 @@ struct jit_entry {
     u32 next;   // of the same page, or free; 1 + index
     u16 start;
     u8 mode;
-    u8 tries; // translations made of it
+    u8 tries;   // translations made of it
+    bool stays; // as in struct region
 };
 
 enum jit_state { REGION_FREE, REGION_PENDING, REGION_LIVE, REGION_DEAD };
@@ -32,6 +33,8 @@ struct jit_region {
     struct uop original;        // what UOP_REGION replaced
     u16 *starts;                // of its blocks, inlined ones left out
     unsigned nstarts;
+    u32 misses;         // accesses that the TLB did not know
+    u64 missed;         // instruction count at the last that was looked at
     struct uop *shadow; // the entry block as uops, made when it must be interpreted
 };
 

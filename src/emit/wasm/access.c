@@ -44,6 +44,10 @@ static void simd_mem(struct emit *e, u32 code) {
 // in the engine's scratch vector.
 static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     struct buf *o = out(e);
+    if (!e->r->stays) {
+        br_miss(e);
+        return;
+    }
     store_budget(e);
     bool vector = value && e->types[value] == W_T_V128;
     if (vector) {

@@ -19,7 +19,8 @@ enum {
     T_GUARD,      // (i64 va, i32 host) -> i32
 };
 
-// Locals by number; the first three are parameters. L_DIRTY: which cells a fault has to store.
+// Locals by number; the first three are parameters. L_DIRTY, L_HOW: which cells the fault
+// exit stores, and why (enum region_exit).
 enum {
     L_PAGE,
     L_BUDGET,
@@ -28,13 +29,12 @@ enum {
     L_PTR,
     L_ENTRY,
     L_VA,
-    L_PC,
-    L_DIRTY,
+    L_PC, L_HOW, L_DIRTY,
     L_CELLS = L_DIRTY + 2
 };
 
 // Labels around the body, innermost first.
-enum { EXIT_CHAIN, EXIT_STOP, EXIT_FAULT, EXITS };
+enum { EXIT_CHAIN, EXIT_STOP, EXIT_MISS, EXIT_FAULT, EXITS };
 
 // The tag of a kept page that no address has: its offset bits are compared only where an aligned
 // access has zeros.
@@ -70,9 +70,9 @@ struct emit {
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;
-    i32 rel;                // of the instruction being emitted
-    u32 done;               // instructions of the block before it
-    unsigned depth;         // labels the structure has opened inside the exits
+    i32 rel;        // of the instruction being emitted
+    u32 done;       // instructions of the block before it
+    unsigned depth; // labels the structure has opened inside the exits
 };
 
 static inline struct buf *out(struct emit *e) { return &e->code; }
@@ -108,7 +108,8 @@ void call_indirect(struct emit *e, u32 type, u32 function);
 void br_exit(struct emit *e, u8 op, unsigned exit);
 void open_block(struct emit *e);
 void br_unlikely(struct emit *e, unsigned label); // if what is on the stack is not 0
-void br_fault(struct emit *e, u8 op); // to the fault exit, with what is dirty here
+void br_fault(struct emit *e, u8 op);             // an exception was raised
+void br_miss(struct emit *e);                     // out, before this instruction
 void open_if(struct emit *e, u8 type, bool unlikely);
 void close_if(struct emit *e);
 void store_cells(struct emit *e, const struct cellset *set);

@@ -44,7 +44,7 @@ struct flow {
     struct cellset dirty_in[REGION_BLOCKS]; // on some way newer than memory
     struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
     struct cellset late_in[REGION_BLOCKS];  // still in memory only: loaded where it is needed
-    struct cellset fault; // what may be dirty at any operation that faults
+    struct cellset fault;                   // what may be dirty at any operation that faults
     // Address registers whose page is kept: cells that in this region only move by constants, so
     // that the next access is most likely to the same page again. By cell: 1 + its place in `kept`,
     // for loads and for stores.

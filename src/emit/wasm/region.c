@@ -4,8 +4,8 @@
 //
 // Invariants: the budget counts whole blocks, charged at their ends and looked at on backward ways
 // and on ways out; all state is in memory around calls of other regions, so whoever finds that
-// everything must unwind just returns 0; a faulting access leaves through one shared exit that
-// stores the cells which it says are dirty.
+// everything must unwind just returns 0; a faulting access, or one that misses the TLB, leaves
+// through one shared exit that stores the cells which it says are dirty.
 #include "emit/wasm/region.h"
 
 #include <assert.h>
@@ -104,13 +104,36 @@ static void need_cells(struct emit *e, int to) {
         if (cell_in(&e->flow.live_in[to], i) && !cell_in(&e->flow.late_in[to], i)) need_cell(e, i);
 }
 
-void br_fault(struct emit *e, u8 op) {
+static void local_const(struct emit *e, u32 local, i32 value) {
+    w_i32_const(out(e), value);
+    w_local(out(e), W_LOCAL_SET, local);
+}
+
+// Says what is dirty here.
+static void tell_dirty(struct emit *e, enum region_exit how) {
     for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
         if (!e->flow.fault.w[k]) continue;
         w_i64_const(out(e), (i64)e->dirty.w[k]);
         w_local(out(e), W_LOCAL_SET, L_DIRTY + k);
     }
+    local_const(e, L_HOW, how);
+}
+
+void br_fault(struct emit *e, u8 op) {
+    tell_dirty(e, REGION_FAULT);
     br_exit(e, op, EXIT_FAULT);
+}
+
+void br_miss(struct emit *e) {
+    struct buf *o = out(e);
+    tell_dirty(e, REGION_MISS);
+    push_pcrel(e, e->rel);
+    w_local(o, W_LOCAL_SET, L_PC);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_i32_const(o, (i32)e->done);
+    w_op(o, W_I32_SUB);
+    w_local(o, W_LOCAL_SET, L_BUDGET);
+    br_exit(e, W_BR, EXIT_MISS);
 }
 
 void store_budget(struct emit *e) {
@@ -646,6 +669,13 @@ static void graph(const struct region *r, struct structure_node *nodes) {
     }
 }
 
+static void tell_region(struct emit *e) {
+    store_budget(e);
+    base(e);
+    w_i32_const(out(e), (i32)e->r->id);
+    mem_at(e, W_I32_STORE, 2, e->abi->region);
+}
+
 // Leaves unless each further page is what the region was made from.
 static void guards(struct emit *e) {
     struct buf *o = out(e);
@@ -691,7 +721,7 @@ static void guards(struct emit *e) {
     }
 }
 
-// At the fault exit: the cells that L_DIRTY names.
+// At the fault exit: stores the cells that L_DIRTY names.
 static void store_faulted(struct emit *e) {
     for (unsigned i = 0; i < e->flow.n; i++) {
         if (!cell_in(&e->flow.fault, i)) continue;
@@ -733,14 +763,17 @@ static bool function(struct emit *e) {
     w_op(out(e), W_END); // EXIT_CHAIN
     chain(e);
     w_op(out(e), W_END); // EXIT_STOP: state.pc says where to go on
-    store_budget(e);
-    base(e);
-    w_i32_const(out(e), (i32)e->r->id);
-    mem_at(e, W_I32_STORE, 2, e->abi->region);
+    tell_region(e);
     unwind(e, REGION_JUMP);
+    w_op(out(e), W_END); // EXIT_MISS: at L_PC
+    store_lpc(e);
+    tell_region(e);
     w_op(out(e), W_END); // EXIT_FAULT
     store_faulted(e);
-    unwind(e, REGION_FAULT);
+    base(e);
+    w_local(out(e), W_LOCAL_GET, L_HOW);
+    mem_at(e, W_I32_STORE, 2, e->abi->how);
+    w_i32_const(out(e), 0);
     w_op(out(e), W_END);
     return !e->failed && !out(e)->oom;
 }
@@ -780,8 +813,8 @@ static void append(struct emit *e, struct module *m) {
 }
 
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m) {
-    static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
-                                      W_T_I32, W_T_I64, W_T_I64, W_T_I64, W_T_I64};
+    static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
+                                      W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
     struct emit em;
     assert(m->n < MODULE_FUNCTIONS);
     em.r = r;
