@@ -105,7 +105,7 @@ static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
         c->stats.exits_fault++;
     else if (!returned && c->run.how == REGION_LEAVE)
         c->stats.exits_leave++;
-    else if (!returned && c->run.how == REGION_MISS)
+    else if (!returned && (c->run.how & 0xff) == REGION_MISS)
         c->stats.exits_miss++;
     else if (c->run.budget + c->run.more <= 0)
         c->stats.exits_budget++;
@@ -343,7 +343,7 @@ dispatch:
                     if (c->run.how == REGION_JUMP) goto jump;
                     if (c->run.how == REGION_FAULT) goto faulted;
                     if (c->run.how == REGION_LEAVE) goto left;
-                    if (c->run.how == REGION_MISS) goto missed;
+                    if ((c->run.how & 0xff) == REGION_MISS) goto missed;
                     id = c->run.region;
                     c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
                 }
@@ -373,13 +373,18 @@ left: // an instruction that may have changed anything is complete
     take_interrupt(c);
     goto relook;
 
-missed: // in translated code: the rest of the block is interpreted
-    if (jit_missed(c)) c->run.mix = jump_mix(c);
-    if (!(to = jump_miss(c, pc, &nowhere))) goto excepted;
+missed : { // in translated code: the rest of the block is interpreted
+    bool gone;
+    u = (struct uop *)(uintptr_t)jit_missed(c, c->run.how >> 8, &gone);
+    if (gone) c->run.mix = jump_mix(c);
     c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
-    u = &c->arena[to];
-    if (u->code == UOP_REGION) u = (struct uop *)(uintptr_t)jit_shadow(c, (u32)(u->imm >> 32));
+    if (!u) {
+        if (!(to = jump_miss(c, pc, &nowhere))) goto excepted;
+        u = &c->arena[to];
+        if (u->code == UOP_REGION) u = (struct uop *)(uintptr_t)jit_shadow(c, (u32)(u->imm >> 32));
+    }
     goto dispatch;
+}
 
 faulted: // inside a block: the instructions before this one are done
     c->run.budget -= s->insn_index;

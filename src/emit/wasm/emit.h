@@ -72,6 +72,7 @@ struct emit {
     unsigned naliases;
     i32 rel;        // of the instruction being emitted
     u32 done;       // instructions of the block before it
+    bool begun;     // it has changed something already, so it cannot be begun anew
     unsigned depth; // labels the structure has opened inside the exits
 };
 

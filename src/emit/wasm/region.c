@@ -110,13 +110,13 @@ static void local_const(struct emit *e, u32 local, i32 value) {
 }
 
 // Says what is dirty here.
-static void tell_dirty(struct emit *e, enum region_exit how) {
+static void tell_dirty(struct emit *e, u32 how) {
     for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
         if (!e->flow.fault.w[k]) continue;
         w_i64_const(out(e), (i64)e->dirty.w[k]);
         w_local(out(e), W_LOCAL_SET, L_DIRTY + k);
     }
-    local_const(e, L_HOW, how);
+    local_const(e, L_HOW, (i32)how);
 }
 
 void br_fault(struct emit *e, u8 op) {
@@ -126,7 +126,7 @@ void br_fault(struct emit *e, u8 op) {
 
 void br_miss(struct emit *e) {
     struct buf *o = out(e);
-    tell_dirty(e, REGION_MISS);
+    tell_dirty(e, REGION_MISS | e->done << 8);
     push_pcrel(e, e->rel);
     w_local(o, W_LOCAL_SET, L_PC);
     w_local(o, W_LOCAL_GET, L_BUDGET);
@@ -529,16 +529,19 @@ static void emit_op(struct emit *e, u32 i) {
     case IR_SET:
     case IR_SETV:
         emit_set(e, i);
+        e->begun = true;
         return;
     case IR_INSN:
         e->rel = (i32)o->imm;
         e->done++;
+        e->begun = false;
         return;
     case IR_TRAPIF:
         emit_trapif(e, i);
         return;
     case IR_CALL:
         emit_fast_call(e, i, e->r->fast[o->aux], emit_call);
+        e->begun |= e->r->helper_effects[o->aux] != 0;
         return;
     case IR_JUMP:
     case IR_BRANCH:

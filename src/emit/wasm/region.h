@@ -96,7 +96,8 @@ enum region_exit {
     REGION_FAULT,   // an exception was raised; state.insn_index instructions of the block were done
     REGION_LEAVE,   // as the uop LEAVE
     REGION_REFUSED, // the pages are not those it was made from; nothing was done
-    REGION_MISS,    // an access the TLB does not know: go on at state.pc, but not with a region
+    REGION_MISS,    // an access the TLB does not know: go on at state.pc, but not with a region;
+                    // above the low eight bits, how many instructions of the block are done
 };
 
 enum { MODULE_FUNCTIONS = 256 };
