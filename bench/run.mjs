@@ -3,7 +3,7 @@
 // and prints it as a table, with the sets' geometric means and their targets. Further fields: stats.mjs. Rows
 // that were not measured this time keep what the file had.
 //
-//   node bench/run.mjs [--row NAME]... [--set hot|short|x86|cold]... [--where native|chromium-ARCH|wasm]...
+//   node bench/run.mjs [--row NAME]... [--set hot|short|x86|cold|v86-hot|v86-cold]... [--where native|chromium-ARCH|wasm]...
 //                      [--rounds N] [--engine interp|jit] [--out FILE] [--doc FILE]
 //
 // Without --where what users have: wasm and chromium-ARCH. With --engine the place is "chromium-ARCH/ENGINE"; that of
@@ -18,7 +18,7 @@ import { ARCH, built, CHROMIUM } from './lib/paths.mjs';
 import { table, writeDocument } from './lib/table.mjs';
 import { SETS, summary } from './lib/targets.mjs';
 
-const MODULES = await Promise.all(['engine-size', 'hot', 'short', 'x86', 'cold', 'boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
+const MODULES = await Promise.all(['engine-size', 'hot', 'short', 'x86', 'cold', 'boot', 'v86', 'v86-boot', 'interpreter-mips', 'prompt'].map(async (m) => (await import(`./rows/${m}.mjs`)).default));
 const ROWS = MODULES.flatMap((m) => m.names);
 const WHERE = ['wasm', CHROMIUM, 'native'];
 const USUALLY = ['wasm', CHROMIUM];

@@ -1,5 +1,5 @@
 # make bench: measures, writes build/bench.json and prints the table. ARCH="riscv64 x86_64" the guests, by
-# default all; ROW="sha256 boot" some rows, SET="hot cold short x86" sets, ENGINE=interp another engine of the
+# default all; ROW="sha256 boot" some rows, SET="hot cold short x86 v86-hot v86-cold" sets, ENGINE=interp another engine of the
 # browser, WHERE=native our native command. A row needs what its BENCH_NEEDS_ line says; without ROW and SET
 # everything is built.
 # (This file is read before guest.mk and web.mk: their variables are for recipes only.)
@@ -18,8 +18,12 @@ BENCH_SET_hot := $(BENCH_HOT) tab-memory
 BENCH_SET_short := $(BENCH_HOT:%=%-short)
 BENCH_SET_x86 := $(BENCH_X86)
 BENCH_SET_cold := $(BENCH_COLD) boot
-BENCH_SETS := hot short x86 cold
+BENCH_SET_v86-hot := $(BENCH_HOT:%=v86-%)
+BENCH_SET_v86-cold := $(addprefix v86-,calls-2000 cold-50000 fork-exec-static fork-exec-dynamic syscalls pipe-ping-pong page-faults \
+	gzip sort-lines boot)
+BENCH_SETS := hot short x86 cold v86-hot v86-cold
 BENCH_ROWS := engine-size $(foreach s,$(BENCH_SETS),$(BENCH_SET_$s)) interpreter-mips prompt
+BENCH_ONLY_X86 := $(foreach s,x86 v86-hot v86-cold,$(BENCH_SET_$s))
 
 BENCH_TSC := $(if $(filter x86_64,$(ARCH)),$(BENCH_HOST)/tsc-khz)
 BENCH_MACHINES := $(B)/berth $(BENCH_TSC) guest wasm $(B)/wasm/package/.stamp vscode-bed \
@@ -34,10 +38,18 @@ BENCH_NEEDS_COLD := $(BENCH_MACHINES) $(call bench-of,root/debian-bench.stamp $(
 $(foreach r,$(BENCH_COLD),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_COLD)))
 BENCH_NEEDS_engine-size := wasm
 BENCH_NEEDS_boot := $(BENCH_MACHINES) $(ARCH:%=$(B)/images/%/scratch-test/index.json) $(call bench-of,init.cpio)
+# v86 and what it runs: all in its initramfs, for i386.
+BENCH_I386 := $(BENCH_DIR)/i386
+BENCH_V86_PROGRAMS := $(addprefix $(BENCH_I386)/programs/,$(BENCH_HOT) $(filter-out pyloop.py,$(BENCH_COLD_PROGRAMS)) busybox \
+	ld-linux.so.2 libc.so.6)
+BENCH_NEEDS_V86 := $(BENCH_MACHINES) bench/node_modules/.stamp $(B)/guest/i386/Image $(BENCH_I386)/bios.bin $(BENCH_V86_PROGRAMS) \
+	$(BENCH_I386)/initramfs.cpio $(BENCH_I386)/init.cpio $(B)/images/x86_64/busybox/index.json \
+	$(B)/images/x86_64/scratch-test/index.json $(BENCH_DIR)/x86_64/init.cpio
+$(foreach r,$(BENCH_SET_v86-hot) $(BENCH_SET_v86-cold),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_V86)))
 BENCH_NEEDS_prompt := extension images vscode-bed
 
 .PHONY: bench bench-build bench-doc
-ROW ?= $(if $(SET),$(foreach s,$(SET),$(BENCH_SET_$s)),$(BENCH_ROWS))
+ROW ?= $(if $(SET),$(foreach s,$(SET),$(BENCH_SET_$s)),$(filter-out $(if $(filter x86_64,$(ARCH)),,$(BENCH_ONLY_X86)),$(BENCH_ROWS)))
 ifneq ($(filter bench bench-build bench-doc,$(MAKECMDGOALS)),)
 ifneq ($(filter-out $(BENCH_ROWS),$(ROW)),)
 $(error ROW: there are $(BENCH_ROWS))
@@ -97,7 +109,25 @@ $(BENCH_DIR)/$1/root/%.stamp: $(B)/images/$1/%/index.json
 	@touch $$@
 .PRECIOUS: $(BENCH_DIR)/$1/programs/%
 endef
-$(foreach a,$(BENCH_ARCHS),$(eval $(call BENCH_RULES,$a)))
+GUEST_CC_i386 := i686-linux-gnu-gcc
+$(foreach a,$(BENCH_ARCHS) i386,$(eval $(call BENCH_RULES,$a)))
+$(B)/guest/i386/Image: guest/kernel/i386.config guest/kernel/build.sh
+	guest/kernel/build.sh i386
+	touch $@
+$(BENCH_I386)/bios.bin: /usr/share/seabios/bios.bin
+	@mkdir -p $(@D)
+	cp $< $@
+$(BENCH_I386)/programs/busybox: $(BENCH_I386)/root/busybox.stamp
+	@mkdir -p $(@D)
+	cp $(BENCH_I386)/root/busybox/rootfs/bin/busybox $@
+$(BENCH_I386)/programs/ld-linux.so.2 $(BENCH_I386)/programs/libc.so.6: $(BENCH_I386)/programs/%: /usr/i686-linux-gnu/lib/%
+	@mkdir -p $(@D)
+	cp $< $@
+$(BENCH_I386)/initramfs.cpio: bench/guest/v86-root.sh $(BENCH_I386)/root/busybox.stamp $(BENCH_V86_PROGRAMS)
+	$< $(BENCH_I386)/root/busybox/rootfs $(BENCH_I386)/programs $@
+bench/node_modules/.stamp: bench/package.json bench/package-lock.json
+	cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 $(BENCH_HOST)/%: bench/guest/%.c bench/guest/bench.h
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_CFLAGS) $< -o $@

@@ -52,6 +52,10 @@ firefox-esr                          end-to-end tests
 fonts-dejavu-core                    end-to-end tests: a monospace font for the terminal
 qemu-system-misc                     make bench: the peer; kernel tests
 qemu-system-x86                      make bench: the peer; kernel tests
+gcc-i686-linux-gnu                   make bench: programs for v86
+libc6-dev-i386-cross                 make bench: programs for v86
+lz4                                  make bench: v86's kernel
+seabios                              make bench: v86's BIOS
 device-tree-compiler                 tests: reading the generated device tree
 wabt                                 tests: validating emitted wasm
 ca-certificates                      npm

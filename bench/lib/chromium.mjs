@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cpuOfAll, rendererMemory } from './cpu.mjs';
-import { ARCH, built, MEMORY_MB, programs, top } from './paths.mjs';
+import { ARCH, built, MEMORY_MB, programsOf, top } from './paths.mjs';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
 
@@ -48,12 +48,12 @@ export class Browser {
         return b;
     }
 
-    async page() {
+    async page(file = 'index.html') {
         const page = await this.context.newPage();
         const log = [];
         page.on('console', (m) => log.push(m.text()));
         page.on('pageerror', (e) => log.push(String(e)));
-        await page.goto(`${this.server.url}/bench/page/index.html`);
+        await page.goto(`${this.server.url}/bench/page/${file}`);
         await page.waitForFunction(() => globalThis.bench !== undefined, undefined, { timeout: 30_000 }).catch((e) => {
             throw new Error(`the page of the measurements did not start: ${log.join('\n') || e.message}`);
         });
@@ -70,13 +70,16 @@ export class Browser {
 const what = (image, more) => ({ arch: ARCH, memory: MEMORY_MB * 1024 * 1024, image, ...more });
 
 export class ChromiumGuest {
-    /** engine: 'interp' or 'jit', or the package's default. Only the named programs are at /bench. */
-    static async start(browser, image, { engine, programs: names } = {}) {
+    /**
+     * engine: 'interp' or 'jit', or the package's default. Only the named programs are at /bench, those of
+     * programArch, which is the guest's or one that it can run.
+     */
+    static async start(browser, image, { engine, programs: names, programArch = ARCH } = {}) {
         const g = new ChromiumGuest();
         g.browser = browser;
         g.page = await browser.page();
-        const all = await fs.readdir(programs).catch(() => []);
-        await g.page.evaluate((w) => globalThis.bench.start(w), what(image, { programs: names ?? all, engine }));
+        const all = await fs.readdir(programsOf(programArch)).catch(() => []);
+        await g.page.evaluate((w) => globalThis.bench.start(w), what(image, { programs: names ?? all, programArch, engine }));
         return g;
     }
 

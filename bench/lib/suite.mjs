@@ -84,23 +84,25 @@ async function possible(guests, rows) {
     return rows.filter((r) => !lacking.has(r));
 }
 
-export async function startGuest(who, image, { browser, engine, programs }) {
+export const QEMU_PEER = { name: QEMU, start: (_, image) => QemuGuest.start(image) };
+
+export async function startGuest(who, image, { browser, engine, programs, programArch, peer }) {
     let guest;
-    if (who === 'peer') guest = await QemuGuest.start(image);
+    if (who === 'peer') guest = await peer.start(browser, image);
     else if (who === 'native') guest = await NativeGuest.start(image);
-    else guest = await ChromiumGuest.start(browser, image, { engine, programs });
+    else guest = await ChromiumGuest.start(browser, image, { engine, programs, programArch });
     const list = programs.map((p) => `/bench/${p}`).join(' ');
     await guest.run(`mkdir -p ${FOLDER}${list && ` && cp ${list} ${FOLDER} && chmod +x ${FOLDER}/*`}`);
     return guest;
 }
 
 // Calls record(row, who, sample) and fail(row, error).
-async function round({ rows, image, sides, engine, profile, backwards, atEnd }, record, fail) {
+async function round({ rows, image, sides, engine, profile, backwards, atEnd, peer, programArch }, record, fail) {
     const programs = [...new Set(rows.flatMap((r) => r.programs ?? []))];
     const guests = {};
     const browser = sides.includes(CHROMIUM) ? await Browser.launch(profile) : undefined;
     try {
-        for (const who of sides) guests[who] = await startGuest(who, image, { browser, engine, programs });
+        for (const who of sides) guests[who] = await startGuest(who, image, { browser, engine, programs, programArch, peer });
         const turn = Object.entries(guests);
         if (backwards) turn.reverse();
         for (const row of await possible(guests, rows)) {
@@ -133,10 +135,11 @@ function sameResults(row, samples) {
 /**
  * Measures rows in `count` rounds: { rows for build/bench.json, failed: names }. more(row, samples) may make
  * further ones of a row. atEnd(guests) is called before the last
- * round's guests end.
+ * round's guests end. peer: { name, start(browser, image) }, QEMU if not given; programArch: whose programs,
+ * in the browser, if not the guest's.
  */
-export async function measure(rows, { image, count, where, engine, more, atEnd }) {
-    const ours = ['native', CHROMIUM].filter((w) => where[w]);
+export async function measure(rows, { image, count, where, engine, more, atEnd, peer = QEMU_PEER, programArch, places = ['native', CHROMIUM] }) {
+    const ours = places.filter((w) => where[w]);
     if (ours.length === 0) return { rows: [], failed: [] };
     const samples = Object.fromEntries(rows.map((r) => [r.name, {}]));
     const failed = new Set();
@@ -147,7 +150,7 @@ export async function measure(rows, { image, count, where, engine, more, atEnd }
     const profile = newProfile(); // so that the image is fetched and unpacked once
     try {
         for (let i = 0; i < count; i++) {
-            const options = { rows, image, engine, profile, sides: ['peer', ...ours], backwards: i % 2 === 1 };
+            const options = { rows, image, engine, profile, peer, programArch, sides: ['peer', ...ours], backwards: i % 2 === 1 };
             await round({ ...options, atEnd: i === count - 1 ? atEnd : undefined }, (row, who, s) => {
                 (samples[row.name][who] ??= []).push(s);
             }, fail);
@@ -165,7 +168,7 @@ export async function measure(rows, { image, count, where, engine, more, atEnd }
     const made = rows.filter((r) => !failed.has(r.name) && samples[r.name].peer).flatMap((row) => {
         const own = samples[row.name];
         return ours.flatMap((who) => {
-            const first = timeRow(row.name, who, own[who], own.peer, QEMU, own.host);
+            const first = timeRow(row.name, who, own[who], own.peer, peer.name, own.host);
             return [first, ...(more?.(first, own[who]) ?? [])];
         });
     });

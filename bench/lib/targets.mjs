@@ -16,6 +16,14 @@ export const SETS = {
         riscv64: { peer: 0.6, each: 1 },
         x86_64: { peer: 0.7, each: 1.2 },
     },
+    'v86-hot': { rows: HOT.map((name) => `v86-${name}`), x86_64: { each: 1 } },
+    'v86-cold': {
+        rows: [
+            'calls-2000', 'cold-50000', 'fork-exec-static', 'fork-exec-dynamic', 'syscalls', 'pipe-ping-pong', 'page-faults', 'gzip',
+            'sort-lines', 'boot',
+        ].map((name) => `v86-${name}`),
+        x86_64: { each: 0.5 },
+    },
 };
 
 // Of single rows: `ratio` and `most` from above, `least` from below; `arch`: only there.

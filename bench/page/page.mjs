@@ -24,7 +24,7 @@ let shell;
 /** Boots an image with a folder of programs at /bench and waits for its shell. */
 async function start(what) {
     const fs = new MemoryFs();
-    for (const name of what.programs) await fs.writeFile(name, await fetchBytes(`/build/bench/${what.arch}/programs/${name}`));
+    for (const name of what.programs) await fs.writeFile(name, await fetchBytes(`/build/bench/${what.programArch}/programs/${name}`));
     container = startContainer({
         ...(await options(what)),
         volumes: [{ guest: '/bench', fs }],

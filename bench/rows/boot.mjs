@@ -8,7 +8,7 @@ import { ARCH, built, CHROMIUM, guestFile, MEMORY_MB, top } from '../lib/paths.m
 import { append, MACHINE, QEMU } from '../lib/qemu.mjs';
 import { rounds, timeRow } from '../lib/stats.mjs';
 
-const MARK = 'init is here';
+export const MARK = 'init is here';
 const INITRD = built('bench', ARCH, 'init.cpio');
 
 // Runs a command until MARK is in its output.
@@ -33,7 +33,7 @@ function untilMark(command, args) {
 }
 
 // A browser of its own for each: an engine that V8 has not compiled yet.
-async function inChromium(engine) {
+export async function inChromium(engine) {
     const browser = await Browser.launch();
     try {
         return { seconds: await bootInChromium(browser, '/' + INITRD.slice(top.length + 1), MARK, engine) };

@@ -35,7 +35,9 @@ x86_64 | amd64)
     arch=amd64 suite=trixie gcc=x86_64-linux-gnu-gcc qemu=qemu-x86_64-static
     magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x3e\x00'
     mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff' ;;
-*) die "no images for '$arch'; there is: riscv64, x86_64" ;;
+# Unpacked only, for the bench.
+i386) suite=trixie gcc=i686-linux-gnu-gcc qemu=qemu-i386-static magic= mask= ;;
+*) die "no images for '$arch'; there is: riscv64, x86_64, i386" ;;
 esac
 
 # Runs a script of ours with uids 0-65535 in a private user and mount namespace where programs of

@@ -20,9 +20,12 @@ case $arch in
 riscv64) karch=riscv cross=riscv64-linux-gnu- target=Image image=arch/riscv/boot/Image ;;
 # The ELF file: what is compressed the guest would have to unpack, at its speed.
 x86_64) karch=x86_64 cross=x86_64-linux-gnu- target=vmlinux image=vmlinux ;;
-*) die "no kernel for '$arch'; there is: riscv64, x86_64" ;;
+# For v86, which only the bench uses.
+i386) karch=i386 cross=x86_64-linux-gnu- target=bzImage image=arch/x86/boot/bzImage ;;
+*) die "no kernel for '$arch'; there is: riscv64, x86_64, i386" ;;
 esac
 fragments=("$here/common.config" "$here/$arch.config" "$here/oci.config")
+[ $arch != i386 ] || fragments=("$here/i386.config")
 
 [ -r "$tarball" ] || die "$tarball is missing: apt-get install linux-source-$series (bookworm-backports)"
 command -v ${cross}gcc >/dev/null || die "no ${cross}gcc: tools/deps.sh installs it"

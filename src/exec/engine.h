@@ -51,9 +51,10 @@ struct code_page {
     u32 blocks;  // arena index of the first header
     u32 regions; // translations with bytes in it, and slots of addresses in it (jit.c)
     u32 entries;
-    bool swept;           // forget.c: dead blocks were taken out
-    u16 written;          // where code was written last
-    u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction
+    bool swept;                // forget.c: dead blocks were taken out
+    u16 written;               // where code was written last
+    u64 called[4096 / 2 / 64]; // bit set: a function starts in these two bytes, or did
+    u64 bytes[4096 / 64];      // bit set: this byte belongs to a decoded instruction
 };
 
 struct jump_entry {
@@ -82,7 +83,7 @@ struct cpu {
         i64 more;         // of the budget, beyond the next sample (jit.c)
         i64 sample;       // instructions between samples
         u32 samples;      // until the run ends if it is interpreted
-        u32 exits;        // of translated code to what is not
+        u32 exits;        // of translated code
         i64 stash;        // set aside so that the run ends at the next exit
         u64 icount;       // state.icount at entry
         u64 page;         // guest address of the page being executed: what pcrel is relative to
@@ -180,6 +181,13 @@ static inline void take_interrupt(struct cpu *c) {
 static inline struct block *block_of(struct cpu *c, u32 index) {
     return (struct block *)(void *)&c->arena[index - HDR_UOPS];
 }
+// Something calls the block.
+static inline void code_called(struct cpu *c, u32 index) {
+    struct block *k = block_of(c, index);
+    if (k->ppn == PPN_LOOSE) return;
+    k->called = true;
+    c->pages[k->ppn]->called[k->start / 128] |= (u64)1 << k->start / 2 % 64;
+}
 
 // ---- cpu.c
 // Between two runs: wakes an idle CPU when an interrupt is pending and takes it. False: still idle.
@@ -195,10 +203,9 @@ bool jit_init(struct cpu *c, struct err *err); // when the settings ask for it
 void jit_free(struct cpu *c);
 // After a run: notes where it ended (run.last, run.region), translates what is hot.
 void jit_sample(struct cpu *c);
-// Translated code was left for code that is not translated. Where it goes on is a sample, too, now
-// and then: a short function that no other sample finds costs the wasm frames of all its callers.
+// Translated code was left. Where it goes on is a sample, too, now and then: what is short (a stub,
+// the way back from a system call) is found by no other, and costs the wasm frames of all callers.
 static inline void jit_count_exit(struct cpu *c) {
-    c->stats.exits_jump++;
     if (++c->run.exits % SAMPLE_EXITS) return;
     c->run.more += c->run.budget;
     c->run.budget = 0;

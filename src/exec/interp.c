@@ -15,7 +15,7 @@ static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
     bool called = (from->code == UOP_JUMPIND || from->code == UOP_FAR) && from->b == IR_JUMP_CALL;
     u32 i = code_at(c, pc);
     if (!i) return 0;
-    if (called) block_of(c, i)->called = true;
+    if (called) code_called(c, i);
     if (from->code == UOP_JUMPIND && from->b == IR_JUMP_PLAIN) block_of(c, i)->jumped = true;
     if (unlikely(!jump_canonical(pc))) return i;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
@@ -74,7 +74,7 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     u32 ppn = block_of(c, u->meta)->ppn;
     u32 to = code_in_page(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), pc);
     if (!to || c->arena_generation != generation) return to;
-    if (u->b == IR_JUMP_CALL) block_of(c, to)->called = true;
+    if (u->b == IR_JUMP_CALL) code_called(c, to);
     // What crosses into the next page depends on the mapping: through the jump cache each time.
     if (block_of(c, to)->ppn != ppn) {
         u->imm = pc % GUEST_PAGE_SIZE;
@@ -89,11 +89,7 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     return to;
 }
 
-// Is there budget left, a sample not being due here?
-static inline bool has_budget(struct cpu *c) {
-    if (unlikely(c->run.budget <= 0)) split_budget(c, c->run.budget + c->run.more, c->run.sample);
-    return c->run.budget > 0;
-}
+static inline bool has_budget(const struct cpu *c) { return c->run.budget + c->run.more > 0; }
 
 static inline u64 jump_mix(const struct cpu *c) {
     return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
@@ -101,16 +97,20 @@ static inline u64 jump_mix(const struct cpu *c) {
 
 static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     c->stats.insns_translated += insns;
-    if (!returned && c->run.how == REGION_FAULT)
+    if (!returned && c->run.how == REGION_FAULT) {
         c->stats.exits_fault++;
-    else if (!returned && c->run.how == REGION_LEAVE)
+    } else if (!returned && c->run.how == REGION_LEAVE) {
         c->stats.exits_leave++;
-    else if (!returned && (c->run.how & 0xff) == REGION_MISS)
+    } else if (!returned && (c->run.how & 0xff) == REGION_MISS) {
         c->stats.exits_miss++;
-    else if (c->run.budget + c->run.more <= 0)
+        return;
+    } else if (!has_budget(c)) {
         c->stats.exits_budget++;
-    else
-        jit_count_exit(c);
+        return;
+    } else {
+        c->stats.exits_jump++;
+    }
+    jit_count_exit(c);
 }
 
 typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h

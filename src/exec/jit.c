@@ -17,7 +17,7 @@
 #include "base/compiler.h"
 
 enum {
-    HOT_SAMPLES = 16,  // 130,000 instructions in a block: flat profiles stay interpreted
+    HOT_SAMPLES = 20,  // 160,000 instructions in a function: flat profiles stay interpreted
     BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
@@ -529,14 +529,21 @@ static bool translate_block(struct cpu *c, const struct form_at *at) {
 }
 
 // Compilers put a function's code together and its entry first: the nearest block at or before
-// `start` that was called.
-static i32 function_of(struct cpu *c, u32 ppn, u32 mode, i32 start) {
-    i32 best = -1;
-    for (u32 i = c->pages[ppn]->blocks; i; i = block_of(c, i)->page_next) {
-        const struct block *k = block_of(c, i);
-        if (k->called && k->mode == mode && k->start <= start && k->start > best) best = k->start;
+// `start` that was called. NULL: none in the page.
+static struct block *function_of(struct cpu *c, u32 ppn, u32 mode, u32 start) {
+    const struct code_page *p = c->pages[ppn];
+    u32 bit = start / 2;
+    u64 w = p->called[bit / 64] & ~(u64)0 >> (63 - bit % 64);
+    for (u32 k = bit / 64;; w = p->called[--k]) {
+        for (; w; w &= ~((u64)1 << bit % 64)) {
+            bit = 64 * k + 63 - (u32)__builtin_clzll(w);
+            for (u32 odd = 2; odd-- > 0;) {
+                u32 i = code_find(c, ppn, (u16)(2 * bit + odd), mode);
+                if (i && 2 * bit + odd <= start && block_of(c, i)->called) return block_of(c, i);
+            }
+        }
+        if (!k) return NULL;
     }
-    return best;
 }
 
 // A block is found interpreted again and again: the function it is in; when that is translated, it
@@ -549,9 +556,9 @@ static bool hot(struct cpu *c, u32 index) {
                          .start = k->start,
                          .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
     i32 start = k->start;
-    i32 f = function_of(c, at.ppn, at.mode, start);
-    if (f >= 0 && !k->tried) {
-        at.start = f;
+    const struct block *f = function_of(c, at.ppn, at.mode, start);
+    if (f && !k->tried) {
+        at.start = f->start;
         const struct jit_region *r = live_at(c, &at);
         if (!r || !holds(r, start)) {
             if (translate_function(c, &at, start)) return true;
@@ -568,10 +575,20 @@ static void free_graves(struct jit *j) {
     while (j->ngraves) free(j->graveyard[--j->ngraves]);
 }
 
+// Where a sample of block k counts: in its function while that has no translation, because one
+// would take in all of it. Few functions spend their time in one block.
+static struct block *heated(struct cpu *c, struct block *k) {
+    if (k->tried) return k;
+    struct block *f = function_of(c, k->ppn, k->mode, k->start);
+    if (!f) return k;
+    const struct jit_entry *e = find_entry(c->jit, c->pages[k->ppn], f->start, k->mode);
+    return e && e->region && is_live(&c->jit->regions[e->region - 1]) ? k : f;
+}
+
 bool jit_pause(struct cpu *c) {
     u32 at = c->run.last;
     if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
-        struct block *k = block_of(c, at);
+        struct block *k = heated(c, block_of(c, at));
         // Nothing found to do is looked for again later: more of the code around it may have run
         // then.
         unsigned most = c->set.hot_samples << k->failed;

@@ -282,9 +282,11 @@ static void ways(struct form *m, unsigned i) {
 // The pages that the region has bytes of, beside the entry's.
 static void note_pages(struct forming *f) {
     bool needed[1 + 2 * REGION_PAGES] = {false};
-    for (unsigned i = 0; i < f->nblocks; i++) {
-        needed[page_index(f->blocks[i].rel)] = true;
-        needed[page_index(f->blocks[i].end - 1)] = true;
+    for (unsigned i = 0; i < f->r.n; i++) {
+        const struct region_block *b = &f->r.blocks[i];
+        if (b->end == END_TEST) continue;
+        needed[page_index(b->start)] = true;
+        needed[page_index(b->end_rel - 1)] = true;
     }
     f->r.npages = 0;
     for (int k = 0; k <= 2 * REGION_PAGES; k++) {
@@ -380,6 +382,7 @@ void form_keep_loop(struct forming *f) {
         }
         if (b->end == END_SWITCH && b->succ[0] < 0) b->end = END_OUT;
     }
+    note_pages(f);
 }
 
 void form_watch(struct forming *f) {

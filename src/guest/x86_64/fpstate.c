@@ -29,7 +29,10 @@ static bool probe(struct guest_state *g, u64 a, unsigned n, bool write) {
 static bool in_bulk(struct guest_state *g, u64 a, unsigned n, u8 *in, const u8 *out) {
     if ((a & 4095) + n > 4096) return false;
     u8 *host = guest_host_page(g, a, out ? ACCESS_WRITE : ACCESS_READ);
-    if (host && out) memcpy(host, out, n);
+    if (host && out) {
+        memcpy(host, out, n);
+        guest_host_written(g, host, n);
+    }
     if (host && in) memcpy(in, host, n);
     return host;
 }
@@ -76,8 +79,21 @@ u64 x86_help_fnclex(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
 
 u64 x86_help_fldcw(struct guest_state *g, u64 v, u64 b, u64 c, u64 imm) {
     (void)b, (void)c, (void)imm;
-    x87_set_control(x86_of(g), v);
-    return 0;
+    struct x86_state *s = x86_of(g);
+    x87_set_control(s, v);
+    return s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f;
+}
+
+u64 x86_help_fnstcw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x86_of(g)->fpu_cw;
+}
+
+u64 x86_help_fnstsw(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x87_status(x86_of(g));
 }
 
 // ---- environment and FSAVE

@@ -1,5 +1,5 @@
-// MMX, and what SSE and SSE2 added to its registers: moves and simple operations as IR on the cells
-// mm, the rest through the operations of SSE, which x86_help_mmx runs on 64 bits. Pure, as lift.c.
+// MMX, and what SSE and SSE2 added to its registers: IR between helpers that read and write them
+// (they are x87's), and the operations of SSE, which x86_help_mmx runs on 64 bits. Pure, as lift.c.
 //
 // Every MMX instruction but EMMS leaves x87's stack with top 0 and no register empty, and what it
 // writes with an exponent of all ones.
@@ -17,7 +17,7 @@ static unsigned mm_number(const struct lift *l, unsigned i) {
     return (x86_operand_type(&l->d, i) == X86T_MREG ? l->d.reg : l->d.rm) & 7;
 }
 
-static ir_ref get_mm(struct lift *l, unsigned n) { return ir_get(B, X86_CELL(mm) + 8 * n); }
+static ir_ref get_mm(struct lift *l, unsigned n) { return ir_call(B, HELPER_mm_get, 0, 0, 0, n); }
 
 static ir_ref source(struct lift *l, unsigned i) {
     if (is_mm(l, i)) return get_mm(l, mm_number(l, i));
@@ -27,20 +27,12 @@ static ir_ref source(struct lift *l, unsigned i) {
 }
 
 static void pending(struct lift *l) {
-    ir_ref es = ir_AND64(B, ir_get(B, X86_CELL(fpu_sw)), xlift_k(l, SW_ES));
-    ir_trapif(B, ir_NE64(B, es, xlift_k(l, 0)), EXC_MF, xlift_k(l, 0));
+    if (l->mode & MODE_FPU_CHECK) ir_call(B, HELPER_x87_wait, 0, 0, 0, 0);
 }
 
-static void mmx_mode(struct lift *l) {
-    ir_set(B, X86_CELL(fpu_top), xlift_k(l, 0));
-    ir_set(B, X86_CELL(fpu_tag), xlift_k(l, 0xff));
-}
+static void mmx_mode(struct lift *l) { ir_call(B, HELPER_mm_mode, 0, 0, 0, 0); }
 
-static void set_mm(struct lift *l, unsigned n, ir_ref v) {
-    mmx_mode(l);
-    ir_set(B, X86_CELL(mm) + 8 * n, v);
-    ir_set(B, X86_CELL(st_exp) + 8 * n, xlift_k(l, 0xffff));
-}
+static void set_mm(struct lift *l, unsigned n, ir_ref v) { ir_call(B, HELPER_mm_set, v, 0, 0, n); }
 
 // ---- moves
 
@@ -186,6 +178,5 @@ void xlift_cvt2pi(struct lift *l, unsigned op) {
 void xlift_emms(struct lift *l, unsigned arg) {
     (void)arg;
     pending(l);
-    ir_set(B, X86_CELL(fpu_tag), xlift_k(l, 0));
-    ir_set(B, X86_CELL(fpu_top), xlift_k(l, 0));
+    ir_call(B, HELPER_emms, 0, 0, 0, 0);
 }

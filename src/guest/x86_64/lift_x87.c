@@ -1,14 +1,24 @@
-// x87 and the instructions that keep its state: operands are loaded here, the rest are helpers
-// (x87.c, fpstate.c). Waiting instructions raise #MF first when an exception is pending.
+// x87 and the instructions that keep its state: operands are loaded and stored here, the rest are
+// helpers.
+//
+// In the usual mode every exception is masked and none pending, so nothing has to be waited for and
+// no result kept back: the helpers are those of x87_fast.c. Otherwise, in segmented modes and when
+// careful, those of x87.c, after a look for what is pending.
 #include "guest/x86_64/lift.h"
 #include "guest/x86_64/x87.h"
 
 #define B (l->b)
 
-static void wait_pending(struct lift *l) {
-    ir_ref es = ir_AND64(B, ir_get(B, X86_CELL(fpu_sw)), xlift_k(l, SW_ES));
-    ir_trapif(B, ir_NE64(B, es, xlift_k(l, 0)), EXC_MF, xlift_k(l, 0));
+static bool usual(const struct lift *l) {
+    return !(l->mode & MODE_FPU_CHECK) && !xlift_segmented(l) && !xlift_careful(l);
 }
+
+static void wait_pending(struct lift *l) {
+    if (l->mode & MODE_FPU_CHECK) ir_call(B, HELPER_x87_wait, 0, 0, 0, 0);
+}
+
+// The address that the guest sees, as the modes are flat.
+static ir_ref own_address(struct lift *l) { return ir_pcrel(B, l->rel); }
 
 // The helper's imm from the row's.
 static u64 full(const struct lift *l, u64 imm) {
@@ -20,57 +30,129 @@ static u64 full_mem(const struct lift *l, u64 imm) {
     return imm | (u64)((l->d.opcode & 7u) << 8 | l->d.modrm) << 32;
 }
 
-static ir_ref address(struct lift *l, struct ea ea, unsigned size, bool write) {
-    i32 disp;
-    ir_ref a = xlift_linear(l, ea, size, write, &disp);
+static ir_ref sum(struct lift *l, ir_ref a, i32 disp) {
     return disp ? ir_ADD64(B, a, xlift_k(l, (u64)(i64)disp)) : a;
 }
 
+static ir_ref address(struct lift *l, struct ea ea, unsigned size, bool write) {
+    i32 disp;
+    ir_ref a = xlift_linear(l, ea, size, write, &disp);
+    return sum(l, a, disp);
+}
+
+static const u8 format_size[] = {2, 4, 8, 4, 8, 8, 8}; // without the upper 16 of 80 bits
+
 static ir_ref load(struct lift *l, unsigned fmt, ir_ref *addr, ir_ref *exp) {
-    static const u8 size[] = {2, 4, 8, 4, 8, 8, 8};
     struct ea ea = xlift_ea(l);
-    ir_ref v = xlift_load(l, ea, size[fmt]);
+    ir_ref v = xlift_load(l, ea, format_size[fmt]);
     *exp = 0;
     if (fmt >= X87_F80) *exp = xlift_load(l, xlift_ea_plus(l, ea, 8), 2);
-    *addr = ea.offset ? ea.addr : ir_ADD64(B, ea.addr, xlift_k(l, (u64)(i64)ea.disp));
+    *addr = ea.offset ? ea.addr : sum(l, ea.addr, ea.disp);
     return v;
 }
 
 // arg: operation | format << 8
 void xlift_x87_mem(struct lift *l, unsigned arg) {
+    static const u16 helper[8] = {HELPER_fadd_m, HELPER_fmul_m,  HELPER_fcom_m, HELPER_fcom_m,
+                                  HELPER_fsub_m, HELPER_fsubr_m, HELPER_fdiv_m, HELPER_fdivr_m};
     ir_ref addr, exp;
     wait_pending(l);
     ir_ref v = load(l, arg >> 8, &addr, &exp);
-    ir_call(B, HELPER_x87_arith_mem, v, 0, addr, full_mem(l, arg));
+    if (usual(l))
+        ir_call(B, helper[arg & 7], v, own_address(l), addr, full_mem(l, arg));
+    else
+        ir_call(B, HELPER_x87_arith_mem, v, 0, addr, full_mem(l, arg));
 }
 
 void xlift_x87_load(struct lift *l, unsigned fmt) {
+    static const u16 helper[] = {HELPER_fild,    HELPER_fild,    HELPER_fild,   HELPER_fld_m32,
+                                 HELPER_fld_m64, HELPER_fld_m80, HELPER_fld_m80};
     ir_ref addr, exp;
     wait_pending(l);
     ir_ref v = load(l, fmt, &addr, &exp);
-    ir_call(B, HELPER_x87_load, v, exp ? exp : xlift_k(l, 0), addr, full_mem(l, fmt));
+    if (!usual(l)) {
+        ir_call(B, HELPER_x87_load, v, exp ? exp : xlift_k(l, 0), addr, full_mem(l, fmt));
+        return;
+    }
+    if (exp) ir_call(B, HELPER_x87_upper, exp, 0, 0, 1);
+    ir_call(B, helper[fmt], v, own_address(l), addr, full_mem(l, fmt));
 }
 
 void xlift_x87_store(struct lift *l, unsigned arg) {
-    static const u8 size[] = {2, 4, 8, 4, 8, 8, 8};
+    static const u16 helper[] = {HELPER_fist,    HELPER_fist,    HELPER_fist,   HELPER_fst_m32,
+                                 HELPER_fst_m64, HELPER_fst_m80, HELPER_fst_m80};
+    unsigned fmt = arg & 7, size = format_size[fmt];
     wait_pending(l);
-    ir_ref a = address(l, xlift_ea(l), size[arg & 7], true);
-    ir_call(B, HELPER_x87_store, a, 0, 0, full_mem(l, arg));
+    if (!usual(l)) {
+        ir_call(B, HELPER_x87_store, address(l, xlift_ea(l), size, true), 0, 0, full_mem(l, arg));
+        return;
+    }
+    struct ea ea = xlift_ea(l), upper = ea;
+    (void)xlift_load_rmw(l, ea, size);
+    if (fmt >= X87_F80) {
+        upper = xlift_ea_plus(l, ea, 8);
+        (void)xlift_load_rmw(l, upper, 2);
+    }
+    ir_ref addr = sum(l, ea.addr, ea.disp);
+    ir_ref v = ir_call(B, helper[fmt], 0, own_address(l), addr, full_mem(l, arg));
+    xlift_store(l, ea, size, v);
+    if (fmt >= X87_F80) xlift_store(l, upper, 2, ir_call(B, HELPER_x87_upper, 0, 0, 0, 0));
 }
 
 void xlift_x87_arith(struct lift *l, unsigned arg) {
+    static const u16 helper[8] = {HELPER_fadd, HELPER_fmul,  HELPER_fcom, HELPER_fcom,
+                                  HELPER_fsub, HELPER_fsubr, HELPER_fdiv, HELPER_fdivr};
     wait_pending(l);
-    ir_call(B, HELPER_x87_arith, 0, 0, 0, full(l, arg));
+    if (!usual(l)) {
+        ir_call(B, HELPER_x87_arith, 0, 0, 0, full(l, arg));
+        return;
+    }
+    ir_ref flags = ir_call(B, helper[arg & 7], 0, own_address(l), 0, full(l, arg));
+    if (arg & X87_EFLAGS) xlift_set_status(l, flags);
+}
+
+static unsigned short_way(unsigned op) {
+    switch (op) {
+    case X87_FLD:
+        return HELPER_fld;
+    case X87_FST:
+        return HELPER_fst;
+    case X87_FXCH:
+        return HELPER_fxch;
+    case X87_FCHS:
+        return HELPER_fchs;
+    case X87_FABS:
+        return HELPER_fabs;
+    case X87_FSQRT:
+        return HELPER_fsqrt;
+    case X87_FLD1:
+    case X87_FLDZ:
+        return HELPER_fconst;
+    default:
+        return HELPER_x87_other;
+    }
+}
+
+// FCMOV's condition: B, E, BE, U and their negations.
+static ir_ref condition(struct lift *l, unsigned cc) {
+    static const u8 code[4] = {COND_B, COND_Z, COND_BE, COND_P};
+    return ir_ZEXT32(B, xlift_cond(l, code[cc & 3] | cc >> 2));
 }
 
 void xlift_x87_reg(struct lift *l, unsigned arg) {
     wait_pending(l);
-    ir_call(B, HELPER_x87_reg, 0, 0, 0, full(l, arg));
+    if (!usual(l)) {
+        ir_call(B, HELPER_x87_reg, 0, 0, 0, full(l, arg));
+        return;
+    }
+    unsigned op = arg & 0xff;
+    ir_ref c = op == X87_FCMOV ? condition(l, arg >> 16) : 0;
+    if (op != X87_FNOP) ir_call(B, short_way(op), c, own_address(l), 0, full(l, arg));
 }
 
 void xlift_fwait(struct lift *l, unsigned arg) {
     (void)arg;
-    ir_call(B, HELPER_fpu_check, 0, 0, 0, ISA_COUNT);
+    if (l->mode & MODE_FPU_CHECK) ir_call(B, HELPER_fpu_check, 0, 0, 0, ISA_COUNT);
     wait_pending(l);
 }
 
@@ -78,29 +160,35 @@ void xlift_fwait(struct lift *l, unsigned arg) {
 
 void xlift_x87_control(struct lift *l, unsigned helper) { ir_call(B, helper, 0, 0, 0, 0); }
 
+// What is masked and pending is part of the mode.
 void xlift_fldcw(struct lift *l, unsigned arg) {
     (void)arg;
     wait_pending(l);
-    ir_call(B, HELPER_fldcw, xlift_read(l, 0), 0, 0, 0);
+    ir_ref other = ir_call(B, HELPER_fldcw, xlift_read(l, 0), 0, 0, 0);
+    if (usual(l))
+        ir_trapif(B, ir_NE64(B, other, xlift_k(l, 0)), CAUSE_RESUME, ir_pcrel(B, l->next));
+    else
+        xlift_leave_next(l);
 }
 
 void xlift_fnstcw(struct lift *l, unsigned arg) {
     (void)arg;
-    xlift_assign(l, 0, ir_get(B, X86_CELL(fpu_cw)));
+    xlift_assign(l, 0, ir_call(B, HELPER_fnstcw, 0, 0, 0, 0));
 }
 
 void xlift_fnstsw(struct lift *l, unsigned arg) {
     (void)arg;
-    ir_ref top = ir_SHL64(B, ir_get(B, X86_CELL(fpu_top)), xlift_k(l, 11));
-    xlift_assign(l, 0, ir_OR64(B, ir_get(B, X86_CELL(fpu_sw)), top));
+    xlift_assign(l, 0, ir_call(B, HELPER_fnstsw, 0, 0, 0, 0));
 }
 
 // arg: helper | with registers << 16 | waits << 17
 void xlift_x87_env(struct lift *l, unsigned arg) {
-    if (arg >> 17) wait_pending(l);
-    ir_ref a = address(l, xlift_ea(l), 8, !(arg >> 17));
+    bool loads = arg >> 17;
+    if (loads) wait_pending(l);
+    ir_ref a = address(l, xlift_ea(l), 8, !loads);
     u64 size = l->d.opsize == 2 ? 2 : 4;
     ir_call(B, arg & 0xffff, a, 0, 0, size | (u64)(arg >> 16 & 1) << 8);
+    if (loads) xlift_leave_next(l);
 }
 
 void xlift_fpstate(struct lift *l, unsigned helper) {

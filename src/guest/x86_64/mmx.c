@@ -35,3 +35,34 @@ u64 x86_help_mmx_mask_store(struct guest_state *g, u64 a, u64 v, u64 mask, u64 i
         if (mask >> (8 * i) & 0x80 && !guest_store(g, a + i, 1, v >> (8 * i) & 0xff)) return 0;
     return 0;
 }
+
+u64 x86_help_mm_get(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)a, (void)b, (void)c;
+    return x86_of(g)->mm[imm];
+}
+
+static void mmx_mode(struct x86_state *s) {
+    s->fpu_top = 0;
+    s->fpu_tag = 0xff;
+}
+
+u64 x86_help_mm_set(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    struct x86_state *s = x86_of(g);
+    (void)b, (void)c;
+    mmx_mode(s);
+    s->mm[imm] = a;
+    s->st_exp[imm] = 0xffff;
+    return 0;
+}
+
+u64 x86_help_mm_mode(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)a, (void)b, (void)c, (void)imm;
+    mmx_mode(x86_of(g));
+    return 0;
+}
+
+u64 x86_help_emms(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    (void)a, (void)b, (void)c, (void)imm;
+    x86_of(g)->fpu_top = x86_of(g)->fpu_tag = 0;
+    return 0;
+}

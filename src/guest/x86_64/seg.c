@@ -2,6 +2,7 @@
 // and what of it code depends on.
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/x87.h"
 
 #define DESC_TYPE(d) ((unsigned)((d) >> 40 & 15))
 #define DESC_S(d)    ((d) >> 44 & 1)
@@ -86,7 +87,7 @@ u32 x86_code_mode(const struct guest_state *g) {
                                     : MODE_32_SEG;
     bool ac = s->cpl == 3 && s->eflags & FL_AC && s->cr0 & CR0_AM;
     if (s->eflags & FL_TF || s->dr7 & 0xff || ac || s->held) m |= MODE_CAREFUL;
-    if (!fpu_ready(s)) m |= MODE_FPU_CHECK;
+    if (!fpu_ready(s) || s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f) m |= MODE_FPU_CHECK;
     if ((s->mxcsr & 0xffc0) != 0x1f80) m |= MODE_MXCSR;
     return m;
 }
@@ -162,8 +163,10 @@ static u64 load_seg(struct x86_state *s, unsigned seg, u16 sel) {
     struct x86_fault f;
     if (!x86_load_seg(s, seg, sel, &f))
         x86_fault(s, &f);
-    else if (seg == SEG_SS) // the instruction after it comes before any interrupt
+    else if (seg == SEG_SS) {
         s->shadow_at = guest_icount(&s->g) + 1;
+        s->shadow_ss = true;
+    }
     return 0;
 }
 

@@ -41,13 +41,13 @@ struct x86_state {
     v128 x[16];                          // XMM
     v128 yh[16];                         // upper halves of YMM
     v128 xs[2];                          // an operand from memory, for helpers
+    // ---- not touched by IR
     // x87: by register, not by stack position. mm[i] is the significand (and the MMX register).
     u64 mm[8];
     u64 st_exp[8];                        // sign and exponent, 16 bits
     u64 fpu_top, fpu_sw, fpu_cw, fpu_tag; // sw without TOP; tag: bit set = not empty
-    u64 mxcsr;
-    // ---- not touched by IR
     u64 fpu_ip, fpu_dp, fpu_op;
+    u64 mxcsr;
     u64 eflags; // without the status flags and DF; bit 1 set
     u64 cr0, cr2, cr3, cr4, efer, xcr0;
     u64 dr[4], dr6, dr7;
@@ -58,9 +58,10 @@ struct x86_state {
     bool nmi, nmi_blocked;
     bool delivering; // an exception is being delivered: what faults now is a double fault
     // At this instruction count no interrupt is taken (the instruction after STI or MOV SS comes
-    // first). held: one was refused, so that instruction is a block of its own (careful mode).
+    // first), after MOV SS (shadow_ss) no debug trap either. held: an interrupt was refused, so
+    // that instruction is a block of its own (careful mode).
     u64 shadow_at;
-    bool held;
+    bool shadow_ss, held;
     u64 step_dr6; // debug traps to raise at the end of the instruction (careful mode)
     struct x86_seg ldt, tr;
     u64 ldt_base, tr_base;
@@ -74,7 +75,8 @@ struct x86_state {
     struct {
         u64 lo, hi;
     } large[2];
-    u32 fp_quick; // enum x86_quick: follows from MXCSR and what was computed
+    u64 fpu_upper; // of an operand of 80 bits, between two helpers
+    u32 fp_quick;  // enum x86_quick: follows from MXCSR and what was computed
 };
 
 // What lets operations on one element take the short way (sse_scalar.c).
@@ -86,7 +88,7 @@ enum x86_quick {
 static_assert(offsetof(struct x86_state, g) == 0, "the head comes first");
 static_assert(offsetof(struct x86_state, r) % 16 == 0, "registers are aligned cells");
 static_assert(offsetof(struct x86_state, x) % 16 == 0, "vectors are aligned cells");
-static_assert(offsetof(struct x86_state, mxcsr) < 4096, "cells take part in forwarding");
+static_assert(offsetof(struct x86_state, mm) < 4096, "cells take part in forwarding");
 
 #define X86_CELL(field) ((u32)offsetof(struct x86_state, field))
 #define X86_R(n)        ((u32)(offsetof(struct x86_state, r) + 8 * (n)))
@@ -180,6 +182,7 @@ enum {
 #define CAUSE_TRAP       0x200u // the saved address is tval, not state.pc
 #define CAUSE_SOFT       0x400u // int n: privilege of the gate is checked
 #define CAUSE_NONCANON   0x800u // #GP of a memory address: #SS when through the stack segment
+#define CAUSE_RESUME     0x1000u // no exception: goes on at tval, with the mode as it is now
 #define CAUSE_WITH(v, e) ((u64)(v) | CAUSE_ERR | (u64)(u16)(e) << 16)
 #define CAUSE_GP0        CAUSE_WITH(EXC_GP, 0)
 #define CAUSE_VECTOR(c)  ((unsigned)((c)&0xff))
@@ -196,7 +199,8 @@ enum {
     // TF, breakpoints, alignment checks, an interrupt held off by STI: one instruction a block,
     // helpers look at each access.
     MODE_CAREFUL = 4,
-    // x87, MMX, SSE or AVX are not all there (CR0.TS, EM, CR4, XCR0): each such instruction checks.
+    // x87, MMX, SSE or AVX are not all there (CR0.TS, EM, CR4, XCR0), or an exception of x87 is
+    // unmasked or pending: each such instruction checks.
     MODE_FPU_CHECK = 8,
     // MXCSR is not at "round to nearest, all exceptions masked, no FTZ, no DAZ".
     MODE_MXCSR = 16,

@@ -1,7 +1,10 @@
 // x87 instructions on the register stack (SDM 1 ch. 8; 2): stack faults, exceptions and condition
 // codes; numbers are x87_num.c's business. Loads are done by the lifter, stores here, after
-// everything that may keep an instruction from storing. A pending exception (#MF) is the lifter's
-// too.
+// everything that may keep an instruction from storing.
+//
+// While every exception is masked and none is pending the helpers are those of x87_fast.c, which
+// call what is here for the less common; else the code mode says so (MODE_FPU_CHECK), a pending
+// exception is looked for before each waiting instruction, and the helpers at the end are called.
 #include "guest/x86_64/x87.h"
 
 #define UNUSED(x) ((void)(x))
@@ -19,7 +22,7 @@ static bool blocked(const struct fx *x) {
     return x->flags & ~x->masked & (FPU_IE | FPU_DE | FPU_ZE);
 }
 
-static void commit(struct x86_state *s, struct fx *x, u64 imm) {
+static void commit(struct x86_state *s, struct fx *x, u64 imm, u64 ip) {
     if (blocked(x)) {
         x->flags &= FPU_IE | FPU_DE | FPU_ZE | SW_SF;
         x->up &= (x->flags & SW_SF) != 0; // C1 of a stack overflow
@@ -27,7 +30,7 @@ static void commit(struct x86_state *s, struct fx *x, u64 imm) {
     if (x->up) s->fpu_sw |= SW_C1;
     s->fpu_sw |= x->flags;
     if (x->flags & 0x3f & ~x->masked) s->fpu_sw |= SW_ES | SW_B;
-    s->fpu_ip = x86_eip(s);
+    s->fpu_ip = ip;
     s->fpu_op = X87_OP(imm) & 0x7ff;
 }
 
@@ -89,23 +92,23 @@ static void drop(struct x86_state *s, u64 imm) {
     if (imm & X87_POP2) x87_pop(s);
 }
 
-static void set_codes(struct x86_state *s, u64 imm, int order) {
+static u64 set_codes(struct x86_state *s, u64 imm, int order) {
     static const u16 codes[4] = {SW_C0, SW_C3, 0, SW_C0 | SW_C2 | SW_C3};
     static const u8 flags[4] = {FL_CF, FL_ZF, 0, FL_CF | FL_PF | FL_ZF};
-    if (imm & X87_EFLAGS)
-        x86_set_status_flags(s, flags[order + 1]);
-    else
+    if (!(imm & X87_EFLAGS))
         s->fpu_sw = (s->fpu_sw & ~(u64)(SW_C0 | SW_C2 | SW_C3)) | codes[order + 1];
+    return flags[order + 1];
 }
 
-static void compare(struct x86_state *s, struct fx *x, bool missing, struct f80 b, u64 imm) {
+// The status flags, for those that set them.
+static u64 compare(struct x86_state *s, struct fx *x, bool missing, struct f80 b, u64 imm) {
     int order = 2;
     if (missing)
         stack_underflow(x);
     else
         order = f80_compare(x, x87_get(s, 0), b, imm & X87_QUIET);
-    set_codes(s, imm, order);
     if (!blocked(x)) drop(s, imm);
+    return set_codes(s, imm, order);
 }
 
 static struct f80 from_memory(struct fx *x, unsigned fmt, u64 v, u64 exp) {
@@ -134,10 +137,8 @@ static struct f80 operand(unsigned fmt, u64 v, struct fx *x) {
     return r;
 }
 
-u64 x86_help_x87_arith_mem(struct guest_state *g, u64 v, u64 b, u64 addr, u64 imm) {
-    struct x86_state *s = x86_of(g);
+void x87_arith_mem(struct x86_state *s, u64 v, u64 addr, u64 imm, u64 ip) {
     struct fx x = begin(s), probe = x;
-    UNUSED(b);
     unsigned op = imm & 7;
     bool missing = x87_empty(s, 0);
     struct f80 m = operand((unsigned)imm >> 8 & 7, v, &probe);
@@ -155,20 +156,17 @@ u64 x86_help_x87_arith_mem(struct guest_state *g, u64 v, u64 b, u64 addr, u64 im
         if (!blocked(&x)) x87_put(s, 0, r);
     }
     s->fpu_dp = addr;
-    commit(s, &x, imm);
-    return 0;
+    commit(s, &x, imm, ip);
 }
 
-u64 x86_help_x87_arith(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    u64 sw = s->fpu_sw;
+u64 x87_arith(struct x86_state *s, u64 imm, u64 ip) {
+    u64 sw = s->fpu_sw, flags = 0;
     struct fx x = begin(s);
-    UNUSED(a), UNUSED(b), UNUSED(c);
     unsigned op = imm & 7, i = X87_REG(imm), to = imm & X87_TO_STI ? i : 0;
     bool missing = x87_empty(s, 0) || x87_empty(s, i);
     if (imm & X87_EFLAGS && !missing) s->fpu_sw = sw; // keeps C1
     if (op == X87_COM || op == X87_COMP) {
-        compare(s, &x, missing, x87_get(s, i), imm | (op == X87_COMP ? X87_POP : 0));
+        flags = compare(s, &x, missing, x87_get(s, i), imm | (op == X87_COMP ? X87_POP : 0));
     } else {
         struct f80 r =
             missing ? stack_underflow(&x) : compute(&x, op, x87_get(s, 0), x87_get(s, i));
@@ -177,8 +175,8 @@ u64 x86_help_x87_arith(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
             drop(s, imm);
         }
     }
-    commit(s, &x, imm);
-    return 0;
+    commit(s, &x, imm, ip);
+    return flags;
 }
 
 // ---- loads and stores
@@ -195,8 +193,7 @@ static struct f80 from_bcd(u64 lo, u64 hi) {
     return r;
 }
 
-u64 x86_help_x87_load(struct guest_state *g, u64 v, u64 exp, u64 addr, u64 imm) {
-    struct x86_state *s = x86_of(g);
+void x87_load(struct x86_state *s, u64 v, u64 exp, u64 addr, u64 imm, u64 ip) {
     struct fx x = begin(s);
     unsigned fmt = imm & 7;
     struct f80 r;
@@ -206,8 +203,7 @@ u64 x86_help_x87_load(struct guest_state *g, u64 v, u64 exp, u64 addr, u64 imm) 
         r = fmt == X87_BCD ? from_bcd(v, exp) : from_memory(&x, fmt, v, exp);
     if (!(x.flags & ~x.masked & FPU_IE)) x87_push(s, r); // DE does not keep it from loading
     s->fpu_dp = addr;
-    commit(s, &x, imm);
-    return 0;
+    commit(s, &x, imm, ip);
 }
 
 static void to_bcd(struct fx *x, struct f80 a, u64 *lo, u64 *hi) {
@@ -261,32 +257,31 @@ static bool may_write(struct guest_state *g, u64 addr, unsigned size) {
     return guest_load_for_write(g, addr, 8, &old) && guest_load_for_write(g, addr + 8, 2, &old);
 }
 
-u64 x86_help_x87_store(struct guest_state *g, u64 addr, u64 b, u64 c, u64 imm) {
-    static const u8 size[] = {2, 4, 8, 4, 8, 10, 10};
-    struct x86_state *s = x86_of(g);
-    unsigned fmt = imm & 7;
-    u64 lo = 0, hi = 0;
-    UNUSED(b), UNUSED(c);
-    if (!may_write(g, addr, size[fmt])) return 0;
+// Everything but storing *lo and *hi; false: nothing is to be stored.
+static bool convert(struct x86_state *s, u64 addr, u64 imm, u64 ip, u64 *lo, u64 *hi) {
     struct fx x = begin(s);
     struct f80 v = x87_get(s, 0);
     bool missing = x87_empty(s, 0);
     if (missing) v = f80_indefinite();
-    to_memory(&x, fmt, imm & X87_TRUNC, v, &lo, &hi);
+    to_memory(&x, imm & 7, imm & X87_TRUNC, v, lo, hi);
     if (missing) {
         x.flags = 0;
         stack_underflow(&x);
     }
-    if (!(x.flags & ~x.masked & (FPU_IE | FPU_OE | FPU_UE))) {
-        guest_store(g, addr, size[fmt] == 10 ? 8 : size[fmt], lo);
-        if (size[fmt] == 10) guest_store(g, addr + 8, 2, hi);
+    bool ok = !(x.flags & ~x.masked & (FPU_IE | FPU_OE | FPU_UE));
+    if (ok)
         drop(s, imm);
-    } else {
+    else
         x.up = false;
-    }
     s->fpu_dp = addr;
-    commit(s, &x, imm);
-    return 0;
+    commit(s, &x, imm, ip);
+    return ok;
+}
+
+u64 x87_store(struct x86_state *s, u64 addr, u64 imm, u64 ip) {
+    u64 v = 0;
+    convert(s, addr, imm, ip, &v, &s->fpu_upper);
+    return v;
 }
 
 // ---- the rest, by operation
@@ -428,14 +423,10 @@ static void exchange(struct x86_state *s, struct fx *x, unsigned i) {
     x87_put(s, i, a);
 }
 
-static void conditional_move(struct x86_state *s, struct fx *x, u64 imm) {
-    static const u32 mask[4] = {FL_CF, FL_ZF, FL_CF | FL_ZF, FL_PF};
-    unsigned i = X87_REG(imm), cond = (unsigned)imm >> 16 & 7;
-    bool yes = (x86_status_flags(s) & mask[cond & 3]) != 0;
-    if (cond & 4) yes = !yes;
+static void conditional_move(struct x86_state *s, struct fx *x, bool taken, unsigned i) {
     if (x87_empty(s, 0) || x87_empty(s, i))
         put_unless_blocked(s, x, stack_underflow(x));
-    else if (yes)
+    else if (taken)
         x87_put(s, 0, x87_get(s, i));
 }
 
@@ -464,9 +455,7 @@ static void by_two(struct x86_state *s, struct fx *x) {
     put_unless_blocked(s, x, r);
 }
 
-u64 x86_help_x87_reg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    UNUSED(a), UNUSED(b), UNUSED(c);
+u64 x87_reg(struct x86_state *s, bool taken, u64 imm, u64 ip) {
     enum x87_op op = (enum x87_op)(imm & 0xff);
     unsigned i = X87_REG(imm);
     u64 sw = s->fpu_sw;
@@ -546,9 +535,58 @@ u64 x86_help_x87_reg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
         break;
     case X87_FCMOV:
         if (!x87_empty(s, 0) && !x87_empty(s, i)) s->fpu_sw = sw; // keeps C1
-        conditional_move(s, &x, imm);
+        conditional_move(s, &x, taken, i);
         break;
     }
-    commit(s, &x, imm);
+    commit(s, &x, imm, ip);
+    return 0;
+}
+
+// ---- helpers that may find exceptions unmasked
+
+#define HELPER(id)                                                                                 \
+    u64 x86_help_##id(struct guest_state *g, __attribute__((unused)) u64 a,                        \
+                      __attribute__((unused)) u64 b, __attribute__((unused)) u64 c, u64 imm)
+
+HELPER(x87_arith_mem) {
+    x87_arith_mem(x86_of(g), a, c, imm, x86_eip(x86_of(g)));
+    return 0;
+}
+
+HELPER(x87_arith) {
+    u64 flags = x87_arith(x86_of(g), imm, x86_eip(x86_of(g)));
+    if (imm & X87_EFLAGS) x86_set_status_flags(x86_of(g), flags);
+    return 0;
+}
+
+HELPER(x87_load) {
+    x87_load(x86_of(g), a, b, c, imm, x86_eip(x86_of(g)));
+    return 0;
+}
+
+HELPER(x87_store) {
+    static const u8 size[] = {2, 4, 8, 4, 8, 10, 10};
+    struct x86_state *s = x86_of(g);
+    unsigned n = size[imm & 7];
+    u64 lo = 0, hi = 0;
+    if (!may_write(g, a, n)) return 0;
+    if (!convert(s, a, imm, x86_eip(s), &lo, &hi)) return 0;
+    guest_store(g, a, n == 10 ? 8 : n, lo);
+    if (n == 10) guest_store(g, a + 8, 2, hi);
+    return 0;
+}
+
+HELPER(x87_reg) {
+    static const u32 mask[4] = {FL_CF, FL_ZF, FL_CF | FL_ZF, FL_PF};
+    struct x86_state *s = x86_of(g);
+    unsigned cond = (unsigned)imm >> 16 & 7; // FCMOV's
+    bool taken = ((x86_status_flags(s) & mask[cond & 3]) != 0) != (cond >> 2);
+    return x87_reg(s, taken, imm, x86_eip(s));
+}
+
+// A pending exception, before a waiting instruction.
+u64 x86_help_x87_wait(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED(a), UNUSED(b), UNUSED(c), UNUSED(imm);
+    if (x86_of(g)->fpu_sw & SW_ES) guest_raise(g, EXC_MF, 0);
     return 0;
 }

@@ -102,4 +102,11 @@ void x87_set_control(struct x86_state *s, u64 cw); // ES follows
 void x87_set_status(struct x86_state *s, u64 sw);
 void x87_init(struct x86_state *s);
 
+// x87.c: whole instructions; ip: their address.
+u64 x87_arith(struct x86_state *s, u64 imm, u64 ip); // status flags of those for EFLAGS
+void x87_arith_mem(struct x86_state *s, u64 v, u64 addr, u64 imm, u64 ip);
+void x87_load(struct x86_state *s, u64 v, u64 exp, u64 addr, u64 imm, u64 ip);
+u64 x87_store(struct x86_state *s, u64 addr, u64 imm, u64 ip); // the value; 80 bits: and fpu_upper
+u64 x87_reg(struct x86_state *s, bool taken, u64 imm, u64 ip); // taken: FCMOV's condition
+
 #endif
