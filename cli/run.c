@@ -67,17 +67,18 @@ static int load_image_for(struct run *r, const char *arch, struct err *err) {
     return rc;
 }
 
-// The image decides the machine. What is wrong with it is said of the first machine tried.
+// The image decides the machine: one for another is ERR_UNSUPPORTED. Anything else that is wrong
+// with it is said of the machine that it is for.
 static int load_image(struct run *r, struct err *err) {
     static const char *const archs[] = {"riscv64", "x86_64"};
     if (r->opt.arch) return load_image_for(r, r->opt.arch, err);
     int rc = load_image_for(r, archs[0], err);
-    for (size_t i = 1; rc && i < ARRAY_LEN(archs); i++) {
+    for (size_t i = 1; rc && err->code == ERR_UNSUPPORTED && i < ARRAY_LEN(archs); i++) {
         struct err other = {0};
-        if (err->code != ERR_UNSUPPORTED && err->code != ERR_NOTFOUND) break;
-        if (load_image_for(r, archs[i], &other) != 0) continue;
-        rc = 0;
-        *err = (struct err){0};
+        int again = load_image_for(r, archs[i], &other);
+        if (again != 0 && other.code == ERR_UNSUPPORTED) continue;
+        rc = again;
+        *err = other;
     }
     return rc;
 }

@@ -15,7 +15,7 @@ $(B)/test/bin/engines.wasm: test/unit/test_engines.c $(WASI_TEST_HOST) $(WASI_LI
 	@mkdir -p $(@D)
 	$(WCC) $(WFLAGS) -D_GNU_SOURCE -Itest/wasm/support $(WASI_TEST_LD) $(filter %.c %.o,$^) $(WTHIRD_LIBS) -o $@
 
-# test/lockstep: riscv64 programs.
+# test/lockstep: programs of both guests.
 TEST_NEEDS += $(B)/test/bin/lockstep.wasm
 $(B)/test/bin/lockstep.wasm: $(wildcard test/lockstep/*.c) test/diff/support/rv_case.c test/lockstep/wasm/jit.c \
 		$(WASI_TEST_HOST) $(WASI_LIB_OBJ) $(WASI_TEST_H) $(wildcard test/lockstep/*.h test/diff/support/*.h)

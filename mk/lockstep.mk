@@ -11,12 +11,15 @@ CHECK_SCRIPTS += test/lockstep/check.sh
 lockstep: $(B)/test/bin/lockstep ## random programs in lock step (LOCKSTEP_COUNT=5000 LOCKSTEP_SEED=1)
 	test/lockstep/check.sh
 
-# Linux in lock step: our kernel with an init of its own.
-LOCKSTEP_GUEST := $(B)/test/lockstep/initramfs
-TEST_NEEDS += guest-kernel images $(LOCKSTEP_GUEST)
-$(B)/test/lockstep/init: test/lockstep/guest/init.c
-	@mkdir -p $(@D)
-	$(GUEST_CC_riscv64) -std=gnu11 -O2 $(WARN) -static -s -Wl,--build-id=none $< -o $@
-$(LOCKSTEP_GUEST): $(B)/test/lockstep/init guest/init/initramfs.sh | $(B)/guest/riscv64/Image
-	guest/init/initramfs.sh $(B)/guest/riscv64/gen_init_cpio $< $@
+# Linux in lock step: our kernels with an init of its own.
+TEST_NEEDS += guest-kernel images
+define LOCKSTEP_GUEST
+TEST_NEEDS += $(B)/test/lockstep/$1/initramfs
+$(B)/test/lockstep/$1/init: test/lockstep/guest/init.c
+	@mkdir -p $$(@D)
+	$$(GUEST_CC_$1) -std=gnu11 -O2 $$(WARN) -static -s -Wl,--build-id=none $$< -o $$@
+$(B)/test/lockstep/$1/initramfs: $(B)/test/lockstep/$1/init guest/init/initramfs.sh | $(B)/guest/$1/Image
+	guest/init/initramfs.sh $(B)/guest/$1/gen_init_cpio $$< $$@
+endef
+$(foreach a,riscv64 x86_64,$(eval $(call LOCKSTEP_GUEST,$a)))
 TEST_SCRIPTS += test/lockstep/boot.sh

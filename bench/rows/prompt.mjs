@@ -1,7 +1,7 @@
 // prompt: seconds from choosing "Run Container On Browser" in VS Code's command palette to the shell's
 // prompt in the terminal, in a browser that has never seen the image. prompt-again: the page loaded anew,
 // the image kept by the browser. bytes-before-prompt: what the server sent meanwhile, headers and all.
-import { CHROMIUM } from '../lib/paths.mjs';
+import { ARCH, CHROMIUM } from '../lib/paths.mjs';
 import { median, plainRow } from '../lib/stats.mjs';
 
 // Bytes that the bed's servers have written since they were watched.
@@ -36,7 +36,7 @@ export default {
         const first = [];
         const again = [];
         for (let i = 0; i < count; i++) {
-            const session = await Session.open('bench');
+            const session = await Session.open('bench', { bed: { arch: ARCH } });
             try {
                 first.push(await visit(session, startContainer));
                 await session.load();

@@ -91,12 +91,19 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
 
 static inline bool has_budget(const struct cpu *c) { return c->run.budget + c->run.more > 0; }
 
+static inline u64 jump_mix(const struct cpu *c) {
+    return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
+}
+
 static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     c->stats.insns_translated += insns;
     if (!returned && c->run.how == REGION_FAULT) {
         c->stats.exits_fault++;
     } else if (!returned && c->run.how == REGION_LEAVE) {
         c->stats.exits_leave++;
+    } else if (!returned && (c->run.how & 0xff) == REGION_MISS) {
+        c->stats.exits_miss++;
+        return;
     } else if (!has_budget(c)) {
         c->stats.exits_budget++;
         return;
@@ -208,7 +215,7 @@ enter: // the block at arena index `to`, whose guest address is pc
         if (c->jit && jit_pause(c)) goto relook;
         goto out;
     }
-
+dispatch:
 #if BERTH_COMPUTED_GOTO
     DISPATCH;
     {
@@ -337,6 +344,7 @@ enter: // the block at arena index `to`, whose guest address is pc
                     if (c->run.how == REGION_JUMP) goto jump;
                     if (c->run.how == REGION_FAULT) goto faulted;
                     if (c->run.how == REGION_LEAVE) goto left;
+                    if ((c->run.how & 0xff) == REGION_MISS) goto missed;
                     id = c->run.region;
                     c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
                 }
@@ -365,6 +373,19 @@ left: // an instruction that may have changed anything is complete
     s->insn_index = 0;
     take_interrupt(c);
     goto relook;
+
+missed : { // in translated code: the rest of the block is interpreted
+    bool gone;
+    u = (struct uop *)(uintptr_t)jit_missed(c, c->run.how >> 8, &gone);
+    if (gone) c->run.mix = jump_mix(c);
+    c->run.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
+    if (!u) {
+        if (!(to = jump_miss(c, pc, &nowhere))) goto excepted;
+        u = &c->arena[to];
+        if (u->code == UOP_REGION) u = (struct uop *)(uintptr_t)jit_shadow(c, (u32)(u->imm >> 32));
+    }
+    goto dispatch;
+}
 
 faulted: // inside a block: the instructions before this one are done
     c->run.budget -= s->insn_index;

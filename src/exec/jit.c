@@ -26,9 +26,13 @@ enum {
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
-    SAMPLE_INSNS = 8192,  // between samples: where so many end is where time is spent
-    MOST_PAUSES = 8,      // samples in a run: it ends soon while it is interpreted
-    SLICE_INSNS = 1 << 20 // of a run in translated code
+    SAMPLE_INSNS = 8192,   // between samples: where so many end is where time is spent
+    MOST_PAUSES = 8,       // samples in a run: it ends soon while it is interpreted
+    SLICE_INSNS = 1 << 20, // of a run in translated code
+    // A translation that is left so many times for accesses that miss, on average so many
+    // instructions apart at most, is made anew to stay.
+    MISSES = 64,
+    MISS_INSNS = 2000
 };
 
 #define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
@@ -177,10 +181,10 @@ static void release_batch(struct cpu *c, u32 id) {
     j->free_batch = id;
 }
 
-static void bury(struct jit *j, struct uop *shadow) {
-    if (!shadow) return;
+static void bury(struct jit *j, void *uops) {
+    if (!uops) return;
     if (room(&j->graveyard, j->ngraves, &j->graves_cap, sizeof *j->graveyard))
-        j->graveyard[j->ngraves++] = shadow;
+        j->graveyard[j->ngraves++] = uops;
 }
 
 // The translation is used no more. Its slot goes back to the run loop.
@@ -200,6 +204,11 @@ static void kill_region(struct cpu *c, u32 id) {
     r->state = REGION_DEAD;
     bury(j, r->shadow);
     r->shadow = NULL;
+    while (r->rests) {
+        struct jit_rest *rest = r->rests;
+        r->rests = rest->next;
+        bury(j, rest);
+    }
     free(r->starts);
     r->starts = NULL;
     if (--b->live == 0 && b->done) release_batch(c, r->batch);
@@ -388,6 +397,7 @@ static bool emit(struct cpu *c, struct forming *f) {
     if (!id) return false;
     f->r.id = id;
     f->r.slot = e->slot;
+    f->r.stays = e->stays || c->set.disabled & PASS_LEAN;
     u32 entry = (u32)(e - j->entries); // emitting may make entries
     if (!region_emit(&f->r, &j->abi, &j->module)) {
         free_region(j, id);
@@ -619,6 +629,72 @@ void jit_sample(struct cpu *c) {
     evict(c);
 }
 
+// A translation that misses often is made anew to stay. True: it is gone.
+static bool count_miss(struct cpu *c, u32 id) {
+    struct jit *j = c->jit;
+    struct jit_region *r = &j->regions[id - 1];
+    if (++r->misses % MISSES) return false;
+    u64 now = c->run.icount + run_count(c);
+    bool often = r->misses > MISSES && now - r->missed < MISSES * MISS_INSNS;
+    r->missed = now;
+    if (!often) return false;
+    struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
+    if (e) {
+        e->stays = true;
+        e->tries--;
+    }
+    for (unsigned i = 0; i < r->nstarts; i++) { // hot already
+        u32 at = code_find(c, r->ppn[0], r->starts[i], r->mode);
+        if (at) block_of(c, at)->heat = (u8)(c->set.hot_samples - 1);
+    }
+    kill_region(c, id);
+    tlb_forget_jumps(&c->tlb);
+    return true;
+}
+
+static struct jit_rest *find_rest(struct jit_region *r, const u8 *code, u32 done) {
+    for (struct jit_rest **at = &r->rests, *x; (x = *at); at = &x->next) {
+        if (x->code != code || x->done != done) continue;
+        *at = x->next;
+        x->next = r->rests;
+        return r->rests = x;
+    }
+    return NULL;
+}
+
+static struct jit_rest *make_rest(struct cpu *c, const u8 *code, u32 done) {
+    u32 ppn;
+    u8 bytes[LOOSE_BYTES];
+    struct jit_rest *x = malloc(sizeof *x + BLOCK_UOPS * sizeof *x->uops);
+    if (!x) return NULL;
+    bool ok =
+        code_lift(c, c->s->pc, c->set.max_block_insns - done, &ppn, bytes) && ppn != PPN_LOOSE;
+    if (ok && c->arch->lazy_flags) ir_drop_dead(&c->ir);
+    unsigned n = ok ? lower_block(&c->ir, x->uops, BLOCK_UOPS, 0) : 0;
+    if (!n) {
+        free(x);
+        return NULL;
+    }
+    struct jit_rest *fit = realloc(x, sizeof *x + n * sizeof *x->uops);
+    if (fit) x = fit;
+    x->code = code;
+    x->done = done;
+    return x;
+}
+
+const struct uop *jit_missed(struct cpu *c, u32 done, bool *gone) {
+    u32 id = c->run.region;
+    struct jit_region *r = &c->jit->regions[id - 1];
+    const u8 *code = guest_host_page(c->s, c->s->pc, ACCESS_EXEC);
+    struct jit_rest *x = code ? find_rest(r, code, done) : NULL;
+    if (!x && code && (x = make_rest(c, code, done))) {
+        x->next = r->rests;
+        r->rests = x;
+    }
+    *gone = count_miss(c, id);
+    return x ? x->uops : NULL;
+}
+
 // ---- interpreting what has a translation
 
 const struct uop *jit_shadow(struct cpu *c, u32 id) {
@@ -685,6 +761,11 @@ void jit_free(struct cpu *c) {
     for (u32 i = 0; i < j->nregions; i++)
         if (is_live(&j->regions[i])) {
             free(j->regions[i].shadow);
+            while (j->regions[i].rests) {
+                struct jit_rest *rest = j->regions[i].rests;
+                j->regions[i].rests = rest->next;
+                free(rest);
+            }
             free(j->regions[i].starts);
         }
     free_graves(j);

@@ -14,7 +14,16 @@ struct jit_entry {
     u32 next;   // of the same page, or free; 1 + index
     u16 start;
     u8 mode;
-    u8 tries; // translations made of it
+    u8 tries;   // translations made of it
+    bool stays; // as in struct region
+};
+
+// The rest of a block of a translation, from an access that missed the TLB, as uops.
+struct jit_rest {
+    struct jit_rest *next;
+    const u8 *code;
+    u32 done; // instructions of the block before it
+    struct uop uops[];
 };
 
 enum jit_state { REGION_FREE, REGION_PENDING, REGION_LIVE, REGION_DEAD };
@@ -32,7 +41,10 @@ struct jit_region {
     struct uop original;        // what UOP_REGION replaced
     u16 *starts;                // of its blocks, inlined ones left out
     unsigned nstarts;
-    struct uop *shadow; // the entry block as uops, made when it must be interpreted
+    u32 misses;             // accesses that the TLB did not know
+    u64 missed;             // instruction count at the last that was looked at
+    struct uop *shadow;     // the entry block as uops, made when it must be interpreted
+    struct jit_rest *rests; // made when they are needed
 };
 
 // The functions of one module.
@@ -64,7 +76,7 @@ struct jit {
     u32 nentries, entries_cap, free_entry;
     u32 *slots; // free ones
     u32 nslots, slots_cap, slots_made;
-    struct uop **graveyard; // shadows that may still run
+    void **graveyard; // shadows and rests that may still run
     u32 ngraves, graves_cap;
 
     struct forming *forming; // what region_abi.entry is about

@@ -149,9 +149,13 @@ u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access) {
     gpa pa;
     u8 *page = mem_page(c, va, access, &pa, &fault, &cause);
     if (!page) return NULL;
-    u64 off = (u64)(page - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
-    if (access == ACCESS_WRITE && c->pages[off >> GUEST_PAGE_SHIFT]) return NULL;
     return page + va % GUEST_PAGE_SIZE;
+}
+
+void guest_host_written(struct guest_state *s, const u8 *p, u64 len) {
+    struct cpu *c = s->cpu;
+    u64 off = (u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+    code_written(c, bus_ram_base(c->bus) + off, len);
 }
 
 void guest_raise(struct guest_state *s, u64 cause, u64 tval) {

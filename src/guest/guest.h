@@ -117,8 +117,10 @@ bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val);
 // As guest_load, but faults as a write would.
 bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val);
 // Host address of `va` when its page is plain memory that may be accessed so right now, for bulk work
-// inside the page; NULL otherwise (also a page whose code is decoded, for writing): raises nothing.
+// inside the page; NULL otherwise: raises nothing. What was written is told (it may be code). Whether
+// it is NULL is the same in every engine.
 u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access);
+void guest_host_written(struct guest_state *s, const u8 *p, u64 len);
 // Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
 // raise, with all state in memory.
 void guest_raise(struct guest_state *s, u64 cause, u64 tval);

@@ -215,7 +215,7 @@ static const struct oci_desc *wrong_platform(const struct oci_doc *d, const char
     list_entries(d, true, &b);
     char platform[40];
     snprintf(platform, sizeof platform, "linux%s%.30s", arch ? "/" : "", arch ? arch : "");
-    err_set(err, ERR_NOTFOUND,
+    err_set(err, ERR_UNSUPPORTED,
             "%s has no image for %s, only for: %s. Build or choose an image for %s", what, platform,
             buf_cstr(&b), platform);
     buf_free(&b);

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """End-to-end tests of the native command: `berth run` on the images that `make guest` and `make images`
-build. Needs build/berth, build/guest/riscv64 and build/images/riscv64/{scratch-test,debian-gcc}; nothing
-else, no network, no root.
+build. Needs build/berth, build/guest/ARCH and build/images/ARCH/{scratch-test,debian-gcc}; nothing else,
+no network, no root.
 
     test/cli/run_test.py [NAME-PART...]     only the tests whose name has one of the parts
+
+Each test runs for each architecture, but for those that no guest has a part in. ARCHS="x86_64" chooses.
 
 The last line is "N passed, N failed".
 """
@@ -26,18 +28,32 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 BERTH = os.path.join(BUILD, "berth")
-IMAGES = os.path.join(BUILD, "images", "riscv64")
-DEBIAN = "oci:" + os.path.join(IMAGES, "debian-gcc") + ":latest"
-SCRATCH = "oci:" + os.path.join(IMAGES, "scratch-test") + ":latest"
+ARCHS = os.environ.get("ARCHS", "x86_64 riscv64").split()
 # A machine that does other things meanwhile is slow; a hang is still a hang.
 TIMEOUT = float(os.environ.get("BERTH_TEST_TIMEOUT", "120"))
 
 tests = []
+once = set()
+
+
+def use(arch):
+    """The architecture that the tests from here on are for."""
+    global ARCH, IMAGES, DEBIAN, SCRATCH
+    ARCH = arch
+    IMAGES = os.path.join(BUILD, "images", arch)
+    DEBIAN = "oci:" + os.path.join(IMAGES, "debian-gcc") + ":latest"
+    SCRATCH = "oci:" + os.path.join(IMAGES, "scratch-test") + ":latest"
 
 
 def test(f):
     tests.append(f)
     return f
+
+
+def test_once(f):
+    """A test that is the same whatever the guest is."""
+    once.add(f)
+    return test(f)
 
 
 class Failed(Exception):
@@ -235,7 +251,9 @@ def stdin_kept_open_does_not_hold_the_end():
 @test
 def machine_and_system():
     out = fine(sh("uname -m; . /etc/os-release; echo $ID; hostname")).decode().split()
-    equal(out, ["riscv64", "debian", "berth"])
+    equal(out, [ARCH, "debian", "berth"])
+    check(re.fullmatch(rb"Linux berth \d[^ ]* #1 .* %s GNU/Linux\n" % ARCH.encode(), fine(sh("uname -a"))),
+          "uname -a")
 
 
 @test
@@ -301,10 +319,75 @@ def random_numbers_differ():
     check(a != b and len(a) > 30, f"{a} {b}")
 
 
+WORKSPACE = os.path.join(ROOT, "test/e2e/workspace")
+SUMS = rb"""#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+struct pair { uint32_t key; double value; };
+static int by_key(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+static uint64_t fib(unsigned n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+int main(void)
+{
+    static struct pair pairs[5000];
+    uint32_t seed = 1, hash = 2166136261u;
+    double sum = 0;
+    long double wide = 1;
+    char text[64];
+    for (int i = 0; i < 5000; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        pairs[i] = (struct pair){seed, sqrt(i) / 3 - i % 7};
+    }
+    qsort(pairs, 5000, sizeof pairs[0], by_key);
+    for (int i = 0; i < 5000; i++) {
+        sum += pairs[i].value;
+        for (int j = 0; j < 4; j++)
+            hash = (hash ^ (pairs[i].key >> j * 8 & 255)) * 16777619u;
+    }
+    for (int i = 1; i < 20; i++)
+        wide = wide * i + 1 / (long double)i;
+    snprintf(text, sizeof text, "%08x %.6f %.9Le %llu %lld", (unsigned)hash, sum, wide,
+             (unsigned long long)fib(18), (long long)(-1000000007LL * 998244353LL % 1000003));
+    puts(text);
+    return (int)strlen(text);
+}
+"""
+
+
 @test
 def compile_and_run():
-    src = b'#include <stdio.h>\nint main(void) { printf("%.3f\\n", 22 / 7.0); return 5; }\n'
-    equal(sh("cat >/tmp/a.c && gcc -O2 /tmp/a.c -o /tmp/a && /tmp/a", stdin=src), (5, b"3.143\n", ""))
+    """What comes out at either level is what the same program prints here."""
+    with tempfile.TemporaryDirectory() as d:
+        with open(d + "/sums.c", "wb") as f:
+            f.write(SUMS)
+        subprocess.run(["gcc", "-O1", d + "/sums.c", "-lm", "-o", d + "/sums"], check=True)
+        here = subprocess.run([d + "/sums"], stdout=subprocess.PIPE)
+    for level in "-O0", "-O2":
+        equal(sh(f"cat >/tmp/a.c && gcc {level} /tmp/a.c -lm -o /tmp/a && /tmp/a", stdin=SUMS),
+              (here.returncode, here.stdout, ""), level)
+
+
+@test
+def compile_in_the_workspace():
+    fine(sh("gcc -Wall -Werror /workspace/hello.c -o /tmp/hello && /tmp/hello", "-v", WORKSPACE + ":/workspace:ro"),
+         b"Hello from a container in your browser\n")
+
+
+@test
+def perl():
+    script = r"""my %h; $h{lc $_}++ for "The quick brown fox and the lazy dog and the cat" =~ /\w+/g;
+        print join(",", map {"$_=$h{$_}"} sort keys %h), "\n";
+        printf "%.15g %s %s\n", atan2(1, 1) * 4, 2**53 + 1, 0.1 + 0.2;
+        print unpack("%32C*", "x" x 1000), " ", sprintf("%b", 1234567), "\n";"""
+    fine(run(DEBIAN, "perl", "-e", script),
+         b"and=2,brown=1,cat=1,dog=1,fox=1,lazy=1,quick=1,the=3\n"
+         b"3.14159265358979 9.00719925474099e+15 0.3\n"
+         b"120000 100101101011010000111\n")
 
 
 @test
@@ -557,7 +640,7 @@ def terminal_on_pipes_when_asked_for():
 # ---- what can go wrong
 
 
-@test
+@test_once
 def usage_errors():
     equal(berth()[0], 2)
     check("Usage" in berth()[2], "no usage")
@@ -571,7 +654,7 @@ def usage_errors():
     refused(run("--hostname", "a b", DEBIAN), '"a b"')
 
 
-@test
+@test_once
 def help_and_version():
     status, out, err = berth("--help")
     equal((status, err), (0, ""))
@@ -583,7 +666,7 @@ def help_and_version():
     check(re.fullmatch(rb"berth \d+\.\d+\.\d+\n", berth("--version")[1]), "version")
 
 
-@test
+@test_once
 def missing_image():
     refused(run("oci:/no/such/image"), "/no/such/image")
     refused(run("oci-archive:/no/such/file.tar"), "/no/such/file.tar")
@@ -593,7 +676,7 @@ def missing_image():
         refused(run("oci:" + os.path.join(IMAGES, "debian-gcc") + ":nonesuch"), "nonesuch")
 
 
-@test
+@test_once
 def damaged_image():
     """A byte of a blob changed: refused by its digest, whatever the blob is."""
     with tempfile.TemporaryDirectory() as d:
@@ -616,7 +699,7 @@ def damaged_image():
         equal(run("oci:" + copy, env={"BERTH_NO_CACHE": "1"})[0], 0)
 
 
-@test
+@test_once
 def wrong_architecture():
     import json
     with tempfile.TemporaryDirectory() as d:
@@ -699,27 +782,33 @@ def verbose_and_stats():
     check("Linux version" in err and "MIPS" in err, err[-500:])
 
 
+def run_one(t):
+    begin = time.time()
+    try:
+        note = t() or ""
+        word = "ok"
+    except Exception as e:
+        word = "not ok"
+        note = str(e) if isinstance(e, Failed) else traceback.format_exc()
+    where = "" if t in once else ARCH + " "
+    print(f"{word} - {where}{t.__name__} ({time.time() - begin:.1f} s) {note}", flush=True)
+    return word == "ok"
+
+
 def main():
-    for need in [BERTH, os.path.join(IMAGES, "debian-gcc"), os.path.join(IMAGES, "scratch-test")]:
-        if not os.path.exists(need):
-            print(f"{need} is missing: run \"make all guest images\"")
-            print("0 passed, 1 failed")
-            return 1
     chosen = [t for t in tests
               if len(sys.argv) < 2 or any(part in t.__name__ for part in sys.argv[1:])]
-    failed = 0
-    for t in chosen:
-        begin = time.time()
-        try:
-            note = t() or ""
-            word = "ok"
-        except Exception as e:
-            failed += 1
-            word = "not ok"
-            note = str(e) if isinstance(e, Failed) else traceback.format_exc()
-        print(f"{word} - {t.__name__} ({time.time() - begin:.1f} s) {note}", flush=True)
-    print(f"{len(chosen) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    results = []
+    for arch in ARCHS:
+        use(arch)
+        for need in [BERTH, os.path.join(IMAGES, "debian-gcc"), os.path.join(IMAGES, "scratch-test")]:
+            if not os.path.exists(need):
+                print(f"{need} is missing: run \"make all guest images\"")
+                print("0 passed, 1 failed")
+                return 1
+        results += [run_one(t) for t in chosen if arch == ARCHS[0] or t not in once]
+    print(f"{results.count(True)} passed, {results.count(False)} failed")
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ describe('bad input', () => {
     });
 
     test('guest memory runs out: the program dies, the shell lives', async () => {
-        await setImage(`${s.bed.images}/riscv64/debian-gcc`, { 'container.memory': 192 });
+        await setImage(s.bed.image, { 'container.memory': 192 });
         await startContainer(s);
         const { status } = await s.run('head -c 1500M /dev/zero | tail > /dev/null', 240_000);
         assert.notEqual(status, 0);

@@ -1,4 +1,4 @@
-;; 531 bytes
+;; 566 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,65 +11,41 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i64.load offset=66328
-    local.set 8
-    i32.const 0
-    i64.load offset=66336
-    local.set 9
-    i32.const 0
-    i64.load offset=66344
     local.set 11
     i32.const 0
-    i64.load offset=66352
+    i64.load offset=66336
     local.set 12
     i32.const 0
-    i64.load offset=66248
-    local.set 13
+    i64.load offset=66344
+    local.set 14
+    i32.const 0
+    i64.load offset=66352
+    local.set 15
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
-          loop  ;; label = @4
-            block  ;; label = @5
-              local.get 8
-              local.get 9
-              i64.lt_s
-              i64.extend_i32_u
-              local.set 14
-              local.get 14
-              local.set 10
-              local.get 1
-              i32.const 2
-              i32.sub
-              local.set 1
-              local.get 14
-              i64.const 0
-              i64.eq
-              if  ;; label = @6
-                br 1 (;@5;)
-              else
+          block  ;; label = @4
+            loop  ;; label = @5
+              block  ;; label = @6
+                local.get 11
+                local.get 12
+                i64.lt_s
+                i64.extend_i32_u
+                local.set 17
+                local.get 17
+                local.set 13
                 local.get 1
-                i32.const 1
+                i32.const 2
                 i32.sub
                 local.set 1
-                local.get 8
-                local.get 9
-                i64.lt_u
+                local.get 17
+                i64.const 0
+                i64.eq
                 if  ;; label = @7
-                  local.get 1
-                  i32.const 0
-                  i32.le_s
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i32.const 0
-                    local.get 10
-                    i64.store offset=66320
-                    i32.const 0
-                    local.get 0
-                    i64.store offset=65544
-                    br 6 (;@2;)
-                  end
-                  br 3 (;@4;)
+                  br 1 (;@6;)
                 else
                   local.get 1
                   i32.const 1
@@ -77,97 +53,138 @@
                   local.set 1
                   local.get 11
                   local.get 12
-                  i64.ge_s
+                  i64.lt_u
                   if  ;; label = @8
                     local.get 1
                     i32.const 0
                     i32.le_s
                     (@metadata.code.branch_hint "\00") if  ;; label = @9
                       i32.const 0
-                      local.get 10
+                      local.get 13
                       i64.store offset=66320
                       i32.const 0
                       local.get 0
                       i64.store offset=65544
-                      br 7 (;@2;)
+                      br 6 (;@3;)
                     end
-                    br 4 (;@4;)
-                  else
                     br 3 (;@5;)
+                  else
+                    local.get 1
+                    i32.const 1
+                    i32.sub
+                    local.set 1
+                    local.get 14
+                    local.get 15
+                    i64.ge_s
+                    if  ;; label = @9
+                      local.get 1
+                      i32.const 0
+                      i32.le_s
+                      (@metadata.code.branch_hint "\00") if  ;; label = @10
+                        i32.const 0
+                        local.get 13
+                        i64.store offset=66320
+                        i32.const 0
+                        local.get 0
+                        i64.store offset=65544
+                        br 7 (;@3;)
+                      end
+                      br 4 (;@5;)
+                    else
+                      br 3 (;@6;)
+                    end
                   end
                 end
               end
+              i32.const 0
+              i64.load offset=66248
+              local.set 16
+              local.get 16
+              i64.const -2
+              i64.and
+              local.set 7
+              local.get 1
+              i32.const 1
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 13
+              i64.store offset=66320
+              local.get 2
+              i32.const 100
+              i32.eq
+              local.get 1
+              i32.const 0
+              i32.le_s
+              i32.or
+              br_if 1 (;@4;)
+              i32.const 0
+              local.get 7
+              i64.store offset=65544
+              local.get 1
+              return
             end
-            local.get 13
-            i64.const -2
-            i64.and
-            local.set 7
-            local.get 1
-            i32.const 1
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 10
-            i64.store offset=66320
-            local.get 2
-            i32.const 100
-            i32.eq
-            local.get 1
-            i32.const 0
-            i32.le_s
-            i32.or
-            br_if 1 (;@3;)
-            i32.const 0
-            local.get 7
-            i64.store offset=65544
-            local.get 1
-            return
+            unreachable
           end
-          unreachable
+          i32.const 0
+          local.get 7
+          i64.store offset=65544
+          local.get 7
+          i32.wrap_i64
+          i32.const 3
+          i32.shl
+          i32.const 1048560
+          i32.and
+          local.tee 5
+          i32.load offset=262156
+          i32.const 0
+          local.get 5
+          i64.load offset=262144
+          local.get 7
+          i32.const 0
+          i64.load offset=131096
+          i64.xor
+          i64.eq
+          local.get 7
+          i64.const 16
+          i64.shl
+          i64.const 16
+          i64.shr_s
+          local.get 7
+          i64.eq
+          i32.and
+          select
+          local.tee 4
+          i32.eqz
+          local.get 1
+          i32.const 0
+          i32.le_s
+          i32.or
+          br_if 0 (;@3;)
+          local.get 7
+          i64.const -4096
+          i64.and
+          local.get 1
+          local.get 2
+          local.get 4
+          return_call_indirect (type 0)
         end
         i32.const 0
-        local.get 7
-        i64.store offset=65544
-        local.get 7
-        i32.wrap_i64
-        i32.const 3
-        i32.shl
-        i32.const 1048560
-        i32.and
-        local.tee 5
-        i32.load offset=262156
-        i32.const 0
-        local.get 5
-        i64.load offset=262144
-        local.get 7
-        i32.const 0
-        i64.load offset=131096
-        i64.xor
-        i64.eq
-        local.get 7
-        i64.const 16
-        i64.shl
-        i64.const 16
-        i64.shr_s
-        local.get 7
-        i64.eq
-        i32.and
-        select
-        local.tee 4
-        i32.eqz
         local.get 1
+        i64.extend_i32_s
+        i64.store offset=131080
         i32.const 0
-        i32.le_s
-        i32.or
-        br_if 0 (;@2;)
-        local.get 7
-        i64.const -4096
-        i64.and
-        local.get 1
-        local.get 2
-        local.get 4
-        return_call_indirect (type 0)
+        i32.const 7
+        i32.store offset=131092
+        i32.const 0
+        i32.const 0
+        i32.store offset=131088
+        i32.const 0
+        return
       end
+      i32.const 0
+      local.get 7
+      i64.store offset=65544
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -175,15 +192,9 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-      i32.const 0
-      i32.const 0
-      i32.store offset=131088
-      i32.const 0
-      return
     end
     i32.const 0
-    i32.const 1
+    local.get 8
     i32.store offset=131088
-    i32.const 0
-    return)
+    i32.const 0)
   (elem (;0;) (i32.const 9) func 0))

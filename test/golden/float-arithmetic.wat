@@ -1,4 +1,4 @@
-;; 1068 bytes
+;; 1103 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,36 +11,51 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 i64 f32 f32 f64 f64 f64)
-    i32.const 0
-    i64.load offset=66584
-    local.set 8
-    i32.const 0
-    i64.load offset=66592
-    local.set 9
-    i32.const 0
-    i64.load offset=66608
-    local.set 11
-    i32.const 0
-    i64.load offset=66616
-    local.set 12
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 i64 f32 f32 f64 f64 f64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
-          local.get 8
-          f64.reinterpret_i64
-          local.set 14
-          local.get 9
-          f64.reinterpret_i64
-          local.set 15
           block  ;; label = @4
+            i32.const 0
+            i64.load offset=66584
+            local.set 11
+            i32.const 0
+            i64.load offset=66592
+            local.set 12
+            local.get 11
+            f64.reinterpret_i64
+            local.set 17
+            local.get 12
+            f64.reinterpret_i64
+            local.set 18
             block  ;; label = @5
               block  ;; label = @6
-                local.get 14
-                local.get 15
-                f64.add
-                local.set 16
-                local.get 16
+                block  ;; label = @7
+                  local.get 17
+                  local.get 18
+                  f64.add
+                  local.set 19
+                  local.get 19
+                  i64.reinterpret_f64
+                  i64.const 52
+                  i64.shr_u
+                  i64.const 2047
+                  i64.and
+                  i64.const 0
+                  i64.sub
+                  i64.const 2047
+                  i64.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 19
                 i64.reinterpret_f64
                 i64.const 52
                 i64.shr_u
@@ -51,360 +66,362 @@
                 i64.const 2047
                 i64.ge_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                i32.const 0
-                i32.load offset=131136
-                i32.const 1
+                local.get 17
+                local.set 20
+                local.get 19
+                local.set 21
+                local.get 18
+                local.set 22
+                local.get 20
+                local.get 22
+                f64.add
+                local.tee 23
+                local.get 20
+                f64.sub
+                local.set 24
+                local.get 20
+                local.get 23
+                local.get 24
+                f64.sub
+                f64.sub
+                local.get 22
+                local.get 24
+                f64.sub
+                f64.add
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                local.get 23
+                local.get 21
+                f64.eq
                 i32.and
-                i32.const 1
-                i32.ne
+                i32.eqz
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 2 (;@4;)
+                br 1 (;@5;)
               end
-              local.get 16
+              i32.const 65536
+              local.get 17
               i64.reinterpret_f64
-              i64.const 52
-              i64.shr_u
-              i64.const 2047
-              i64.and
-              i64.const 0
-              i64.sub
-              i64.const 2047
-              i64.ge_u
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              local.get 14
-              local.set 17
-              local.get 16
-              local.set 18
-              local.get 15
-              local.set 19
-              local.get 17
-              local.get 19
-              f64.add
-              local.tee 20
-              local.get 17
-              f64.sub
-              local.set 21
-              local.get 17
-              local.get 20
-              local.get 21
-              f64.sub
-              f64.sub
-              local.get 19
-              local.get 21
-              f64.sub
-              f64.add
-              f64.const 0x0p+0 (;=0;)
-              f64.eq
-              local.get 20
               local.get 18
-              f64.eq
-              i32.and
-              i32.eqz
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              br 1 (;@4;)
+              i64.reinterpret_f64
+              i64.const 0
+              i64.const 0
+              i32.const 2027
+              call_indirect (type 1)
+              f64.reinterpret_i64
+              local.set 19
             end
-            i32.const 65536
+            local.get 19
+            i64.reinterpret_f64
+            local.set 13
+            i32.const 0
+            i64.load offset=66608
+            local.set 14
+            i32.const 0
+            i64.load offset=66616
+            local.set 15
             local.get 14
-            i64.reinterpret_f64
+            local.tee 25
+            i32.wrap_i64
+            f32.reinterpret_i32
+            local.set 26
             local.get 15
-            i64.reinterpret_f64
-            i64.const 0
-            i64.const 0
-            i32.const 2027
-            call_indirect (type 1)
-            f64.reinterpret_i64
-            local.set 16
-          end
-          local.get 16
-          i64.reinterpret_f64
-          local.set 10
-          local.get 11
-          local.tee 22
-          i32.wrap_i64
-          f32.reinterpret_i32
-          local.set 23
-          local.get 12
-          local.tee 24
-          i32.wrap_i64
-          f32.reinterpret_i32
-          local.set 25
-          block  ;; label = @4
+            local.tee 27
+            i32.wrap_i64
+            f32.reinterpret_i32
+            local.set 28
             block  ;; label = @5
               block  ;; label = @6
-                local.get 23
-                local.get 25
-                f32.mul
-                local.set 26
-                local.get 22
-                i64.const -4294967296
-                i64.lt_u
-                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
-                local.get 24
-                i64.const -4294967296
-                i64.lt_u
-                (@metadata.code.branch_hint "\00") br_if 1 (;@5;)
-                local.get 26
+                block  ;; label = @7
+                  local.get 26
+                  local.get 28
+                  f32.mul
+                  local.set 29
+                  local.get 25
+                  i64.const -4294967296
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 27
+                  i64.const -4294967296
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 29
+                  i32.reinterpret_f32
+                  i32.const 23
+                  i32.shr_u
+                  i32.const 255
+                  i32.and
+                  i32.const 2
+                  i32.sub
+                  i32.const 253
+                  i32.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 29
                 i32.reinterpret_f32
                 i32.const 23
                 i32.shr_u
                 i32.const 255
                 i32.and
-                i32.const 2
+                i32.const 0
                 i32.sub
-                i32.const 253
+                i32.const 255
                 i32.ge_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                i32.const 0
-                i32.load offset=131136
-                i32.const 1
-                i32.and
-                i32.const 1
-                i32.ne
+                local.get 26
+                f64.promote_f32
+                local.set 17
+                local.get 29
+                f64.promote_f32
+                local.set 18
+                local.get 28
+                f64.promote_f32
+                local.set 19
+                local.get 17
+                local.get 19
+                f64.mul
+                local.get 18
+                f64.eq
+                i32.eqz
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 2 (;@4;)
+                br 1 (;@5;)
               end
-              local.get 26
-              i32.reinterpret_f32
-              i32.const 23
-              i32.shr_u
-              i32.const 255
-              i32.and
-              i32.const 0
-              i32.sub
-              i32.const 255
-              i32.ge_u
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              local.get 23
-              f64.promote_f32
-              local.set 14
-              local.get 26
-              f64.promote_f32
-              local.set 15
+              i32.const 65536
               local.get 25
-              f64.promote_f32
-              local.set 16
-              local.get 14
-              local.get 16
-              f64.mul
-              local.get 15
-              f64.eq
-              i32.eqz
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              br 1 (;@4;)
+              local.get 27
+              i64.const 0
+              i64.const 0
+              i32.const 2009
+              call_indirect (type 1)
+              i32.wrap_i64
+              f32.reinterpret_i32
+              local.set 29
             end
-            i32.const 65536
-            local.get 22
-            local.get 24
-            i64.const 0
-            i64.const 0
-            i32.const 2009
-            call_indirect (type 1)
-            i32.wrap_i64
-            f32.reinterpret_i32
-            local.set 26
-          end
-          local.get 26
-          i32.reinterpret_f32
-          i64.extend_i32_u
-          i64.const -4294967296
-          i64.or
-          local.set 13
-          local.get 8
-          f64.reinterpret_i64
-          local.set 14
-          local.get 9
-          f64.reinterpret_i64
-          local.set 15
-          local.get 26
-          i32.reinterpret_f32
-          i64.extend_i32_u
-          i64.const -4294967296
-          i64.or
-          f64.reinterpret_i64
-          local.set 16
-          block  ;; label = @4
+            local.get 29
+            i32.reinterpret_f32
+            i64.extend_i32_u
+            i64.const -4294967296
+            i64.or
+            local.set 16
+            local.get 11
+            f64.reinterpret_i64
+            local.set 17
+            local.get 12
+            f64.reinterpret_i64
+            local.set 18
+            local.get 29
+            i32.reinterpret_f32
+            i64.extend_i32_u
+            i64.const -4294967296
+            i64.or
+            f64.reinterpret_i64
+            local.set 19
             block  ;; label = @5
               block  ;; label = @6
-                local.get 14
-                f64x2.splat
-                local.get 15
-                f64x2.splat
-                local.get 16
-                f64x2.splat
-                f64x2.relaxed_madd
-                f64x2.extract_lane 0
-                local.set 17
-                local.get 17
+                block  ;; label = @7
+                  local.get 17
+                  f64x2.splat
+                  local.get 18
+                  f64x2.splat
+                  local.get 19
+                  f64x2.splat
+                  f64x2.relaxed_madd
+                  f64x2.extract_lane 0
+                  local.set 20
+                  local.get 20
+                  i64.reinterpret_f64
+                  i64.const 52
+                  i64.shr_u
+                  i64.const 2047
+                  i64.and
+                  i64.const 2
+                  i64.sub
+                  i64.const 2045
+                  i64.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 20
                 i64.reinterpret_f64
                 i64.const 52
                 i64.shr_u
                 i64.const 2047
                 i64.and
-                i64.const 2
+                i64.const 0
                 i64.sub
-                i64.const 2045
+                i64.const 2047
                 i64.ge_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                i32.const 0
-                i32.load offset=131136
-                i32.const 1
+                local.get 17
+                local.set 21
+                local.get 18
+                local.set 22
+                local.get 19
+                local.set 23
+                local.get 20
+                local.set 24
+                local.get 21
+                local.get 22
+                f64.mul
+                local.set 30
+                local.get 30
+                local.get 23
+                f64.add
+                local.tee 31
+                local.get 30
+                f64.sub
+                local.set 32
+                local.get 30
+                local.get 31
+                local.get 32
+                f64.sub
+                f64.sub
+                local.get 23
+                local.get 32
+                f64.sub
+                f64.add
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                local.get 31
+                local.get 24
+                f64.eq
                 i32.and
-                i32.const 1
-                i32.ne
+                local.get 21
+                f64x2.splat
+                local.get 22
+                f64x2.splat
+                local.get 30
+                f64.neg
+                f64x2.splat
+                f64x2.relaxed_madd
+                f64x2.extract_lane 0
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                local.get 30
+                f64.abs
+                f64.const 0x1p-900 (;=1.18305e-271;)
+                f64.gt
+                i32.and
+                i32.and
+                i32.eqz
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 2 (;@4;)
+                br 1 (;@5;)
               end
+              i32.const 65536
               local.get 17
               i64.reinterpret_f64
-              i64.const 52
-              i64.shr_u
-              i64.const 2047
-              i64.and
+              local.get 18
+              i64.reinterpret_f64
+              local.get 19
+              i64.reinterpret_f64
               i64.const 0
-              i64.sub
-              i64.const 2047
-              i64.ge_u
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              local.get 14
-              local.set 18
-              local.get 15
-              local.set 19
-              local.get 16
+              i32.const 2032
+              call_indirect (type 1)
+              f64.reinterpret_i64
               local.set 20
-              local.get 17
-              local.set 21
-              local.get 18
-              local.get 19
-              f64.mul
-              local.set 27
-              local.get 27
-              local.get 20
-              f64.add
-              local.tee 28
-              local.get 27
-              f64.sub
-              local.set 29
-              local.get 27
-              local.get 28
-              local.get 29
-              f64.sub
-              f64.sub
-              local.get 20
-              local.get 29
-              f64.sub
-              f64.add
-              f64.const 0x0p+0 (;=0;)
-              f64.eq
-              local.get 28
-              local.get 21
-              f64.eq
-              i32.and
-              local.get 18
-              f64x2.splat
-              local.get 19
-              f64x2.splat
-              local.get 27
-              f64.neg
-              f64x2.splat
-              f64x2.relaxed_madd
-              f64x2.extract_lane 0
-              f64.const 0x0p+0 (;=0;)
-              f64.eq
-              local.get 27
-              f64.abs
-              f64.const 0x1p-900 (;=1.18305e-271;)
-              f64.gt
-              i32.and
-              i32.and
-              i32.eqz
-              (@metadata.code.branch_hint "\00") br_if 0 (;@5;)
-              br 1 (;@4;)
             end
-            i32.const 65536
-            local.get 14
+            local.get 20
             i64.reinterpret_f64
-            local.get 15
-            i64.reinterpret_f64
+            local.set 13
+            local.get 1
+            i32.const 3
+            i32.sub
+            local.set 1
+            i32.const 0
+            local.get 13
+            i64.store offset=66576
+            i32.const 0
             local.get 16
-            i64.reinterpret_f64
-            i64.const 0
-            i32.const 2032
-            call_indirect (type 1)
-            f64.reinterpret_i64
-            local.set 17
+            i64.store offset=66600
+            i32.const 0
+            local.get 0
+            i64.const 12
+            i64.add
+            i64.store offset=65544
+            local.get 1
+            i32.const 0
+            i32.le_s
+            br_if 1 (;@3;)
+            local.get 0
+            local.get 1
+            local.get 2
+            i32.const 3012
+            return_call_indirect (type 0)
+            unreachable
           end
-          local.get 17
-          i64.reinterpret_f64
-          local.set 10
-          local.get 1
-          i32.const 3
-          i32.sub
-          local.set 1
           i32.const 0
-          local.get 10
-          i64.store offset=66576
-          i32.const 0
-          local.get 13
-          i64.store offset=66600
-          i32.const 0
-          local.get 0
-          i64.const 12
-          i64.add
+          local.get 7
           i64.store offset=65544
+          local.get 7
+          i32.wrap_i64
+          i32.const 3
+          i32.shl
+          i32.const 1048560
+          i32.and
+          local.tee 5
+          i32.load offset=262156
+          i32.const 0
+          local.get 5
+          i64.load offset=262144
+          local.get 7
+          i32.const 0
+          i64.load offset=131096
+          i64.xor
+          i64.eq
+          local.get 7
+          i64.const 16
+          i64.shl
+          i64.const 16
+          i64.shr_s
+          local.get 7
+          i64.eq
+          i32.and
+          select
+          local.tee 4
+          i32.eqz
           local.get 1
           i32.const 0
           i32.le_s
-          br_if 1 (;@2;)
-          local.get 0
+          i32.or
+          br_if 0 (;@3;)
+          local.get 7
+          i64.const -4096
+          i64.and
           local.get 1
           local.get 2
-          i32.const 3012
+          local.get 4
           return_call_indirect (type 0)
-          unreachable
         end
         i32.const 0
-        local.get 7
-        i64.store offset=65544
-        local.get 7
-        i32.wrap_i64
-        i32.const 3
-        i32.shl
-        i32.const 1048560
-        i32.and
-        local.tee 5
-        i32.load offset=262156
-        i32.const 0
-        local.get 5
-        i64.load offset=262144
-        local.get 7
-        i32.const 0
-        i64.load offset=131096
-        i64.xor
-        i64.eq
-        local.get 7
-        i64.const 16
-        i64.shl
-        i64.const 16
-        i64.shr_s
-        local.get 7
-        i64.eq
-        i32.and
-        select
-        local.tee 4
-        i32.eqz
         local.get 1
+        i64.extend_i32_s
+        i64.store offset=131080
         i32.const 0
-        i32.le_s
-        i32.or
-        br_if 0 (;@2;)
-        local.get 7
-        i64.const -4096
-        i64.and
-        local.get 1
-        local.get 2
-        local.get 4
-        return_call_indirect (type 0)
+        i32.const 7
+        i32.store offset=131092
+        i32.const 0
+        i32.const 0
+        i32.store offset=131088
+        i32.const 0
+        return
       end
+      i32.const 0
+      local.get 7
+      i64.store offset=65544
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -412,15 +429,9 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-      i32.const 0
-      i32.const 0
-      i32.store offset=131088
-      i32.const 0
-      return
     end
     i32.const 0
-    i32.const 1
+    local.get 8
     i32.store offset=131088
-    i32.const 0
-    return)
+    i32.const 0)
   (elem (;0;) (i32.const 9) func 0))

@@ -6,8 +6,10 @@
 //   http://localhost:I              OCI image layouts, with CORS, as any static file server would
 //   http://localhost:W              the plain demo page (build/web)
 //
-// As a program:  node test/vscode-bed/server.mjs [--port P]     (E, I, W = P+1...; prints the URLs, keeps serving)
-// As a module:   startBed({ port, extensions, ... }) -> { url, images, demoPage, close() }   (port 0: any free ones)
+// As a program:  node test/vscode-bed/server.mjs [--port P] [--arch x86_64|riscv64]
+//                (E, I, W = P+1...; prints the URLs, keeps serving)
+// As a module:   startBed({ port, arch, extensions, ... }) -> { url, images, image, demoPage, close() }
+//                (port 0: any free ones; image: the demo's, for arch)
 //
 // The page takes a few query parameters: vscode-coi=on (cross-origin isolation), folder=/demo,
 // settings=<JSON of settings> (as defaults, for tests).
@@ -84,7 +86,13 @@ class Bed {
         this.workspaceDir = options.workspace ?? path.join(top, 'test/e2e/workspace');
         // name -> folder; the page loads all of them
         this.extensions = options.extensions ?? { demofs: path.join(here, 'demofs'), berth: path.join(top, 'build/extension') };
+        this.arch = options.arch ?? 'x86_64';
         this.servers = [];
+    }
+
+    // The image that the workspace's settings name.
+    get image() {
+        return `${this.images}/${this.arch}/debian-gcc`;
     }
 
     async start(port) {
@@ -93,7 +101,7 @@ class Bed {
             throw new Error(`${this.bed} holds no workbench; run: node test/vscode-bed/build.mjs`);
         });
         this.builtin = await read('builtin.json');
-        const serve = [(q, s) => this.page(q, s), (q, s) => this.files(q, s), (q, s) => this.image(q, s), (q, s) => this.web(q, s)];
+        const serve = [(q, s) => this.page(q, s), (q, s) => this.files(q, s), (q, s) => this.imageFile(q, s), (q, s) => this.web(q, s)];
         const ports = [];
         for (const [i, handle] of serve.entries()) ports.push(await this.listen(handle, port ? port + i : 0));
         [this.url, this.extensionOrigin, this.images, this.demoPage] = ports.map((p) => `http://localhost:${p}`);
@@ -150,12 +158,12 @@ class Bed {
             // The only file that must know a port.
             const text = await fs.readFile(path.join(this.workspaceDir, file), 'utf8');
             res.writeHead(200, { 'Content-Type': 'application/json' });
-            return res.end(text.replaceAll('{{images}}', this.images));
+            return res.end(text.replaceAll('{{image}}', this.image));
         }
         return file ? sendFile(req, res, this.workspaceDir, file) : fail(res, 404, 'nothing here');
     }
 
-    image(req, res) {
+    imageFile(req, res) {
         res.setHeader('Access-Control-Allow-Origin', '*');
         res.setHeader('Access-Control-Expose-Headers', 'Content-Length, Content-Range, Accept-Ranges');
         if (req.method === 'OPTIONS') {
@@ -224,13 +232,16 @@ export async function startBed({ port = 0, ...options } = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-    const at = process.argv.indexOf('--port');
-    const port = at < 0 ? 8170 : Number(process.argv[at + 1]);
+    const option = (name, otherwise) => {
+        const at = process.argv.indexOf(name);
+        return at < 0 ? otherwise : process.argv[at + 1];
+    };
+    const port = Number(option('--port', 8170));
     try {
-        const bed = await startBed({ port });
+        const bed = await startBed({ port, arch: option('--arch', 'x86_64') });
         console.log(`VS Code ${bed.info.version} with the demo workspace: ${bed.url}/`);
         console.log(`  with cross-origin isolation:  ${bed.url}/?vscode-coi=on`);
-        console.log(`  the plain page:               ${bed.demoPage}/?image=${bed.images}/riscv64/debian-gcc`);
+        console.log(`  the plain page:               ${bed.demoPage}/?image=${bed.image}`);
         console.log('In VS Code: F1, "Run Container On Browser". Ctrl-C here stops serving.');
     } catch (e) {
         const hint = e.code === 'EADDRINUSE' ? `port ${e.port} is in use; choose others with: make demo PORT=9000` : e.message;

@@ -26,7 +26,7 @@ test('random programs, hot after some time, in long runs', () => {
 });
 
 // Each pass of the translator off, and all of them.
-const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'hints', 'async'];
+const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'lean', 'hints', 'async'];
 test('random programs without single passes', () => {
     for (const [i, pass] of [...passes, passes.join()].entries()) {
         const few = Math.ceil(count / 15);

@@ -48,7 +48,7 @@ function readImage(config: vscode.WorkspaceConfiguration): string {
     : ' (An image named by this workspace is used once you trust the workspace.)';
   throw new SettingsError(
     'container.containerImage',
-    `No image to run: set container.containerImage to the URL of an OCI image layout for riscv64.${trust}`,
+    `No image to run: set container.containerImage to the URL of an OCI image layout for amd64 or riscv64.${trust}`,
   );
 }
 

@@ -44,6 +44,10 @@ static void simd_mem(struct emit *e, u32 code) {
 // in the engine's scratch vector.
 static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     struct buf *o = out(e);
+    if (!e->r->stays && !e->begun) {
+        br_miss(e);
+        return;
+    }
     store_budget(e);
     bool vector = value && e->types[value] == W_T_V128;
     if (vector) {
@@ -59,7 +63,7 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     call_indirect(e, type, function);
     w_local(o, W_LOCAL_TEE, L_PTR);
     w_op(o, W_I32_EQZ);
-    br_exit(e, W_BR_IF, EXIT_FAULT);
+    br_fault(e, W_BR_IF);
     load_budget(e);
 }
 
@@ -161,6 +165,7 @@ static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
     w_local(out(e), W_LOCAL_GET, v);
     w_mem(out(e), is_float ? W_F64_STORE : opcode, 0, 0);
     e->busy[v] = 0;
+    e->begun = true;
 }
 
 static void loadv(struct emit *e, u32 i) {
@@ -179,6 +184,7 @@ static void storev(struct emit *e, u32 i) {
     w_local(out(e), W_LOCAL_GET, v);
     simd_mem(e, W_V128_STORE);
     e->busy[v] = 0;
+    e->begun = true;
 }
 
 bool emit_access(struct emit *e, u32 i) {

@@ -19,11 +19,22 @@ enum {
     T_GUARD,      // (i64 va, i32 host) -> i32
 };
 
-// Locals by number; the first three are parameters.
-enum { L_PAGE, L_BUDGET, L_DEPTH, L_TLB, L_PTR, L_ENTRY, L_VA, L_PC, L_CELLS };
+// Locals by number; the first three are parameters. L_DIRTY, L_HOW: which cells the fault
+// exit stores, and why (enum region_exit).
+enum {
+    L_PAGE,
+    L_BUDGET,
+    L_DEPTH,
+    L_TLB,
+    L_PTR,
+    L_ENTRY,
+    L_VA,
+    L_PC, L_HOW, L_DIRTY,
+    L_CELLS = L_DIRTY + 2
+};
 
 // Labels around the body, innermost first.
-enum { EXIT_CHAIN, EXIT_STOP, EXIT_FAULT, EXITS };
+enum { EXIT_CHAIN, EXIT_STOP, EXIT_MISS, EXIT_FAULT, EXITS };
 
 // The tag of a kept page that no address has: its offset bits are compared only where an aligned
 // access has zeros.
@@ -41,7 +52,8 @@ struct emit {
     bool failed;
     struct flow flow;
     struct cellset dirty; // cells whose local is newer than memory, at the point being emitted
-    struct cellset out_dirty[REGION_BLOCKS]; // the same at the end of a block
+    struct cellset late;  // cells whose local has no value yet, memory has it
+    struct cellset out_dirty[REGION_BLOCKS], out_late[REGION_BLOCKS]; // at the end of a block
     // Value locals by type, after the cells: taken in a block, free again in the next.
     u8 types[2048];
     unsigned nlocals, first_value, first_kept; // kept pages: tag and addend of each
@@ -60,6 +72,7 @@ struct emit {
     unsigned naliases;
     i32 rel;        // of the instruction being emitted
     u32 done;       // instructions of the block before it
+    bool begun;     // it has changed something already, so it cannot be begun anew
     unsigned depth; // labels the structure has opened inside the exits
 };
 
@@ -96,6 +109,8 @@ void call_indirect(struct emit *e, u32 type, u32 function);
 void br_exit(struct emit *e, u8 op, unsigned exit);
 void open_block(struct emit *e);
 void br_unlikely(struct emit *e, unsigned label); // if what is on the stack is not 0
+void br_fault(struct emit *e, u8 op);             // an exception was raised
+void br_miss(struct emit *e);                     // out, before this instruction
 void open_if(struct emit *e, u8 type, bool unlikely);
 void close_if(struct emit *e);
 void store_cells(struct emit *e, const struct cellset *set);

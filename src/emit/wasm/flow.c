@@ -1,10 +1,11 @@
 // Dataflow over a region's state cells. Depends on ir/ only.
 //
 // Dirty (forward): a cell is dirty where, on some way, its local was set after memory was. Exits
-// store what is dirty there, so on every way to an exit such a cell must have its value in the
-// local: exits count as uses in the second analysis. Live (backward): the value is used before it
-// is set. Cells live at the entry are loaded there; after a guest call, those live where it
-// returns.
+// and faulting operations store what is dirty there, so on every way to them such a cell must have
+// its value in the local: they count as uses in the second analysis. Live (backward): the value is
+// used before it is set. Late (forward): the local has no value yet, on any way; at the entry and
+// after calls all cells are. A late cell is loaded where it is used, or on the way to a block
+// where it is live and not late.
 #include "emit/wasm/flow.h"
 
 #include <string.h>
@@ -51,20 +52,29 @@ static bool is_set(const struct flow *f, const struct ir_insn *o, bool *whole) {
     return true;
 }
 
-// Walks a block forward from `dirty`; adds to `fault` what is dirty where it may fault.
-static void forward(const struct region *r, const struct region_block *b, u32 pc_cell,
-                    const struct flow *f, struct cellset *dirty, struct cellset *fault) {
-    bool whole;
+static bool helper_call(const struct region *r, const struct ir_insn *o, bool *changes) {
+    u8 effects = o->op == IR_CALL ? r->helper_effects[o->aux] : 0;
+    *changes = helper_changes(effects);
+    return helper_sees(effects);
+}
+
+// Walks block k forward. at: NULL or room for what is dirty before each operation. Returns what is
+// dirty at the end.
+static struct cellset dirty_after(const struct region *r, unsigned k, u32 pc_cell,
+                                  const struct flow *f, struct cellset *at) {
+    const struct region_block *b = &r->blocks[k];
+    struct cellset dirty = f->dirty_in[k];
+    bool whole, changes;
     for (u32 i = 1; i < b->nops; i++) {
         const struct ir_insn *o = &b->ops[i];
+        if (at) at[i] = dirty;
         if (is_cell_op(o, pc_cell)) {
-            if (is_set(f, o, &whole)) cell_add(dirty, cell_of(f, o));
-        } else if (o->op == IR_CALL && helper_sees(r->helper_effects[o->aux])) {
-            memset(dirty, 0, sizeof *dirty);
-        } else if (fault && ir_ops[o->op].effects & IR_FAULTS) {
-            cells_or(fault, dirty);
+            if (is_set(f, o, &whole)) cell_add(&dirty, cell_of(f, o));
+        } else if (helper_call(r, o, &changes)) {
+            memset(&dirty, 0, sizeof dirty);
         }
     }
+    return dirty;
 }
 
 static void find_dirty(const struct region *r, u32 pc_cell, struct flow *f) {
@@ -72,62 +82,87 @@ static void find_dirty(const struct region *r, u32 pc_cell, struct flow *f) {
         changed = false;
         for (unsigned k = 0; k < r->n; k++) {
             const struct region_block *b = &r->blocks[k];
-            struct cellset d = f->dirty_in[k];
-            forward(r, b, pc_cell, f, &d, NULL);
+            struct cellset d = dirty_after(r, k, pc_cell, f, NULL);
             if (b->end == END_CALL) continue; // everything is stored, and memory is newer then
             for (int s = 0; s < 2; s++)
                 if (b->succ[s] >= 0) changed |= cells_or(&f->dirty_in[b->succ[s]], &d);
         }
     }
-    for (unsigned k = 0; k < r->n; k++) {
-        struct cellset d = f->dirty_in[k];
-        forward(r, &r->blocks[k], pc_cell, f, &d, &f->fault);
-    }
 }
 
-// What is dirty before operation `at` of block k.
-static struct cellset dirty_at(const struct region *r, unsigned k, u32 at, u32 pc_cell,
-                               const struct flow *f) {
-    struct region_block b = r->blocks[k];
-    b.nops = at;
-    struct cellset d = f->dirty_in[k];
-    forward(r, &b, pc_cell, f, &d, NULL);
-    return d;
-}
+// What a block does to the sets of the analyses after find_dirty.
+struct summary {
+    struct cellset uses, sets; // live at its start: those live at its end without `sets`, or `uses`
+    struct cellset touched;    // no longer late at its end
+    bool late;                 // all are late at its end, but for those touched since
+};
 
-static struct cellset live_before(const struct region *r, unsigned k, u32 pc_cell,
-                                  const struct flow *f) {
+static void summarise(const struct region *r, unsigned k, u32 pc_cell, struct flow *f,
+                      struct summary *m) {
     const struct region_block *b = &r->blocks[k];
-    struct cellset live = dirty_at(r, k, b->nops, pc_cell, f);
-    if (b->end != END_CALL)
-        for (int s = 0; s < 2; s++)
-            if (b->succ[s] >= 0) cells_or(&live, &f->live_in[b->succ[s]]);
-    bool whole;
+    struct cellset at[IR_BLOCK_CAP];
+    bool whole, changes;
+    memset(m, 0, sizeof *m);
+    // Exits store what is dirty.
+    m->uses = dirty_after(r, k, pc_cell, f, at);
     for (u32 i = b->nops; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
         if (is_cell_op(o, pc_cell)) {
             unsigned c = cell_of(f, o);
-            if (is_set(f, o, &whole) && whole)
-                cell_remove(&live, c);
-            else
-                cell_add(&live, c);
-        } else if (o->op == IR_CALL && helper_sees(r->helper_effects[o->aux])) {
-            if (helper_changes(r->helper_effects[o->aux])) memset(&live, 0, sizeof live);
-            struct cellset d = dirty_at(r, k, i, pc_cell, f);
-            cells_or(&live, &d);
+            if (is_set(f, o, &whole) && whole) {
+                cell_remove(&m->uses, c);
+                cell_add(&m->sets, c);
+            } else {
+                cell_add(&m->uses, c);
+            }
+            if (!m->late) cell_add(&m->touched, c);
+        } else if (helper_call(r, o, &changes)) {
+            if (changes) {
+                memset(&m->uses, 0, sizeof m->uses);
+                memset(&m->sets, 0xff, sizeof m->sets);
+                m->late = true;
+            }
+            cells_or(&m->uses, &at[i]);
         } else if (ir_ops[o->op].effects & IR_FAULTS) {
-            cells_or(&live, &f->fault);
+            cells_or(&m->uses, &at[i]);
+            cells_or(&f->fault, &at[i]);
         }
     }
-    return live;
+    if (b->end == END_CALL) {
+        memset(&m->touched, 0, sizeof m->touched);
+        m->late = true;
+    }
 }
 
-static void find_live(const struct region *r, u32 pc_cell, struct flow *f) {
+static void find_live(const struct region *r, const struct summary *m, struct flow *f) {
     for (bool changed = true; changed;) {
         changed = false;
         for (unsigned k = r->n; k-- > 0;) {
-            struct cellset live = live_before(r, k, pc_cell, f);
+            const struct region_block *b = &r->blocks[k];
+            struct cellset live = {{0}};
+            for (int s = 0; s < 2 && b->end != END_CALL; s++)
+                if (b->succ[s] >= 0) cells_or(&live, &f->live_in[b->succ[s]]);
+            cells_and_not(&live, &m[k].sets);
+            cells_or(&live, &m[k].uses);
             changed |= cells_or(&f->live_in[k], &live);
+        }
+    }
+}
+
+// Late cells: on every way here still in memory only. Assumed of all, then taken back.
+static void find_late(const struct region *r, const struct summary *m, struct flow *f) {
+    memset(f->late_in, 0xff, r->n * sizeof f->late_in[0]);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned k = 0; k < r->n; k++) {
+            const struct region_block *b = &r->blocks[k];
+            struct cellset late = f->late_in[k], seen;
+            if (m[k].late) memset(&late, 0xff, sizeof late);
+            cells_and_not(&late, &m[k].touched);
+            memset(&seen, 0xff, sizeof seen);
+            cells_and_not(&seen, &late);
+            for (int s = 0; s < 2; s++)
+                if (b->succ[s] >= 0) changed |= cells_and_not(&f->late_in[b->succ[s]], &seen);
         }
     }
 }
@@ -183,6 +218,9 @@ bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f
             f->memory |= ir_access_bytes((enum ir_op)r->blocks[k].ops[i].op) != 0;
     if (f->memory && keep) find_kept(r, pc_cell, f);
     find_dirty(r, pc_cell, f);
-    find_live(r, pc_cell, f);
+    struct summary m[REGION_BLOCKS];
+    for (unsigned k = 0; k < r->n; k++) summarise(r, k, pc_cell, f, &m[k]);
+    find_live(r, m, f);
+    find_late(r, m, f);
     return true;
 }

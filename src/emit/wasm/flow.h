@@ -23,6 +23,15 @@ static inline bool cells_or(struct cellset *s, const struct cellset *t) {
     }
     return more;
 }
+// s without t; true when that is less than s.
+static inline bool cells_and_not(struct cellset *s, const struct cellset *t) {
+    bool less = false;
+    for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
+        less |= (s->w[k] & t->w[k]) != 0;
+        s->w[k] &= ~t->w[k];
+    }
+    return less;
+}
 
 enum { REGION_KEPT = 10 };
 
@@ -34,8 +43,8 @@ struct flow {
     u8 index[IR_KNOWN_CELLS];               // by offset / 8: 1 + cell, 0 = not touched
     struct cellset dirty_in[REGION_BLOCKS]; // on some way newer than memory
     struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
-    struct cellset
-        fault; // what may be dirty at any operation that faults: the fault exit stores it
+    struct cellset late_in[REGION_BLOCKS];  // still in memory only: loaded where it is needed
+    struct cellset fault;                   // what may be dirty at any operation that faults
     // Address registers whose page is kept: cells that in this region only move by constants, so
     // that the next access is most likely to the same page again. By cell: 1 + its place in `kept`,
     // for loads and for stores.

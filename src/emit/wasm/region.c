@@ -4,8 +4,8 @@
 //
 // Invariants: the budget counts whole blocks, charged at their ends and looked at on backward ways
 // and on ways out; all state is in memory around calls of other regions, so whoever finds that
-// everything must unwind just returns 0; a faulting access leaves through one shared exit that
-// stores every cell that may be dirty at any of them.
+// everything must unwind just returns 0; a faulting access, or one that misses the TLB, leaves
+// through one shared exit that stores the cells which it says are dirty.
 #include "emit/wasm/region.h"
 
 #include <assert.h>
@@ -72,30 +72,68 @@ static void simd_at(struct emit *e, u32 code, u32 address) {
     w_u32(out(e), address);
 }
 
-void store_cells(struct emit *e, const struct cellset *set) {
-    const struct flow *f = &e->flow;
-    for (unsigned i = 0; i < f->n; i++) {
-        if (!cell_in(set, i)) continue;
-        base(e);
-        w_local(out(e), W_LOCAL_GET, L_CELLS + i);
-        if (f->vector[i])
-            simd_at(e, W_V128_STORE, e->abi->state + f->offset[i]);
-        else
-            mem_at(e, W_I64_STORE, 3, e->abi->state + f->offset[i]);
-    }
+static void store_cell(struct emit *e, unsigned i) {
+    base(e);
+    w_local(out(e), W_LOCAL_GET, L_CELLS + i);
+    if (e->flow.vector[i])
+        simd_at(e, W_V128_STORE, e->abi->state + e->flow.offset[i]);
+    else
+        mem_at(e, W_I64_STORE, 3, e->abi->state + e->flow.offset[i]);
 }
 
-static void load_cells(struct emit *e, const struct cellset *set) {
-    const struct flow *f = &e->flow;
-    for (unsigned i = 0; i < f->n; i++) {
-        if (set && !cell_in(set, i)) continue;
-        base(e);
-        if (f->vector[i])
-            simd_at(e, W_V128_LOAD, e->abi->state + f->offset[i]);
-        else
-            mem_at(e, W_I64_LOAD, 3, e->abi->state + f->offset[i]);
-        w_local(out(e), W_LOCAL_SET, L_CELLS + i);
+void store_cells(struct emit *e, const struct cellset *set) {
+    for (unsigned i = 0; i < e->flow.n; i++)
+        if (cell_in(set, i)) store_cell(e, i);
+}
+
+// The cell's local is about to be read.
+static void need_cell(struct emit *e, unsigned i) {
+    if (!cell_in(&e->late, i)) return;
+    cell_remove(&e->late, i);
+    base(e);
+    if (e->flow.vector[i])
+        simd_at(e, W_V128_LOAD, e->abi->state + e->flow.offset[i]);
+    else
+        mem_at(e, W_I64_LOAD, 3, e->abi->state + e->flow.offset[i]);
+    w_local(out(e), W_LOCAL_SET, L_CELLS + i);
+}
+
+// On the way to block `to`, where e->late is late: loads what that block expects in locals.
+static void need_cells(struct emit *e, int to) {
+    for (unsigned i = 0; i < e->flow.n; i++)
+        if (cell_in(&e->flow.live_in[to], i) && !cell_in(&e->flow.late_in[to], i)) need_cell(e, i);
+}
+
+static void local_const(struct emit *e, u32 local, i32 value) {
+    w_i32_const(out(e), value);
+    w_local(out(e), W_LOCAL_SET, local);
+}
+
+// Says what is dirty here.
+static void tell_dirty(struct emit *e, u32 how) {
+    for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
+        if (!e->flow.fault.w[k]) continue;
+        w_i64_const(out(e), (i64)e->dirty.w[k]);
+        w_local(out(e), W_LOCAL_SET, L_DIRTY + k);
     }
+    local_const(e, L_HOW, (i32)how);
+}
+
+void br_fault(struct emit *e, u8 op) {
+    tell_dirty(e, REGION_FAULT);
+    br_exit(e, op, EXIT_FAULT);
+}
+
+void br_miss(struct emit *e) {
+    struct buf *o = out(e);
+    tell_dirty(e, REGION_MISS | e->done << 8);
+    push_pcrel(e, e->rel);
+    w_local(o, W_LOCAL_SET, L_PC);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_i32_const(o, (i32)e->done);
+    w_op(o, W_I32_SUB);
+    w_local(o, W_LOCAL_SET, L_BUDGET);
+    br_exit(e, W_BR, EXIT_MISS);
 }
 
 void store_budget(struct emit *e) {
@@ -142,6 +180,7 @@ static void emit_set(struct emit *e, u32 i) {
     u32 l = L_CELLS + c;
     bool half = o->op == IR_SET && e->flow.vector[c];
     if (half) {
+        need_cell(e, c);
         settle_trees(e);
         w_local(w, W_LOCAL_GET, l);
     }
@@ -155,6 +194,7 @@ static void emit_set(struct emit *e, u32 i) {
     }
     vacate(e, l);
     w_local(w, W_LOCAL_SET, l);
+    cell_remove(&e->late, c);
     cell_add(&e->dirty, c);
 }
 
@@ -166,7 +206,9 @@ static void emit_get(struct emit *e, u32 i) {
         keep(e, (ir_ref)i);
         return;
     }
+    if (!e->uses[i]) return;
     unsigned c = e->flow.index[o->imm / 8] - 1u;
+    need_cell(e, c);
     if (o->op == IR_GET && e->flow.vector[c]) {
         w_local(out(e), W_LOCAL_GET, L_CELLS + c);
         if (e->floats[i]) {
@@ -178,7 +220,6 @@ static void emit_get(struct emit *e, u32 i) {
         }
         return;
     }
-    if (!e->uses[i]) return;
     e->kind[i] = V_CELL;
     e->local[i] = (u16)(L_CELLS + c);
     if (e->naliases == sizeof e->aliases / sizeof *e->aliases) {
@@ -231,7 +272,7 @@ static void emit_call(struct emit *e, u32 i) {
     call_indirect(e, T_PLACE, e->abi->heed);
     close_if(e);
     load_budget(e);
-    if (changes) load_cells(e, NULL);
+    if (changes) memset(&e->late, 0xff, sizeof e->late);
 }
 
 static void emit_trapif(struct emit *e, u32 i) {
@@ -248,7 +289,7 @@ static void emit_trapif(struct emit *e, u32 i) {
     w_i64_const(w, (i64)o->imm);
     w_i32_const(w, (i32)place_info(e));
     call_indirect(e, T_RAISE, e->abi->raise);
-    br_exit(e, W_BR, EXIT_FAULT);
+    br_fault(e, W_BR);
     close_if(e);
     e->busy[t] = 0;
 }
@@ -433,10 +474,8 @@ static void guest_call(struct emit *e, bool direct, i64 target) {
     open_if(e, W_T_VOID, true);
     br_exit(e, W_BR, EXIT_CHAIN);
     close_if(e);
-    if (e->b->succ[0] < 0)
-        go_to(e, e->b->end_rel);
-    else
-        load_cells(e, &e->flow.live_in[e->b->succ[0]]);
+    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
+    memset(&e->late, 0xff, sizeof e->late);
 }
 
 // The instruction may have changed anything: out to the run loop, or on when nothing has changed
@@ -511,16 +550,19 @@ static void emit_op(struct emit *e, u32 i) {
     case IR_SET:
     case IR_SETV:
         emit_set(e, i);
+        e->begun = true;
         return;
     case IR_INSN:
         e->rel = (i32)o->imm;
         e->done++;
+        e->begun = false;
         return;
     case IR_TRAPIF:
         emit_trapif(e, i);
         return;
     case IR_CALL:
         emit_fast_call(e, i, e->r->fast[o->aux], emit_call);
+        e->begun |= e->r->helper_effects[o->aux] != 0;
         return;
     case IR_JUMP:
     case IR_BRANCH:
@@ -567,6 +609,7 @@ static void on_node(void *arg, int node) {
     struct emit *e = arg;
     const struct region_block *b = e->b = &e->r->blocks[node];
     e->dirty = e->flow.dirty_in[node];
+    e->late = e->flow.late_in[node];
     memset(e->kind, V_NONE, b->nops);
     memset(e->busy, 0, e->nlocals);
     e->ntrees = e->naliases = 0;
@@ -579,6 +622,7 @@ static void on_node(void *arg, int node) {
         emit_op(e, i);
     }
     e->out_dirty[node] = e->dirty;
+    e->out_late[node] = e->late;
 }
 
 static void on_cond(void *arg, int node) {
@@ -616,7 +660,7 @@ static void on_leave(void *arg, int node, int way) {
         go_to(e, way == 0 ? (i64)x->imm : (i64)(i32)x->aux);
 }
 
-static void on_branch(void *arg, int node, int to, unsigned depth, bool backward) {
+static void on_edge(void *arg, int node, int to, bool backward) {
     struct emit *e = arg;
     if (backward) {
         push_budget_gone(e);
@@ -626,6 +670,13 @@ static void on_branch(void *arg, int node, int to, unsigned depth, bool backward
         br_exit(e, W_BR, EXIT_STOP);
         close_if(e);
     }
+    e->late = e->out_late[node];
+    need_cells(e, to);
+}
+
+static void on_branch(void *arg, int node, int to, unsigned depth) {
+    (void)node, (void)to;
+    struct emit *e = arg;
     w_op(out(e), W_BR);
     w_u32(out(e), depth);
 }
@@ -640,6 +691,13 @@ static void graph(const struct region *r, struct structure_node *nodes) {
         nodes[i].nsucc = b->end == END_TEST || x->op == IR_BRANCH ? 2 : one ? 1 : 0;
         for (int k = 0; k < nodes[i].nsucc; k++) nodes[i].succ[k] = b->succ[k];
     }
+}
+
+static void tell_region(struct emit *e) {
+    store_budget(e);
+    base(e);
+    w_i32_const(out(e), (i32)e->r->id);
+    mem_at(e, W_I32_STORE, 2, e->abi->region);
 }
 
 // Leaves unless each further page is what the region was made from.
@@ -687,11 +745,27 @@ static void guards(struct emit *e) {
     }
 }
 
+// At the fault exit: stores the cells that L_DIRTY names.
+static void store_faulted(struct emit *e) {
+    for (unsigned i = 0; i < e->flow.n; i++) {
+        if (!cell_in(&e->flow.fault, i)) continue;
+        w_local(out(e), W_LOCAL_GET, L_DIRTY + i / 64);
+        w_i64_const(out(e), (i64)((u64)1 << i % 64));
+        w_op(out(e), W_I64_AND);
+        w_op(out(e), W_I64_EQZ);
+        open_if(e, W_T_VOID, false);
+        w_op(out(e), W_ELSE);
+        store_cell(e, i);
+        close_if(e);
+    }
+}
+
 static bool function(struct emit *e) {
     struct structure_node nodes[REGION_BLOCKS];
     graph(e->r, nodes);
     guards(e);
-    load_cells(e, &e->flow.live_in[0]);
+    memset(&e->late, 0xff, sizeof e->late);
+    need_cells(e, 0);
     if (e->flow.memory) {
         base(e);
         mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
@@ -705,22 +779,25 @@ static bool function(struct emit *e) {
         w_op(out(e), W_BLOCK);
         w_op(out(e), W_T_VOID);
     }
-    const struct structure_ops ops = {e,       on_block, on_loop, on_end,   on_node,
-                                      on_cond, on_else,  on_end,  on_leave, on_branch};
+    const struct structure_ops ops = {e,       on_block, on_loop,  on_end,  on_node,  on_cond,
+                                      on_else, on_end,   on_leave, on_edge, on_branch};
     structure_walk(nodes, (int)e->r->n, &ops);
     assert(e->failed || e->depth == 0);
     w_op(out(e), W_UNREACHABLE);
     w_op(out(e), W_END); // EXIT_CHAIN
     chain(e);
     w_op(out(e), W_END); // EXIT_STOP: state.pc says where to go on
-    store_budget(e);
-    base(e);
-    w_i32_const(out(e), (i32)e->r->id);
-    mem_at(e, W_I32_STORE, 2, e->abi->region);
+    tell_region(e);
     unwind(e, REGION_JUMP);
+    w_op(out(e), W_END); // EXIT_MISS: at L_PC
+    store_lpc(e);
+    tell_region(e);
     w_op(out(e), W_END); // EXIT_FAULT
-    store_cells(e, &e->flow.fault);
-    unwind(e, REGION_FAULT);
+    store_faulted(e);
+    base(e);
+    w_local(out(e), W_LOCAL_GET, L_HOW);
+    mem_at(e, W_I32_STORE, 2, e->abi->how);
+    w_i32_const(out(e), 0);
     w_op(out(e), W_END);
     return !e->failed && !out(e)->oom;
 }
@@ -760,8 +837,8 @@ static void append(struct emit *e, struct module *m) {
 }
 
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m) {
-    static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32,
-                                      W_T_I32, W_T_I32, W_T_I64, W_T_I64};
+    static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
+                                      W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
     struct emit em;
     assert(m->n < MODULE_FUNCTIONS);
     em.r = r;

@@ -41,6 +41,9 @@ struct region {
     struct region_block blocks[REGION_BLOCKS];
     u32 id;   // told in run.region when a budget ends in it
     u32 slot; // where the function goes in the table
+    // Accesses that the TLB does not know call the engine and go on; otherwise they leave, which is
+    // slower, but without calls in them V8 allocates registers much better.
+    bool stays;
     // Further pages: at `rel` (a multiple of the page size) from the entry's page must be the page
     // at host address `host`; looked at on entry.
     unsigned npages;
@@ -94,6 +97,8 @@ enum region_exit {
     REGION_FAULT,   // an exception was raised; state.insn_index instructions of the block were done
     REGION_LEAVE,   // as the uop LEAVE
     REGION_REFUSED, // the pages are not those it was made from; nothing was done
+    REGION_MISS,    // an access the TLB does not know: go on at state.pc, but not with a region;
+                    // above the low eight bits, how many instructions of the block are done
 };
 
 enum { MODULE_FUNCTIONS = 256 };

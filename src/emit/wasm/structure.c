@@ -131,13 +131,14 @@ static void tree(struct walk *w, int v);
 
 static void branch_to(struct walk *w, int from, int to) {
     bool back = w->rank[to] <= w->rank[from];
+    w->ops->edge(w->ops->arg, from, to, back);
     if (!back && !w->merge[to]) {
         tree(w, to);
         return;
     }
     for (unsigned d = 0; d < w->nlabels; d++)
         if (w->labels[w->nlabels - 1 - d] == to + (back ? STRUCTURE_MAX : 0)) {
-            w->ops->branch(w->ops->arg, from, to, d, back);
+            w->ops->branch(w->ops->arg, from, to, d);
             return;
         }
     assert(0 && "a way to a node whose label is not open");

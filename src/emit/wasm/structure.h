@@ -28,7 +28,9 @@ struct structure_ops {
     void (*otherwise)(void *arg);
     void (*end_cond)(void *arg);
     void (*leave)(void *arg, int node, int way); // way of a node that leads out of the graph
-    void (*branch)(void *arg, int node, int to, unsigned depth, bool backward);
+    // Before the code of `to` or a branch to it, on that way alone.
+    void (*edge)(void *arg, int node, int to, bool backward);
+    void (*branch)(void *arg, int node, int to, unsigned depth);
 };
 
 // Walks the graph from node 0. A way back into a loop beside its head is made to leave the graph.

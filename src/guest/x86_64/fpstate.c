@@ -29,7 +29,10 @@ static bool probe(struct guest_state *g, u64 a, unsigned n, bool write) {
 static bool in_bulk(struct guest_state *g, u64 a, unsigned n, u8 *in, const u8 *out) {
     if ((a & 4095) + n > 4096) return false;
     u8 *host = guest_host_page(g, a, out ? ACCESS_WRITE : ACCESS_READ);
-    if (host && out) memcpy(host, out, n);
+    if (host && out) {
+        memcpy(host, out, n);
+        guest_host_written(g, host, n);
+    }
     if (host && in) memcpy(in, host, n);
     return host;
 }

@@ -163,8 +163,10 @@ static u64 load_seg(struct x86_state *s, unsigned seg, u16 sel) {
     struct x86_fault f;
     if (!x86_load_seg(s, seg, sel, &f))
         x86_fault(s, &f);
-    else if (seg == SEG_SS) // the instruction after it comes before any interrupt
+    else if (seg == SEG_SS) {
         s->shadow_at = guest_icount(&s->g) + 1;
+        s->shadow_ss = true;
+    }
     return 0;
 }
 

@@ -58,9 +58,10 @@ struct x86_state {
     bool nmi, nmi_blocked;
     bool delivering; // an exception is being delivered: what faults now is a double fault
     // At this instruction count no interrupt is taken (the instruction after STI or MOV SS comes
-    // first). held: one was refused, so that instruction is a block of its own (careful mode).
+    // first), after MOV SS (shadow_ss) no debug trap either. held: an interrupt was refused, so
+    // that instruction is a block of its own (careful mode).
     u64 shadow_at;
-    bool held;
+    bool shadow_ss, held;
     u64 step_dr6; // debug traps to raise at the end of the instruction (careful mode)
     struct x86_seg ldt, tr;
     u64 ldt_base, tr_base;

@@ -124,6 +124,7 @@ static u64 bulk(const struct str *t, u64 n) {
         move(to, from, t->size, n);
     else
         fill(to, t->s->r[RAX], t->size, n);
+    guest_host_written(g, to, n * t->size);
     if (from) set_index(t, RSI, index_of(t, RSI) + n * t->size);
     set_index(t, RDI, index_of(t, RDI) + n * t->size);
     return n;

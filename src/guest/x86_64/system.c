@@ -66,7 +66,10 @@ u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
         x86_gp(s, 0);
         return 0;
     }
-    if (!(s->eflags & FL_IF)) s->shadow_at = guest_icount(g) + 1;
+    if (!(s->eflags & FL_IF)) {
+        s->shadow_at = guest_icount(g) + 1;
+        s->shadow_ss = false;
+    }
     s->eflags |= FL_IF;
     return 0;
 }
@@ -75,7 +78,7 @@ u64 x86_help_clac(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
     (void)imm;
-    if (!(s->cr4 & CR4_SMAP))
+    if (s->cpl)
         guest_raise(g, EXC_UD, 0);
     else
         s->eflags &= ~(u64)FL_AC;
@@ -86,7 +89,7 @@ u64 x86_help_stac(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
     (void)imm;
-    if (!(s->cr4 & CR4_SMAP))
+    if (s->cpl)
         guest_raise(g, EXC_UD, 0);
     else
         s->eflags |= FL_AC;

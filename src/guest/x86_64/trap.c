@@ -45,8 +45,11 @@ static bool push_frame(struct x86_state *s, struct frame *fr, const struct event
                        struct x86_fault *f) {
     unsigned n = fr->item;
     u64 bottom = fr->sp - (3 + 2 * fr->wide + e->has_code) * n;
-    // All of it can be written, or none is.
-    if (!x86_stack_probe(s, bottom, (unsigned)(fr->sp - bottom), fr->cpl == 3, f)) return false;
+    // All of it can be written, or none is. What is pushed first tells the address.
+    if (!x86_stack_probe(s, bottom, (unsigned)(fr->sp - bottom), fr->cpl == 3, f)) {
+        (void)x86_stack_probe(s, fr->sp - n, n, fr->cpl == 3, f);
+        return false;
+    }
     if (fr->wide && (!push(s, fr, s->seg[SEG_SS].sel, f) || !push(s, fr, s->r[RSP], f)))
         return false;
     return push(s, fr, e->rflags, f) && push(s, fr, s->seg[SEG_CS].sel, f) &&
@@ -380,6 +383,7 @@ u64 x86_help_after(struct guest_state *g, u64 pc, u64 b, u64 c, u64 imm) {
     (void)c;
     (void)imm;
     g->pc = pc;
+    if (s->shadow_ss && s->shadow_at == guest_icount(g) + 1) s->step_dr6 = 0; // SDM 3A 6.8.3
     if (s->step_dr6) guest_raise(g, EXC_DB | CAUSE_TRAP, pc);
     return 0;
 }

@@ -93,7 +93,7 @@ static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
 static void canonical(struct guest_state *copy) {
     struct x86_state *s = x86_of(copy);
     x86_set_status_flags(s, x86_status_flags(s));
-    if (s->shadow_at != copy->icount) s->shadow_at = 0;
+    if (s->shadow_at != copy->icount) s->shadow_at = s->shadow_ss = 0;
     s->held = false; // whether an interrupt is pending is not the CPU's
 }
 

@@ -1,4 +1,4 @@
-;; 821 bytes
+;; 857 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,105 +11,46 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
-    i32.const 0
-    i64.load offset=66264
-    local.set 8
-    i32.const 0
-    i64.load offset=66240
-    local.set 9
-    i32.const 0
-    i64.load offset=66248
-    local.set 14
-    i32.const 0
-    i64.load offset=66256
-    local.set 15
-    i32.const 0
-    i64.load offset=66288
-    local.set 16
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
-          i64.const 256
-          local.set 10
-          local.get 9
-          local.get 8
-          i64.sub
-          local.set 11
-          local.get 9
-          local.set 12
-          local.get 8
-          local.set 13
-          local.get 1
-          i32.const 2
-          i32.sub
-          local.set 1
-          local.get 9
-          local.get 8
-          i64.lt_s
-          if  ;; label = @4
+          block  ;; label = @4
             i32.const 0
-            local.get 10
-            i64.store offset=66368
-            i32.const 0
-            local.get 11
-            i64.store offset=66376
-            i32.const 0
-            local.get 12
-            i64.store offset=66384
-            i32.const 0
-            local.get 13
-            i64.store offset=66392
-            i32.const 0
-            local.get 0
-            i64.const 20
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 2 (;@2;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3020
-            return_call_indirect (type 0)
-          else
-            local.get 14
-            i32.wrap_i64
-            i64.extend_i32_u
-            local.set 17
-            i64.const 288
-            local.set 10
-            local.get 17
-            i64.const 100
-            i64.sub
-            i32.wrap_i64
-            i64.extend_i32_u
+            i64.load offset=66264
             local.set 11
-            local.get 17
+            i32.const 0
+            i64.load offset=66240
             local.set 12
-            i64.const 100
+            i64.const 256
             local.set 13
+            local.get 12
+            local.get 11
+            i64.sub
+            local.set 14
+            local.get 12
+            local.set 15
+            local.get 11
+            local.set 16
             local.get 1
             i32.const 2
             i32.sub
             local.set 1
-            i64.const 100
-            local.get 17
-            i64.lt_u
+            local.get 12
+            local.get 11
+            i64.lt_s
             if  ;; label = @5
               i32.const 0
-              local.get 10
+              local.get 13
               i64.store offset=66368
               i32.const 0
-              local.get 11
+              local.get 14
               i64.store offset=66376
               i32.const 0
-              local.get 12
+              local.get 15
               i64.store offset=66384
               i32.const 0
-              local.get 13
+              local.get 16
               i64.store offset=66392
               i32.const 0
               local.get 0
@@ -119,42 +60,51 @@
               local.get 1
               i32.const 0
               i32.le_s
-              br_if 3 (;@2;)
+              br_if 2 (;@3;)
               local.get 0
               local.get 1
               local.get 2
               i32.const 3020
               return_call_indirect (type 0)
             else
-              local.get 15
+              i32.const 0
+              i64.load offset=66248
+              local.set 17
+              local.get 17
               i32.wrap_i64
               i64.extend_i32_u
-              local.set 17
-              i64.const 160
-              local.set 10
-              local.get 17
-              local.set 11
-              i64.const 0
+              local.set 20
+              i64.const 288
               local.set 13
+              local.get 20
+              i64.const 100
+              i64.sub
+              i32.wrap_i64
+              i64.extend_i32_u
+              local.set 14
+              local.get 20
+              local.set 15
+              i64.const 100
+              local.set 16
               local.get 1
               i32.const 2
               i32.sub
               local.set 1
-              local.get 17
-              i64.const 0
-              i64.ne
+              i64.const 100
+              local.get 20
+              i64.lt_u
               if  ;; label = @6
                 i32.const 0
-                local.get 10
+                local.get 13
                 i64.store offset=66368
                 i32.const 0
-                local.get 11
+                local.get 14
                 i64.store offset=66376
                 i32.const 0
-                local.get 12
+                local.get 15
                 i64.store offset=66384
                 i32.const 0
-                local.get 13
+                local.get 16
                 i64.store offset=66392
                 i32.const 0
                 local.get 0
@@ -164,49 +114,45 @@
                 local.get 1
                 i32.const 0
                 i32.le_s
-                br_if 4 (;@2;)
+                br_if 3 (;@3;)
                 local.get 0
                 local.get 1
                 local.get 2
                 i32.const 3020
                 return_call_indirect (type 0)
               else
-                local.get 16
-                i64.const 255
-                i64.and
-                local.set 17
-                i64.const 312
-                local.set 10
-                local.get 17
-                i64.const 7
-                i64.sub
-                i64.const 255
-                i64.and
-                local.set 11
-                local.get 17
-                local.set 12
-                i64.const 7
+                i32.const 0
+                i64.load offset=66256
+                local.set 18
+                local.get 18
+                i32.wrap_i64
+                i64.extend_i32_u
+                local.set 20
+                i64.const 160
                 local.set 13
+                local.get 20
+                local.set 14
+                i64.const 0
+                local.set 16
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
-                i64.const 7
-                local.get 17
-                i64.extend8_s
-                i64.ge_s
+                local.get 20
+                i64.const 0
+                i64.ne
                 if  ;; label = @7
                   i32.const 0
-                  local.get 10
+                  local.get 13
                   i64.store offset=66368
                   i32.const 0
-                  local.get 11
+                  local.get 14
                   i64.store offset=66376
                   i32.const 0
-                  local.get 12
+                  local.get 15
                   i64.store offset=66384
                   i32.const 0
-                  local.get 13
+                  local.get 16
                   i64.store offset=66392
                   i32.const 0
                   local.get 0
@@ -216,7 +162,7 @@
                   local.get 1
                   i32.const 0
                   i32.le_s
-                  br_if 5 (;@2;)
+                  br_if 4 (;@3;)
                   local.get 0
                   local.get 1
                   local.get 2
@@ -224,80 +170,151 @@
                   return_call_indirect (type 0)
                 else
                   i32.const 0
-                  local.get 10
-                  i64.store offset=66368
-                  i32.const 0
-                  local.get 11
-                  i64.store offset=66376
-                  i32.const 0
-                  local.get 12
-                  i64.store offset=66384
-                  i32.const 0
-                  local.get 13
-                  i64.store offset=66392
-                  i32.const 0
-                  local.get 0
-                  i64.const 20
-                  i64.add
-                  i64.store offset=65544
+                  i64.load offset=66288
+                  local.set 19
+                  local.get 19
+                  i64.const 255
+                  i64.and
+                  local.set 20
+                  i64.const 312
+                  local.set 13
+                  local.get 20
+                  i64.const 7
+                  i64.sub
+                  i64.const 255
+                  i64.and
+                  local.set 14
+                  local.get 20
+                  local.set 15
+                  i64.const 7
+                  local.set 16
                   local.get 1
-                  i32.const 0
-                  i32.le_s
-                  br_if 5 (;@2;)
-                  local.get 0
-                  local.get 1
-                  local.get 2
-                  i32.const 3020
-                  return_call_indirect (type 0)
+                  i32.const 2
+                  i32.sub
+                  local.set 1
+                  i64.const 7
+                  local.get 20
+                  i64.extend8_s
+                  i64.ge_s
+                  if  ;; label = @8
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66368
+                    i32.const 0
+                    local.get 14
+                    i64.store offset=66376
+                    i32.const 0
+                    local.get 15
+                    i64.store offset=66384
+                    i32.const 0
+                    local.get 16
+                    i64.store offset=66392
+                    i32.const 0
+                    local.get 0
+                    i64.const 20
+                    i64.add
+                    i64.store offset=65544
+                    local.get 1
+                    i32.const 0
+                    i32.le_s
+                    br_if 5 (;@3;)
+                    local.get 0
+                    local.get 1
+                    local.get 2
+                    i32.const 3020
+                    return_call_indirect (type 0)
+                  else
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66368
+                    i32.const 0
+                    local.get 14
+                    i64.store offset=66376
+                    i32.const 0
+                    local.get 15
+                    i64.store offset=66384
+                    i32.const 0
+                    local.get 16
+                    i64.store offset=66392
+                    i32.const 0
+                    local.get 0
+                    i64.const 20
+                    i64.add
+                    i64.store offset=65544
+                    local.get 1
+                    i32.const 0
+                    i32.le_s
+                    br_if 5 (;@3;)
+                    local.get 0
+                    local.get 1
+                    local.get 2
+                    i32.const 3020
+                    return_call_indirect (type 0)
+                  end
                 end
               end
             end
+            unreachable
           end
-          unreachable
+          i32.const 0
+          local.get 7
+          i64.store offset=65544
+          local.get 7
+          i32.wrap_i64
+          i32.const 3
+          i32.shl
+          i32.const 1048560
+          i32.and
+          local.tee 5
+          i32.load offset=262156
+          i32.const 0
+          local.get 5
+          i64.load offset=262144
+          local.get 7
+          i32.const 0
+          i64.load offset=131096
+          i64.xor
+          i64.eq
+          local.get 7
+          i64.const 16
+          i64.shl
+          i64.const 16
+          i64.shr_s
+          local.get 7
+          i64.eq
+          i32.and
+          select
+          local.tee 4
+          i32.eqz
+          local.get 1
+          i32.const 0
+          i32.le_s
+          i32.or
+          br_if 0 (;@3;)
+          local.get 7
+          i64.const -4096
+          i64.and
+          local.get 1
+          local.get 2
+          local.get 4
+          return_call_indirect (type 0)
         end
         i32.const 0
-        local.get 7
-        i64.store offset=65544
-        local.get 7
-        i32.wrap_i64
-        i32.const 3
-        i32.shl
-        i32.const 1048560
-        i32.and
-        local.tee 5
-        i32.load offset=262156
-        i32.const 0
-        local.get 5
-        i64.load offset=262144
-        local.get 7
-        i32.const 0
-        i64.load offset=131096
-        i64.xor
-        i64.eq
-        local.get 7
-        i64.const 16
-        i64.shl
-        i64.const 16
-        i64.shr_s
-        local.get 7
-        i64.eq
-        i32.and
-        select
-        local.tee 4
-        i32.eqz
         local.get 1
+        i64.extend_i32_s
+        i64.store offset=131080
         i32.const 0
-        i32.le_s
-        i32.or
-        br_if 0 (;@2;)
-        local.get 7
-        i64.const -4096
-        i64.and
-        local.get 1
-        local.get 2
-        local.get 4
-        return_call_indirect (type 0)
+        i32.const 7
+        i32.store offset=131092
+        i32.const 0
+        i32.const 0
+        i32.store offset=131088
+        i32.const 0
+        return
       end
+      i32.const 0
+      local.get 7
+      i64.store offset=65544
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -305,15 +322,9 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-      i32.const 0
-      i32.const 0
-      i32.store offset=131088
-      i32.const 0
-      return
     end
     i32.const 0
-    i32.const 1
+    local.get 8
     i32.store offset=131088
-    i32.const 0
-    return)
+    i32.const 0)
   (elem (;0;) (i32.const 9) func 0))

@@ -19,6 +19,6 @@ u64 host_monotonic_ns(void) {
     return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
 }
 
-u64 host_realtime_ns(void) { return 0; }
+__attribute__((weak)) u64 host_realtime_ns(void) { return 0; }
 
 __attribute__((weak)) void host_random(void *dst, size_t len) { getentropy(dst, len); }
