@@ -91,10 +91,6 @@ static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
 
 static inline bool has_budget(const struct cpu *c) { return c->run.budget + c->run.more > 0; }
 
-static inline u64 jump_mix(const struct cpu *c) {
-    return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
-}
-
 static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     c->stats.insns_translated += insns;
     if (!returned && c->run.how == REGION_FAULT) {

@@ -92,6 +92,8 @@ static u32 stay(u64 pc, u32 unused) {
     struct cpu *c = running;
     (void)unused;
     if (c->attention || c->s->stop || c->tlb.flushed || c->run.budget <= 0) return 0;
+    c->s->icount = c->run.icount + run_count(c);
+    c->s->insn_index = 0;
     take_interrupt(c);
     return c->s->pc == pc && c->tlb.cur->key == c->arch->tlb_key(c->s) && c->run.mix == jump_mix(c);
 }

@@ -495,10 +495,8 @@ static void leave(struct emit *e) {
     open_if(e, W_T_VOID, true);
     unwind(e, REGION_LEAVE);
     close_if(e);
-    if (e->b->succ[0] < 0)
-        go_to(e, e->b->end_rel);
-    else
-        load_cells(e, &e->flow.live_in[e->b->succ[0]]);
+    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
+    memset(&e->late, 0xff, sizeof e->late);
 }
 
 // An inlined callee returns (L_PC): where it should, or out.
