@@ -8,9 +8,9 @@ import { SETS } from '../lib/targets.mjs';
 const HOT = SETS.hot.rows;
 const MEMORY = 'tab-memory';
 
-// How often each does its work: so that QEMU runs for 4 to 6 seconds, and what warms up in less than one is
+// How often each does its work: so that QEMU runs for 3 to 6 seconds, and what warms up in less than one is
 // a small part of the figure. rows/short.mjs has it in full.
-const TIMES = { coremark: 10, 'sort-chase': 7, sha256: 9, strings: 10, fib: 10, bytecode: 12, mandelbrot: 4, matrix: 4 };
+const TIMES = { coremark: 10, 'sort-chase': 7, sha256: 9, strings: 10, fib: 12, bytecode: 12, mandelbrot: 4, matrix: 4 };
 
 /** A row of a program that repeats its work so often. */
 export const repeated = (program, times, name = program) => ({

@@ -10,6 +10,7 @@ const TIMES = { coremark: 4, 'sort-chase': 4, sha256: 4, strings: 5, fib: 5, byt
 
 const row = (program, args, more = {}) => ({ name: `v86-${program}`, command: `./${program} ${args}`, programs: [program], printsTime: true, ...more });
 const forkExec = (kind, args, more = []) => row(`fork-exec-${kind}`, '', { command: `./fork-exec ${args} ./nothing-${kind}`, programs: ['fork-exec', `nothing-${kind}`, ...more] });
+// Debian's tools are too much for an initramfs. Busybox's sort is slow: fewer lines.
 const busybox = (name, prepare, command, output) => ({
     name: `v86-${name}`,
     prepare: `cd /tmp/bench; ${prepare}`,
@@ -28,7 +29,7 @@ const ALL = [
     row('pipe-ping-pong', ''),
     row('page-faults', ''),
     busybox('gzip', './gentext text >text', './busybox gzip -c text >text.gz', 'text.gz'),
-    busybox('sort-lines', './gentext numbers >numbers', './busybox sort -n numbers >sorted', 'sorted'),
+    busybox('sort-lines', './gentext numbers | ./busybox head -n 40000 >numbers', './busybox sort -n numbers >sorted', 'sorted'),
 ];
 
 const known = [...SETS['v86-hot'].rows, ...SETS['v86-cold'].rows];
