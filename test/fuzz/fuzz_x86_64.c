@@ -101,6 +101,10 @@ static void run(const u8 *data, size_t len, enum exec_engine engine, char text[4
     for (u64 i = 0; i < 256; i++) put_le64(ram + 0xb000 + 8 * i, i << 21 | 0x87);
     put_le64(ram + X86_BOOT_GDT + X86_BOOT_CS, kind & 1 ? 0x00af9b000000ffff : 0x00cf9b000000ffff);
     put_le64(ram + X86_BOOT_GDT + X86_BOOT_DS, 0x00cf93000000ffff);
+    // Behind the input HLT: zeros are an addition each, and lifting thousands of those would be most
+    // of the time.
+    memset(ram + CODE, 0xf4, X86_BOOT_CR3 - CODE);
+    memset(ram + 0xc000, 0xf4, 0x2000);
     size_t from = kind & 2 ? 0 : CODE;
     memcpy(ram + from, data + 1, len - 1 < RAM_SIZE - from ? len - 1 : RAM_SIZE - from);
     bus_write(buses[engine], 0, ram, RAM_SIZE);
