@@ -4,7 +4,7 @@
 //
 // A cell can be seen by a get, by an exit, by an operation that may fault (all state is exact then)
 // and by a helper with any effect. So a set is dead only when the same cell is set again with none
-// of these between. One walk backwards and one forwards; helpers are never removed.
+// of these between. One walk backwards and one forwards; of helpers only HELPER_PURE ones are removed.
 #include <string.h>
 
 #include "ir/ops.h"
@@ -49,6 +49,7 @@ static bool needed(struct liveness *v, const struct ir_block *b, u32 i) {
         get_seen(v, o);
         return true;
     case IR_CALL:
+        if (b->helper_effects[o->aux] & HELPER_PURE && !bit(v->used, i)) return false;
         if (b->helper_effects[o->aux]) all_live(v);
         return true;
     default:

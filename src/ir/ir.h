@@ -74,6 +74,7 @@ enum {
     HELPER_WRITES = 4, // may change any state cell
     HELPER_READS = 8,  // may read any state cell
     HELPER_MODE = 16,  // may change address space, privilege or code: must be followed by leave
+    HELPER_PURE = 32,  // does nothing but give its value: need not be called when nobody wants it
 };
 
 // Helpers whose result emitted code can often have without a call: floating-point operations on the

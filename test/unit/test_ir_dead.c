@@ -8,13 +8,13 @@
 
 #include "ir/ir.h"
 
-enum { PURE, SEES }; // helpers
-static const u8 effects[] = {0, HELPER_READS};
+enum { ALONE, SEES, TELLS }; // helpers
+static const u8 effects[] = {0, HELPER_READS, HELPER_READS | HELPER_PURE};
 
 static struct ir_block b;
 
 static void begin(void) {
-    ir_begin(&b, 0, effects, 2);
+    ir_begin(&b, 0, effects, 3);
     ir_insn_start(&b, 0, 1);
 }
 
@@ -66,13 +66,32 @@ static void test_seen_by_a_helper(void **state) {
     (void)state;
     begin();
     ir_set(&b, 816, sum(3));
-    ir_call(&b, PURE, sum(9), 0, 0, 0); // touches no cell, but is called
+    ir_call(&b, ALONE, sum(9), 0, 0, 0); // touches no cell, but is called
     ir_set(&b, 816, sum(4));
     ir_call(&b, SEES, 0, 0, 0, 0);
     ir_set(&b, 816, sum(5));
     drop();
     assert_int_equal(count(IR_CALL), 2);
     assert_int_equal(count(IR_SET), 2);
+}
+
+static void test_helper_for_nothing(void **state) {
+    (void)state;
+    begin();
+    ir_set(&b, 816, sum(3)); // seen only by the helper whose value nobody sees
+    ir_set(&b, 824, ir_call(&b, TELLS, sum(9), 0, 0, 0));
+    ir_set(&b, 824, sum(4));
+    ir_set(&b, 816, sum(5));
+    drop();
+    assert_int_equal(count(IR_CALL), 0);
+    assert_int_equal(count(IR_SET), 2);
+    begin();
+    ir_set(&b, 816, sum(3));
+    ir_set(&b, 824, ir_call(&b, TELLS, 0, 0, 0, 0));
+    ir_set(&b, 816, sum(5));
+    drop();
+    assert_int_equal(count(IR_CALL), 1);
+    assert_int_equal(count(IR_SET), 3);
 }
 
 static void test_seen_by_a_get(void **state) {
@@ -108,7 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_overwritten),      cmocka_unit_test(test_seen_by_a_fault),
         cmocka_unit_test(test_seen_by_a_helper), cmocka_unit_test(test_seen_by_a_get),
-        cmocka_unit_test(test_exit_sees_all),
+        cmocka_unit_test(test_exit_sees_all),    cmocka_unit_test(test_helper_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

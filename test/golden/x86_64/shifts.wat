@@ -1,4 +1,4 @@
-;; 926 bytes
+;; 758 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -117,69 +117,6 @@
             local.get 24
             local.set 18
             i32.const 0
-            local.get 11
-            i64.store offset=66240
-            i32.const 0
-            local.get 12
-            i64.store offset=66248
-            i32.const 0
-            local.get 13
-            i64.store offset=66256
-            i32.const 0
-            local.get 14
-            i64.store offset=66368
-            i32.const 0
-            local.get 15
-            i64.store offset=66376
-            i32.const 0
-            local.get 16
-            i64.store offset=66384
-            i32.const 0
-            local.get 17
-            i64.store offset=66392
-            i32.const 0
-            local.get 18
-            i64.store offset=66288
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i64.const 11
-            i64.add
-            i32.const 0
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i32.const 2000
-            call_indirect (type 1)
-            local.set 25
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              i32.const 1
-              i32.store offset=131088
-              i32.const 0
-              return
-            end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              i32.const 0
-              i32.const 7
-              call_indirect (type 6)
-            end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            i32.const 0
             i64.load offset=66296
             local.set 19
             local.get 19
@@ -239,6 +176,15 @@
             i32.sub
             local.set 1
             i32.const 0
+            local.get 11
+            i64.store offset=66240
+            i32.const 0
+            local.get 12
+            i64.store offset=66248
+            i32.const 0
+            local.get 13
+            i64.store offset=66256
+            i32.const 0
             local.get 14
             i64.store offset=66368
             i32.const 0
@@ -250,6 +196,9 @@
             i32.const 0
             local.get 17
             i64.store offset=66392
+            i32.const 0
+            local.get 18
+            i64.store offset=66288
             i32.const 0
             local.get 19
             i64.store offset=66296
