@@ -6,6 +6,7 @@
 // careful, those of x87.c, after a look for what is pending.
 #include "guest/x86_64/lift.h"
 #include "guest/x86_64/x87.h"
+#include "ir/ops.h"
 
 #define B (l->b)
 
@@ -99,6 +100,31 @@ void xlift_x87_store(struct lift *l, unsigned arg) {
     if (fmt >= X87_F80) xlift_store(l, upper, 2, ir_call(B, HELPER_x87_upper, 0, 0, 0, 0));
 }
 
+// The call of an x87 helper before this instruction, when nothing is between that may fault or
+// calls something; 0: none. Calls of x87 see no cells, so sets between do not matter.
+static ir_ref call_before(struct lift *l) {
+    for (u32 i = B->n; i-- > 1;) {
+        const struct ir_insn *o = &B->ops[i];
+        if (o->op == IR_CALL) return (ir_ref)i;
+        if (ir_ops[o->op].effects & ~(IR_WRITES | IR_MARK)) return 0;
+    }
+    return 0;
+}
+
+// FXCH or FLD ST(i) right before: this instruction's helper does it too, and its call goes.
+static u64 first(struct lift *l) {
+    ir_ref c = call_before(l);
+    struct ir_insn *o = &B->ops[c];
+    u64 how = !c                      ? 0
+              : o->aux == HELPER_fxch ? X87_FXCH_FIRST
+              : o->aux == HELPER_fld  ? X87_FLD_FIRST
+                                      : 0;
+    if (!how) return 0;
+    u64 reg = X87_REG(o->imm);
+    *o = (struct ir_insn){.op = IR_CONST64};
+    return how | reg << X87_FIRST_SHIFT;
+}
+
 void xlift_x87_arith(struct lift *l, unsigned arg) {
     static const u16 helper[8] = {HELPER_fadd, HELPER_fmul,  HELPER_fcom, HELPER_fcom,
                                   HELPER_fsub, HELPER_fsubr, HELPER_fdiv, HELPER_fdivr};
@@ -107,7 +133,8 @@ void xlift_x87_arith(struct lift *l, unsigned arg) {
         ir_call(B, HELPER_x87_arith, 0, 0, 0, full(l, arg));
         return;
     }
-    ir_ref flags = ir_call(B, helper[arg & 7], 0, own_address(l), 0, full(l, arg));
+    u64 imm = full(l, arg) | first(l);
+    ir_ref flags = ir_call(B, helper[arg & 7], 0, own_address(l), 0, imm);
     if (arg & X87_EFLAGS) xlift_set_status(l, flags);
 }
 
@@ -139,6 +166,18 @@ static ir_ref condition(struct lift *l, unsigned cc) {
     return ir_ZEXT32(B, xlift_cond(l, code[cc & 3] | cc >> 2));
 }
 
+// FSTP ST(0) after a comparison for EFLAGS: its helper pops once more.
+static bool pop_after(struct lift *l) {
+    ir_ref c = call_before(l);
+    struct ir_insn *o = &B->ops[c];
+    if (!c || o->aux != HELPER_fcom || !(o->imm & X87_EFLAGS) || o->imm & X87_POP_AFTER)
+        return false;
+    o->imm |= X87_POP_AFTER;
+    o->imm = (o->imm & 0xffffffffu) | full(l, 0) >> 32 << 32;
+    B->ops[o->b].imm = (u64)(i64)l->rel;
+    return true;
+}
+
 void xlift_x87_reg(struct lift *l, unsigned arg) {
     wait_pending(l);
     if (!usual(l)) {
@@ -146,6 +185,7 @@ void xlift_x87_reg(struct lift *l, unsigned arg) {
         return;
     }
     unsigned op = arg & 0xff;
+    if (op == X87_FST && arg & X87_POP && !(l->d.modrm & 7) && pop_after(l)) return;
     ir_ref c = op == X87_FCMOV ? condition(l, arg >> 16) : 0;
     if (op != X87_FNOP) ir_call(B, short_way(op), c, own_address(l), 0, full(l, arg));
 }

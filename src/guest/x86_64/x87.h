@@ -19,7 +19,12 @@ enum { X87_I16, X87_I32, X87_I64, X87_F32, X87_F64, X87_F80, X87_BCD };
 #define X87_TRUNC    0x8000u
 #define X87_QUIET    0x10000u // unordered comparison
 #define X87_EFLAGS   0x20000u // its result goes to EFLAGS
-#define X87_OP(imm)  ((u16)((imm) >> 32))
+// Of x87_fast.c only: what the instructions before and after it do, which it does too.
+#define X87_FXCH_FIRST  0x100000u // the register of these two is in bits 24..26
+#define X87_FLD_FIRST   0x200000u
+#define X87_FIRST_SHIFT 24
+#define X87_POP_AFTER   0x400000u // FSTP ST(0), after a comparison
+#define X87_OP(imm)     ((u16)((imm) >> 32))
 
 enum x87_op {
     X87_FCHS,

@@ -8,7 +8,6 @@
 // b is the instruction's address in all of them, c that of an operand in memory.
 #include "base/compiler.h"
 #include "guest/x86_64/x87.h"
-#include "ir/value.h"
 
 #define HELPER(id)                                                                                 \
     u64 x86_help_##id(struct guest_state *g, __attribute__((unused)) u64 a,                        \
@@ -56,6 +55,43 @@ static ALWAYS_INLINE void done(struct x86_state *s, u64 ip, u64 imm, bool up, bo
     s->fpu_op = X87_OP(imm) & 0x7ff;
 }
 
+static ALWAYS_INLINE bool push(struct x86_state *s, struct reg r, u64 ip, u64 imm) {
+    unsigned p = at(s, 7);
+    if (full(s, p)) return false;
+    s->fpu_top = p;
+    put(s, p, r);
+    s->fpu_tag |= (u64)1 << p;
+    done(s, ip, imm, false, false);
+    return true;
+}
+
+static void exchange(struct x86_state *s, u64 ip, u64 imm) {
+    unsigned p = top(s), q = at(s, X87_REG(imm));
+    if (unlikely(!full(s, p) || !full(s, q))) {
+        x87_reg(s, false, (imm & ~(u64)0xff) | X87_FXCH, ip);
+        return;
+    }
+    struct reg x = get(s, p), y = get(s, q);
+    put(s, p, y);
+    put(s, q, x);
+    done(s, ip, imm, false, false);
+}
+
+static void push_copy(struct x86_state *s, u64 ip, u64 imm) {
+    unsigned q = at(s, X87_REG(imm));
+    if (unlikely(!full(s, q) || !push(s, get(s, q), ip, imm)))
+        x87_reg(s, false, (imm & ~(u64)0xff) | X87_FLD, ip);
+}
+
+// What the instruction before does, when that is left to this one.
+static ALWAYS_INLINE void first(struct x86_state *s, u64 ip, u64 imm) {
+    u64 reg = imm >> X87_FIRST_SHIFT << 8 & 0x700;
+    if (imm & X87_FXCH_FIRST)
+        exchange(s, ip, reg);
+    else if (imm & X87_FLD_FIRST)
+        push_copy(s, ip, reg);
+}
+
 // ---- arithmetic: false, and nothing is done, where it is not the common case
 
 struct sum {
@@ -66,11 +102,11 @@ struct sum {
 
 // Rounds w, whose top bit is set, into *r.
 static ALWAYS_INLINE bool round_to(struct sum w, struct reg *r, bool *up, bool *inexact) {
-    if ((u32)(w.exp - 1) >= 0x7ffd) return false;
+    if (unlikely((u32)(w.exp - 1) >= 0x7ffd)) return false;
     *inexact = w.lo != 0;
-    *up = w.lo > TOP || (w.lo == TOP && w.hi & 1);
+    *up = (w.lo >> 63) & ((w.lo << 1 != 0) | (w.hi & 1)); // half and more, or half and odd
     u64 hi = w.hi + *up;
-    if (*up && !hi) {
+    if (unlikely(!hi)) {
         hi = TOP;
         w.exp++;
     }
@@ -78,72 +114,68 @@ static ALWAYS_INLINE bool round_to(struct sum w, struct reg *r, bool *up, bool *
     return true;
 }
 
+static bool add_zero(struct reg a, struct reg b, struct reg *r, bool *up, bool *inexact) {
+    *up = *inexact = false;
+    *r = is_zero(b) ? a : b;
+    return (is_zero(b) && is_normal(a)) || (is_zero(a) && is_normal(b));
+}
+
+// Signs and which number is the larger are anybody's guess, so there are no branches on them. In
+// 128 bits, one above, the sum is exact up to a distance of 63.
 static ALWAYS_INLINE bool add(struct reg a, struct reg b, struct reg *r, bool *up, bool *inexact) {
-    if (unlikely(!is_normal(a) || !is_normal(b))) {
-        *up = *inexact = false;
-        *r = is_zero(b) ? a : b;
-        return (is_zero(b) && is_normal(a)) || (is_zero(a) && is_normal(b));
-    }
-    if (exponent(a) < exponent(b)) {
-        struct reg t = a;
-        a = b;
-        b = t;
-    }
+    if (unlikely(!is_normal(a) || !is_normal(b))) return add_zero(a, b, r, up, inexact);
+    u64 ea = exponent(a), eb = exponent(b);
+    u64 swap = -(u64)((ea < eb) | ((ea == eb) & (a.sig < b.sig)));
+    u64 sigs = (a.sig ^ b.sig) & swap, ses = (a.se ^ b.se) & swap;
+    a.sig ^= sigs, b.sig ^= sigs;
+    a.se ^= (u32)ses, b.se ^= (u32)ses;
     u32 d = exponent(a) - exponent(b);
-    u64 hi = b.sig, lo = 0;
-    if (d) {
-        lo = d < 64    ? hi << (64 - d)
-             : d == 64 ? hi
-             : d < 128 ? hi >> (d - 64) | (hi << (128 - d) != 0)
-                       : 1;
-        hi = d < 64 ? hi >> d : 0;
+    u64 hi = b.sig >> 1 >> (d & 63), lo = b.sig << (63 - (d & 63));
+    if (unlikely(d > 63)) {
+        lo = d < 127 ? b.sig >> (d - 63) | (b.sig << (127 - d) != 0) : 1;
+        hi = 0;
     }
-    struct sum w = {.exp = (i32)exponent(a), .sign = a.se & 0x8000};
-    if (!((a.se ^ b.se) & 0x8000)) {
-        w.hi = a.sig + hi;
-        w.lo = lo;
-        if (w.hi < hi) { // carried out
-            w.lo = w.hi << 63 | lo >> 1 | (lo & 1);
-            w.hi = w.hi >> 1 | TOP;
-            w.exp++;
-        }
-        return round_to(w, r, up, inexact);
-    }
-    w.hi = a.sig - hi - (lo != 0);
-    w.lo = -lo;
-    if (!d && a.sig < hi) {
-        w.hi = hi - a.sig;
-        w.sign ^= 0x8000;
-    }
-    if (!w.hi) { // rare: zero, or 64 bits gone
-        if (w.lo) return false;
+    u64 minus = -(u64)((a.se ^ b.se) >> 15 & 1), al = a.sig << 63;
+    hi ^= minus, lo ^= minus;
+    u64 s = lo - minus; // and one more when negated
+    u64 carry = s < lo;
+    struct sum w = {.lo = al + s, .sign = a.se & 0x8000};
+    w.hi = (a.sig >> 1) + hi + carry + (w.lo < s);
+    if (unlikely(!w.hi)) { // zero, or 64 bits gone
         *up = *inexact = false;
         *r = (struct reg){0, 0};
-        return true;
+        return !w.lo;
     }
     u32 n = (u32)__builtin_clzll(w.hi);
-    if (n) {
-        w.hi = w.hi << n | w.lo >> (64 - n);
-        w.lo <<= n;
-        w.exp -= (i32)n;
-    }
+    w.hi = w.hi << n | w.lo >> 1 >> (63 - n);
+    w.lo <<= n;
+    w.exp = (i32)exponent(a) + 1 - (i32)n;
     return round_to(w, r, up, inexact);
 }
 
+// a * b with the upper half in *hi. By halves: the compiler's own way to 128 bits is a call in
+// wasm.
+static ALWAYS_INLINE u64 product(u64 a, u64 b, u64 *hi) {
+    u64 al = (u32)a, ah = a >> 32, bl = (u32)b, bh = b >> 32;
+    u64 low = al * bl, mid = ah * bl + (low >> 32), mid2 = al * bh + (u32)mid;
+    *hi = ah * bh + (mid >> 32) + (mid2 >> 32);
+    return mid2 << 32 | (u32)low;
+}
+
+static bool mul_zero(struct reg a, struct reg b, struct reg *r, bool *up, bool *inexact) {
+    *up = *inexact = false;
+    *r = (struct reg){0, (a.se ^ b.se) & 0x8000};
+    return (is_zero(a) && (is_normal(b) || is_zero(b))) || (is_zero(b) && is_normal(a));
+}
+
 static ALWAYS_INLINE bool mul(struct reg a, struct reg b, struct reg *r, bool *up, bool *inexact) {
-    u32 sign = (a.se ^ b.se) & 0x8000;
-    if (unlikely(!is_normal(a) || !is_normal(b))) {
-        *up = *inexact = false;
-        *r = (struct reg){0, sign};
-        return (is_zero(a) && (is_normal(b) || is_zero(b))) || (is_zero(b) && is_normal(a));
-    }
-    struct sum w = {ir_mulhu64(a.sig, b.sig), a.sig * b.sig,
-                    (i32)(exponent(a) + exponent(b)) - F80_BIAS + 1, sign};
-    if (!(w.hi & TOP)) {
-        w.hi = w.hi << 1 | w.lo >> 63;
-        w.lo <<= 1;
-        w.exp--;
-    }
+    if (unlikely(!is_normal(a) || !is_normal(b))) return mul_zero(a, b, r, up, inexact);
+    struct sum w = {.sign = (a.se ^ b.se) & 0x8000};
+    w.lo = product(a.sig, b.sig, &w.hi);
+    u32 n = !(w.hi >> 63);
+    w.hi = w.hi << n | (w.lo >> 63 & n);
+    w.lo <<= n;
+    w.exp = (i32)(exponent(a) + exponent(b)) - F80_BIAS + 1 - (i32)n;
     return round_to(w, r, up, inexact);
 }
 
@@ -200,7 +232,7 @@ static ALWAYS_INLINE bool root(struct reg a, struct reg *r, bool *up, bool *inex
     double estimate = __builtin_sqrt((double)hi * 0x1p64);
     u64 q = estimate >= 0x1p64 ? ~(u64)0 : (u64)estimate;
     for (int i = 0; i < 2; i++) { // the second time for the last bits only
-        u64 sh = ir_mulhu64(q, q), sl = q * q;
+        u64 sh, sl = product(q, q, &sh);
         i64 high = (i64)(hi - sh - (lo < sl));
         double rest = (double)high * 0x1p64 + (double)(lo - sl);
         i64 more = (i64)(rest / (2.0 * (double)q));
@@ -210,7 +242,7 @@ static ALWAYS_INLINE bool root(struct reg a, struct reg *r, bool *up, bool *inex
             q += (u64)more;
     }
     // Exact: q^2 <= v < (q + 1)^2
-    u64 sh = ir_mulhu64(q, q), sl = q * q;
+    u64 sh, sl = product(q, q, &sh);
     while (sh > hi || (sh == hi && sl > lo)) { // (q - 1)^2 = q^2 - 2q + 1
         u64 by = 2 * q - 1, borrow = sl < by;
         sh -= (q >> 63) + borrow;
@@ -246,6 +278,7 @@ static ALWAYS_INLINE bool compute(enum op op, struct reg a, struct reg b, struct
 
 static ALWAYS_INLINE u64 arith(struct guest_state *g, enum op op, u64 ip, u64 imm) {
     struct x86_state *s = x86_of(g);
+    first(s, ip, imm);
     unsigned p = top(s), q = at(s, X87_REG(imm));
     struct reg r;
     bool up, inexact;
@@ -372,11 +405,23 @@ static ALWAYS_INLINE u64 compared(struct x86_state *s, int c, u64 ip, u64 imm) {
 
 HELPER(fcom) {
     struct x86_state *s = x86_of(g);
+    first(s, b, imm);
     unsigned p = top(s), q = at(s, X87_REG(imm));
     struct reg x = get(s, p), y = get(s, q);
+    u64 flags;
     if (likely(full(s, p) && full(s, q) && comparable(x) && comparable(y)))
-        return compared(s, order(x, y), b, imm);
-    return x87_arith(s, imm, b);
+        flags = compared(s, order(x, y), b, imm);
+    else
+        flags = x87_arith(s, imm, b);
+    if (imm & X87_POP_AFTER) {
+        if (full(s, top(s))) {
+            pop(s);
+            done(s, b, imm, false, false);
+        } else {
+            x87_reg(s, false, X87_FST | X87_POP | (imm >> 32 << 32), b);
+        }
+    }
+    return flags;
 }
 
 HELPER(fcom_m) {
@@ -394,16 +439,6 @@ HELPER(fcom_m) {
 }
 
 // ---- loads
-
-static ALWAYS_INLINE bool push(struct x86_state *s, struct reg r, u64 ip, u64 imm) {
-    unsigned p = at(s, 7);
-    if (full(s, p)) return false;
-    s->fpu_top = p;
-    put(s, p, r);
-    s->fpu_tag |= (u64)1 << p;
-    done(s, ip, imm, false, false);
-    return true;
-}
 
 static ALWAYS_INLINE u64 load(struct guest_state *g, u64 v, u64 ip, u64 addr, u64 imm,
                               unsigned fmt) {
@@ -529,10 +564,8 @@ HELPER(fst_m80) {
 // ---- moves
 
 HELPER(fld) {
-    struct x86_state *s = x86_of(g);
-    unsigned q = at(s, X87_REG(imm));
-    if (full(s, q) && push(s, get(s, q), b, imm)) return 0;
-    return x87_reg(s, 0, imm, b);
+    push_copy(x86_of(g), b, imm);
+    return 0;
 }
 
 HELPER(fst) {
@@ -547,13 +580,7 @@ HELPER(fst) {
 }
 
 HELPER(fxch) {
-    struct x86_state *s = x86_of(g);
-    unsigned p = top(s), q = at(s, X87_REG(imm));
-    if (!full(s, p) || !full(s, q)) return x87_reg(s, 0, imm, b);
-    struct reg x = get(s, p), y = get(s, q);
-    put(s, p, y);
-    put(s, q, x);
-    done(s, b, imm, false, false);
+    exchange(x86_of(g), b, imm);
     return 0;
 }
 
