@@ -97,6 +97,7 @@ struct cpu {
         u32 region;       // the one it was in
         bool interp_only; // translations are not used in this run
         v128 vector;      // of a slow vector access
+        v128 operands[3]; // of a helper that takes vectors
     } run;
 
     // Code cache.

@@ -174,6 +174,7 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .jump_mask = (1u << JUMPS_BITS) - 1,
         .jump_bits = JUMP_TAG_SHIFT,
         .vector = AT(c->run.vector),
+        .operands = FN(c->run.operands),
         .inexact = FN(c->s) + c->arch->inexact_cell,
         .inexact_mask = c->arch->inexact_mask,
         .inexact_bit = c->arch->inexact_bit,

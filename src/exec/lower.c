@@ -433,6 +433,15 @@ static void lower_call(struct lower *l, u32 i) {
     home(l, (ir_ref)i, d);
 }
 
+// An operand that is not there is read all the same.
+static void lower_vcall(struct lower *l, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i];
+    u16 a = o->a ? operand(l, o->a) : vtmp_cell(0), b = o->b ? operand(l, o->b) : a;
+    u16 c = o->c ? operand(l, o->c) : a, d = vresult_cell(l, (ir_ref)i, i);
+    put(l, UOP_VCALL, d, a, b, c | (u64)o->aux << 16 | o->imm << 32);
+    home(l, (ir_ref)i, d);
+}
+
 static void lower_misc(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
     switch (o->op) {
@@ -459,6 +468,9 @@ static void lower_misc(struct lower *l, u32 i) {
     }
     case IR_CALL:
         lower_call(l, i);
+        break;
+    case IR_VCALL:
+        lower_vcall(l, i);
         break;
     case IR_LDV:
         lower_load(l, i, UOP_LDV, true);

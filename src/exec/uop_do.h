@@ -128,6 +128,14 @@ DO(STV) {
     memcpy(HOST(x, va), &VCELL(u->b), 16);
     return true;
 }
+// imm: cell of the third operand, helper << 16, the helper's imm << 32
+DO(VCALL) {
+    v128 x[3] = {VCELL(u->a), VCELL(u->b), VCELL(u->imm & 0xffff)};
+    (void)tlb;
+    c->arch->helpers[u->imm >> 16 & 0xffff].fn(c->s, (u64)(uintptr_t)x, 0, 0, u->imm >> 32);
+    VCELL(u->d) = x[0];
+    return true;
+}
 DO_PURE(MOV, CELL(u->d) = CELL(u->a))
 DO_PURE(MOVI, CELL(u->d) = u->imm)
 DO_PURE(MOVPC, CELL(u->d) = c->run.page + u->imm)

@@ -191,6 +191,11 @@ ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z
     return r;
 }
 
+ir_ref ir_vcall(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u32 imm) {
+    assert(helper < b->nhelpers && !b->helper_effects[helper]);
+    return append(b, IR_VCALL, x, y, z, helper, imm);
+}
+
 void ir_jump(struct ir_block *b, i64 rel) {
     append(b, IR_JUMP, 0, 0, 0, 0, (u64)rel);
     b->ended = true;

@@ -40,6 +40,16 @@ static bool store_op(struct eval *e, const struct ir_insn *o) {
            e->env->store(e->env->arg, va, 8, v[0]) && e->env->store(e->env->arg, va + 8, 8, v[1]);
 }
 
+static bool vcall_op(const struct eval *e, const struct ir_insn *o, union ir_value *r) {
+    const v128 zero = {0, 0};
+    v128 x[3] = {o->a ? e->val[o->a].v : zero, o->b ? e->val[o->b].v : zero,
+                 o->c ? e->val[o->c].v : zero};
+    u64 unused;
+    if (!e->env->call(e->env->arg, o->aux, (u64)(uintptr_t)x, 0, 0, o->imm, &unused)) return false;
+    r->v = x[0];
+    return true;
+}
+
 // One operation with effects; false: a guest exception.
 static bool effect_op(struct eval *e, u32 i) {
     const struct ir_insn *o = &e->b->ops[i];
@@ -80,6 +90,9 @@ static bool effect_op(struct eval *e, u32 i) {
         env->at(env->arg, e->pc, e->done);
         return env->call(env->arg, o->aux, o->a ? e->val[o->a].i64 : 0, o->b ? e->val[o->b].i64 : 0,
                          o->c ? e->val[o->c].i64 : 0, o->imm, &r->i64);
+    case IR_VCALL:
+        env->at(env->arg, e->pc, e->done);
+        return vcall_op(e, o, r);
     default:
         assert(ir_access_bytes((enum ir_op)o->op) && "an operation the evaluator does not know");
         env->at(env->arg, e->pc, e->done);

@@ -114,6 +114,27 @@ enum ir_fast {
     FAST_F32_S64,
     FAST_S64_F32,
     FAST_S32_F32,
+    // Of helpers that take vectors (IR_VCALL), on each element. imm: MADD: bit 24 negates the product,
+    // bit 25 the addend; CMP: bits 16..18 what is compared as x86 does: 0 eq, 1 lt, 2 le, 3 never;
+    // 4 to 7 the contrary. MIN, MAX: b when neither is less.
+    FAST_VADD64,
+    FAST_VSUB64,
+    FAST_VMUL64,
+    FAST_VDIV64,
+    FAST_VSQRT64,
+    FAST_VMADD64,
+    FAST_VMIN64,
+    FAST_VMAX64,
+    FAST_VCMP64,
+    FAST_VADD32,
+    FAST_VSUB32,
+    FAST_VMUL32,
+    FAST_VDIV32,
+    FAST_VSQRT32,
+    FAST_VMADD32,
+    FAST_VMIN32,
+    FAST_VMAX32,
+    FAST_VCMP32,
 };
 
 // A block under construction. Reused for one block after another (ir_begin).
@@ -183,6 +204,9 @@ void ir_setv(struct ir_block *b, u32 cell, ir_ref v);
 void ir_insn_start(struct ir_block *b, i32 rel, u32 len);
 void ir_trapif(struct ir_block *b, ir_ref cond, u64 cause, ir_ref tval);
 ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u64 imm);
+// The helper gets the address of an array of three v128 as its first argument, and leaves the result in
+// the first. imm: 32 bits.
+ir_ref ir_vcall(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u32 imm);
 void ir_jump(struct ir_block *b, i64 rel);
 // A direct call: returns to the instruction after the one being lifted.
 void ir_jump_call(struct ir_block *b, i64 rel);

@@ -19,6 +19,7 @@ static bool uses_imm(enum ir_op op) {
     case IR_INSN:
     case IR_TRAPIF:
     case IR_CALL:
+    case IR_VCALL:
     case IR_JUMP:
     case IR_BRANCH:
     case IR_JUMPIND:
@@ -28,7 +29,9 @@ static bool uses_imm(enum ir_op op) {
     }
 }
 
-static bool uses_aux(enum ir_op op) { return op == IR_INSN || op == IR_CALL || op == IR_BRANCH || op == IR_JUMP; }
+static bool uses_aux(enum ir_op op) {
+    return op == IR_INSN || op == IR_CALL || op == IR_VCALL || op == IR_BRANCH || op == IR_JUMP;
+}
 
 void ir_print(const struct ir_block *b, struct buf *out) {
     for (u32 i = 1; i < b->n; i++) {

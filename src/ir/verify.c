@@ -4,7 +4,7 @@
 static int check_operand(const struct ir_block *b, u32 at, unsigned i, ir_ref r, struct err *err) {
     const struct ir_insn *o = &b->ops[at];
     enum ir_type want = ir_operand_type((enum ir_op)o->op, i);
-    bool optional = o->op == IR_CALL;
+    bool optional = o->op == IR_CALL || o->op == IR_VCALL;
     if (!r && optional) return 0;
     bool wanted = i < ir_ops[o->op].noperands || optional;
     if (!wanted)
@@ -34,8 +34,10 @@ static int check_op(const struct ir_block *b, u32 at, struct err *err) {
     if ((cell && o->imm % 8) || (vcell && o->imm % 16) || ((cell || vcell) && o->imm >= 65536))
         return err_set(err, ERR_INVALID, "%%%u: bad state cell %llu", at,
                        (unsigned long long)o->imm);
-    if (o->op == IR_CALL && o->aux >= b->nhelpers)
+    if ((o->op == IR_CALL || o->op == IR_VCALL) && o->aux >= b->nhelpers)
         return err_set(err, ERR_INVALID, "%%%u: no helper %u", at, o->aux);
+    if (o->op == IR_VCALL && (b->helper_effects[o->aux] || o->imm >> 32))
+        return err_set(err, ERR_INVALID, "%%%u: a helper for vectors has no effects", at);
     if (ir_access_bytes((enum ir_op)o->op) && (i64)o->imm != (i32)o->imm)
         return err_set(err, ERR_INVALID, "%%%u: displacement does not fit 32 bits", at);
     return 0;

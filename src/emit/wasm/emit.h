@@ -94,11 +94,15 @@ void settle_trees(struct emit *e);
 void push_pcrel(struct emit *e, i64 rel);
 
 // ---- fast.c
-void fast_count_uses(struct emit *e); // of the block: uses and floats
+void fast_count_uses(struct emit *e);                    // of the block: uses and floats
+void out_unless_inexact(struct emit *e, unsigned label); // the word for inexact has not its value
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
 
 // ---- vectors.c
 bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
+
+// ---- fast_vector.c
+void emit_vcall(struct emit *e, u32 i);
 
 // ---- access.c
 bool emit_access(struct emit *e, u32 i); // false: not a load or store

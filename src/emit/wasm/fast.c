@@ -240,7 +240,7 @@ static void out_if_nan(struct emit *e, bool single, u32 local, unsigned label) {
 }
 
 // To `label` unless the word for inexact has its value.
-static void out_unless_inexact(struct emit *e, unsigned label) {
+void out_unless_inexact(struct emit *e, unsigned label) {
     w_i32_const(out(e), 0);
     w_mem(out(e), W_I32_LOAD, 2, e->abi->inexact);
     w_i32_const(out(e), (i32)e->abi->inexact_mask);

@@ -562,6 +562,9 @@ static void emit_op(struct emit *e, u32 i) {
         emit_fast_call(e, i, e->r->fast[o->aux], emit_call);
         e->begun |= e->r->helper_effects[o->aux] != 0;
         return;
+    case IR_VCALL:
+        emit_vcall(e, i);
+        return;
     case IR_JUMP:
     case IR_BRANCH:
     case IR_JUMPIND:

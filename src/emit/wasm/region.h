@@ -73,6 +73,7 @@ struct region_abi {
     u32 jump_mask;           // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
     u32 jump_bits;           // bits of an address that tell addresses apart in it
     u32 vector;              // v128: what a slow vector store writes
+    u32 operands;            // three v128 of helpers that take vectors
     // Of the guest (guest.h), the word as an address.
     u32 inexact, inexact_mask, inexact_bit;
     bool boxed, denormals;

@@ -153,7 +153,47 @@ static void fma_order(unsigned form, const unsigned in[3], unsigned out[3]) {
     for (unsigned i = 0; i < 3; i++) out[i] = in[order[form][i]];
 }
 
+// Which of product and summand an operation negates.
+static u32 negated(unsigned op) {
+    switch (op) {
+    case VOP_fnmaddps:
+    case VOP_fnmaddpd:
+    case VOP_fnmaddss:
+    case VOP_fnmaddsd:
+        return VFN_NEG_PRODUCT;
+    case VOP_fmsubps:
+    case VOP_fmsubpd:
+    case VOP_fmsubss:
+    case VOP_fmsubsd:
+        return VFN_NEG_SUM;
+    case VOP_fnmsubps:
+    case VOP_fnmsubpd:
+    case VOP_fnmsubss:
+    case VOP_fnmsubsd:
+        return VFN_NEG_PRODUCT | VFN_NEG_SUM;
+    default:
+        return 0;
+    }
+}
+
+static void fma_values(struct lift *l, unsigned op, unsigned form) {
+    static const unsigned all[3] = {0, 1, 2};
+    struct vval b = xlift_vec_read(l, 2), in[3], x[3];
+    in[0] = xlift_vec_read(l, 0);
+    in[1] = xlift_vec_read(l, 1);
+    in[2] = b;
+    unsigned r[3];
+    fma_order(form, all, r);
+    for (unsigned i = 0; i < 3; i++) x[i] = in[r[i]];
+    xlift_vec_write(l, vreg(l, 0), xlift_vec_values(l, op, negated(op), x));
+}
+
+// arg: operation | form << 16
 void xlift_vfma(struct lift *l, unsigned arg) {
+    if (xlift_mxcsr_usual(l)) {
+        fma_values(l, arg & 0xffff, arg >> 16);
+        return;
+    }
     unsigned d = vreg(l, 0), in[3] = {d, vreg(l, 1), VEC_SCRATCH}, r[3];
     if (in_memory(l, 2)) {
         struct vval v = xlift_vec_read(l, 2);
@@ -168,14 +208,19 @@ void xlift_vfma(struct lift *l, unsigned arg) {
 }
 
 void xlift_vfma_scalar(struct lift *l, unsigned arg) {
-    unsigned d = vreg(l, 0), size = x86_operand_size(&l->d, 2), in[3] = {0, 1, 2}, r[3];
-    ir_ref b = in_memory(l, 2) ? xlift_load(l, xlift_ea(l), size) : get_lo(l, vreg(l, 2));
-    ir_ref v[3] = {get_lo(l, d), get_lo(l, vreg(l, 1)), b};
-    fma_order(arg >> 16, in, r);
-    unsigned helper = l->mode & MODE_MXCSR ? HELPER_scalar_check : HELPER_scalar;
-    ir_ref x = ir_call(B, helper, v[r[0]], v[r[1]], v[r[2]], arg & 0xffff);
-    if (size == 4) // the rest is the destination's, not the factor's
-        x = ir_OR64(B, xlift_zext(l, x, 4), ir_AND64(B, v[0], xlift_k(l, 0xffffffff00000000u)));
+    unsigned d = vreg(l, 0), op = arg & 0xffff, r[3];
+    bool single = x86_operand_size(&l->d, 2) == 4;
+    ir_ref b = in_memory(l, 2) ? xlift_load(l, xlift_ea(l), single ? 4 : 8) : get_lo(l, vreg(l, 2));
+    const ir_ref v[3] = {get_lo(l, d), get_lo(l, vreg(l, 1)), b};
+    fma_order(arg >> 16, (const unsigned[]){0, 1, 2}, r);
+    u64 negate = negated(op) / VFN_NEG_PRODUCT << 3;
+    ir_ref x;
+    if (xlift_mxcsr_usual(l))
+        x = ir_call(B, single ? HELPER_fmass : HELPER_fmasd, v[r[0]], v[r[1]], v[r[2]], negate);
+    else
+        x = ir_call(B, HELPER_scalar_check, v[r[0]], v[r[1]], v[r[2]], op);
+    if (single && !xlift_mxcsr_usual(l)) x = xlift_zext(l, x, 4);
+    if (single) x = ir_OR64(B, ir_AND64(B, v[0], xlift_k(l, 0xffffffff00000000u)), x);
     set_lo(l, d, x);
     zero_above(l, d);
 }

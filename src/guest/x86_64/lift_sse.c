@@ -166,14 +166,110 @@ static void call_float(struct lift *l, unsigned op, u64 clear, u64 more) {
     ir_call(B, HELPER_vec_float, g, 0, 0, (m & ~clear) | more);
 }
 
-void xlift_vecf(struct lift *l, unsigned op) { call_float(l, op, 0, 0); }
+// ---- floats as values, where MXCSR is at its usual masks and rounding
+
+static unsigned vector_helper(unsigned op) {
+    static const struct {
+        u16 op, helper;
+    } ways[] = {
+        {VOP_addpd, HELPER_v_addpd},    {VOP_addps, HELPER_v_addps},
+        {VOP_subpd, HELPER_v_subpd},    {VOP_subps, HELPER_v_subps},
+        {VOP_mulpd, HELPER_v_mulpd},    {VOP_mulps, HELPER_v_mulps},
+        {VOP_divpd, HELPER_v_divpd},    {VOP_divps, HELPER_v_divps},
+        {VOP_sqrtpd, HELPER_v_sqrtpd},  {VOP_sqrtps, HELPER_v_sqrtps},
+        {VOP_minpd, HELPER_v_minpd},    {VOP_minps, HELPER_v_minps},
+        {VOP_maxpd, HELPER_v_maxpd},    {VOP_maxps, HELPER_v_maxps},
+        {VOP_cmppd, HELPER_v_cmppd},    {VOP_cmpps, HELPER_v_cmpps},
+        {VOP_fmaddpd, HELPER_v_fmapd},  {VOP_fmaddps, HELPER_v_fmaps},
+        {VOP_fmsubpd, HELPER_v_fmapd},  {VOP_fmsubps, HELPER_v_fmaps},
+        {VOP_fnmaddpd, HELPER_v_fmapd}, {VOP_fnmaddps, HELPER_v_fmaps},
+        {VOP_fnmsubpd, HELPER_v_fmapd}, {VOP_fnmsubps, HELPER_v_fmaps},
+    };
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (ways[i].op == op) return ways[i].helper;
+    return HELPER_v_any;
+}
+
+static bool is_unary(unsigned op) {
+    switch (op) {
+    case VOP_sqrtps:
+    case VOP_sqrtpd:
+    case VOP_roundps:
+    case VOP_roundpd:
+    case VOP_cvtps2dq:
+    case VOP_cvttps2dq:
+    case VOP_cvtpd2dq:
+    case VOP_cvttpd2dq:
+    case VOP_cvtdq2ps:
+    case VOP_cvtdq2pd:
+    case VOP_cvtps2pd:
+    case VOP_cvtpd2ps:
+    case VOP_cvtph2ps:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// more: immediate << 16, VFN_*
+struct vval xlift_vec_values(struct lift *l, unsigned op, u32 more, const struct vval x[3]) {
+    unsigned helper = vector_helper(op);
+    u32 imm = op | more;
+    struct vval r = {ir_vcall(B, helper, x[0].lo, x[1].lo, x[2].lo, imm), 0};
+    if (x[0].hi) r.hi = ir_vcall(B, helper, x[0].hi, x[1].hi, x[2].hi, imm);
+    return r;
+}
+
+static void float_values(struct lift *l, unsigned op, u32 imm) {
+    unsigned at = l->d.vex ? 1 : 0;
+    struct vval x[3] = {{0, 0}};
+    u32 more = imm << 16;
+    if (is_unary(op)) {
+        x[0] = xlift_vec_read(l, 1);
+        more |= VFN_ONE;
+    } else {
+        x[1] = xlift_vec_read(l, at + 1);
+        x[0] = xlift_vec_read(l, at);
+    }
+    xlift_vec_write(l, vreg(l, 0), xlift_vec_values(l, op, more, x));
+}
+
+void xlift_vecf(struct lift *l, unsigned op) {
+    if (xlift_mxcsr_usual(l))
+        float_values(l, op, l->d.imm & 0xff);
+    else
+        call_float(l, op, 0, 0);
+}
+
 // Without VEX there are 8 predicates.
 void xlift_vecf_cmp(struct lift *l, unsigned op) {
-    call_float(l, op, (u64)0xf8 << VEC_IMM_SHIFT, 0);
+    if (xlift_mxcsr_usual(l))
+        float_values(l, op, l->d.imm & 7);
+    else
+        call_float(l, op, (u64)0xf8 << VEC_IMM_SHIFT, 0);
 }
-// Of 256 bits: each half of the result from a half of the source's lower half, and the reverse.
-void xlift_vec_widen(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_WIDEN); }
-void xlift_vec_narrow(struct lift *l, unsigned op) { call_float(l, op, 0, VEC_NARROW); }
+
+// Each half of the result from a half of the source's lower half.
+void xlift_vec_widen(struct lift *l, unsigned op) {
+    if (!xlift_mxcsr_usual(l)) {
+        call_float(l, op, 0, VEC_WIDEN);
+        return;
+    }
+    struct vval x[3] = {{xlift_vec_read(l, 1).lo, 0}};
+    if (x86_operand_size(&l->d, 0) == 32) x[0].hi = ir_VZEXT64(B, ir_VHI64(B, x[0].lo));
+    xlift_vec_write(l, vreg(l, 0), xlift_vec_values(l, op, VFN_ONE, x));
+}
+
+// The reverse.
+void xlift_vec_narrow(struct lift *l, unsigned op) {
+    if (!xlift_mxcsr_usual(l)) {
+        call_float(l, op, 0, VEC_NARROW);
+        return;
+    }
+    struct vval x[3] = {xlift_vec_read(l, 1)}, r = xlift_vec_values(l, op, VFN_ONE, x);
+    if (r.hi) r = (struct vval){ir_VSHUF16(B, r.lo, r.hi, 0xba983210u), 0};
+    xlift_vec_write(l, vreg(l, 0), r);
+}
 
 // ---- as IR
 

@@ -48,6 +48,13 @@ void xlift_vec_write(struct lift *l, unsigned n, struct vval v); // to register 
 // vector, or 0.
 u64 xlift_vec_operation(struct lift *l, unsigned op, ir_ref *general);
 
+// An operation on the lanes of up to three vectors, whose exceptions are all masked. more:
+// immediate << 16, VFN_*
+struct vval xlift_vec_values(struct lift *l, unsigned op, u32 more, const struct vval x[3]);
+
+// Masks and rounding are those of reset: floats can be computed without faults.
+static inline bool xlift_mxcsr_usual(const struct lift *l) { return !(l->mode & MODE_MXCSR); }
+
 static inline ir_ref get_lo(struct lift *l, unsigned n) { return ir_get(l->b, X86_X(n)); }
 static inline ir_ref get_hi(struct lift *l, unsigned n) { return ir_get(l->b, X86_X(n) + 8); }
 static inline void set_lo(struct lift *l, unsigned n, ir_ref v) { ir_set(l->b, X86_X(n), v); }

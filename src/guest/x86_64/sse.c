@@ -108,6 +108,78 @@ u64 x86_help_scalar_check(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return scalar(g, a, b, c, imm);
 }
 
+// ---- fused multiply-add of scalars. imm: bit 3 negates the product, bit 4 the summand
+
+static u64 fma_scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm, bool dbl) {
+    static const u16 op[2][4] = {{VOP_fmaddss, VOP_fnmaddss, VOP_fmsubss, VOP_fnmsubss},
+                                 {VOP_fmaddsd, VOP_fnmaddsd, VOP_fmsubsd, VOP_fnmsubsd}};
+    u64 r = scalar(g, a, b, c, op[dbl][imm >> 3 & 3]);
+    if (x86_of(g)->mxcsr & MXC_PE) x86_of(g)->fp_quick |= QUICK_YES;
+    return dbl ? r : (u32)r;
+}
+u64 x86_help_fmasd(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    return fma_scalar(g, a, b, c, imm, true);
+}
+u64 x86_help_fmass(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    return fma_scalar(g, a, b, c, imm, false);
+}
+
+// ---- vectors as values, with MXCSR at its usual masks and rounding: nothing faults
+
+static inline void vector(struct x86_state *s, v128 *x, u64 imm) {
+    struct x86_vec o = {.a.v = x[0], .b.v = x[1], .c.v = x[2], .imm = imm >> 16 & 0xff, .s = s};
+    if (imm & VFN_ONE) o.b = o.a;
+    o.d = o.a;
+    vops[imm & 0x3ff](&o);
+    x86_vec_step(&o);
+    (void)finish(&o);
+    x[0] = o.d.v;
+}
+
+// Where results are not looked at again: see fp_quick.
+static void note_denormals(struct x86_state *s, v128 v, bool dbl) {
+    if (s->mxcsr & MXC_PE) s->fp_quick |= QUICK_YES;
+    for (unsigned i = 0; i < 2; i++) {
+        u64 m = v[i] << 1, lo = (u32)v[i] << 1, hi = v[i] >> 32 << 33;
+        bool tiny =
+            dbl ? m && m < (u64)1 << 53 : (lo && lo < 1u << 24) || (hi && hi < (u64)1 << 56);
+        if (tiny) s->fp_quick |= QUICK_DENORMAL;
+    }
+}
+
+#define VECTOR(id, dbl)                                                                            \
+    u64 x86_help_##id(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {                       \
+        v128 *x = (v128 *)(uintptr_t)a;                                                            \
+        (void)b, (void)c;                                                                          \
+        vector(x86_of(g), x, imm);                                                                 \
+        note_denormals(x86_of(g), x[0], dbl);                                                      \
+        return 0;                                                                                  \
+    }
+VECTOR(v_addpd, true)
+VECTOR(v_subpd, true)
+VECTOR(v_mulpd, true)
+VECTOR(v_divpd, true)
+VECTOR(v_sqrtpd, true)
+VECTOR(v_fmapd, true)
+VECTOR(v_minpd, true)
+VECTOR(v_maxpd, true)
+VECTOR(v_addps, false)
+VECTOR(v_subps, false)
+VECTOR(v_mulps, false)
+VECTOR(v_divps, false)
+VECTOR(v_sqrtps, false)
+VECTOR(v_fmaps, false)
+VECTOR(v_minps, false)
+VECTOR(v_maxps, false)
+
+static u64 plain_vector(struct guest_state *g, u64 a, u64 imm) {
+    vector(x86_of(g), (v128 *)(uintptr_t)a, imm);
+    return 0;
+}
+HELPER(v_cmppd, plain_vector)
+HELPER(v_cmpps, plain_vector)
+HELPER(v_any, plain_vector)
+
 void x86_set_mxcsr(struct x86_state *s, u64 v) {
     s->mxcsr = v;
     s->fp_quick = v & MXC_PE ? QUICK_YES : 0;

@@ -81,6 +81,12 @@ enum { VEC_SCRATCH = 16 };
 // An operation on one element whose exceptions are all masked. imm: VEC_IMM8, SCALAR_*.
 u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm);
 
+// imm of helpers of vectors beside operation and immediate (<< 16): as enum ir_fast has it for
+// MADD, and that there is one operand.
+#define VFN_NEG_PRODUCT (1u << 24)
+#define VFN_NEG_SUM     (1u << 25)
+#define VFN_ONE         (1u << 26)
+
 // MXCSR
 #define MXC_IE    0x01u
 #define MXC_DE    0x02u

@@ -1,4 +1,4 @@
-;; 979 bytes
+;; 1146 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,27 +11,27 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 v128 v128 v128 i64 i64 i64 i64 i32 i64 i32 v128 v128 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 v128 v128 v128 v128 v128 i64 i64 i64 i64 i32 i64 i32 v128 v128 v128 v128 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
     i64.const 2048
-    local.set 18
-    i64.const 2048
     local.set 20
+    i64.const 2048
+    local.set 22
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
             i32.const 0
             i64.load offset=66296
-            local.set 15
-            local.get 15
+            local.set 17
+            local.get 17
             local.set 6
             local.get 6
             i64.const -4081
             i64.and
-            local.get 18
+            local.get 20
             i64.ne
             (@metadata.code.branch_hint "\00") if  ;; label = @5
               local.get 6
@@ -55,6 +55,8 @@
               i64.const 4080
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                local.set 9
                 i32.const 4
                 local.set 8
                 local.get 0
@@ -68,106 +70,107 @@
                 local.get 6
                 i64.const -4096
                 i64.and
-                local.set 18
+                local.set 20
                 local.get 4
                 local.get 6
                 i32.wrap_i64
                 i32.sub
-                local.set 19
+                local.set 21
               end
             else
               local.get 6
               i32.wrap_i64
-              local.get 19
+              local.get 21
               i32.add
               local.set 4
             end
             local.get 4
             v128.load align=1
-            local.set 22
+            local.set 24
             i32.const 0
             v128.load offset=66496 align=8
             local.set 11
-            local.get 22
+            local.get 24
             local.get 11
             i32x4.add
-            local.set 22
-            local.get 22
+            local.set 24
+            local.get 24
             local.set 12
             v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-            local.get 22
+            local.get 24
             i8x16.eq
-            local.set 23
-            local.get 23
+            local.set 25
+            local.get 25
             local.set 13
-            local.get 23
+            local.get 25
             i8x16.bitmask
             i64.extend_i32_u
-            local.set 16
-            local.get 22
-            local.get 22
+            local.set 18
+            local.get 24
+            local.get 24
             i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
             local.set 14
             i32.const 0
-            local.get 12
-            v128.store offset=66464 align=8
+            v128.load offset=66544 align=8
+            local.set 15
             i32.const 0
-            local.get 13
-            v128.store offset=66480 align=8
-            i32.const 0
-            local.get 14
-            v128.store offset=66512 align=8
-            i32.const 0
+            v128.load offset=66528 align=8
+            local.set 16
             local.get 16
-            i64.store offset=66240
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i64.const 25
-            i64.add
-            i32.const 6
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i64.const 139595828
-            i32.const 2125
-            call_indirect (type 1)
-            local.set 24
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            local.set 25
+            local.get 15
+            local.set 26
+            block  ;; label = @5
+              block  ;; label = @6
+                local.get 25
+                local.get 26
+                f32x4.mul
+                local.set 27
+                local.get 27
+                i32.const 1
+                i32x4.shl
+                v128.const i32x4 0xfe000000 0xfe000000 0xfe000000 0xfe000000
+                i32x4.add
+                v128.const i32x4 0xfd000000 0xfd000000 0xfd000000 0xfd000000
+                i32x4.lt_u
+                i32x4.all_true
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                i32.const 0
+                i32.load offset=131136
+                i32.const 1
+                i32.and
+                i32.const 1
+                i32.ne
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 1 (;@5;)
+              end
               i32.const 0
-              i32.const 1
-              i32.store offset=131088
+              local.get 25
+              v128.store
               i32.const 0
-              return
-            end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 26
+              v128.store offset=16
+              i32.const 65536
               i64.const 0
+              i64.const 0
+              i64.const 0
+              i64.const 52
+              i32.const 2165
+              call_indirect (type 1)
+              drop
               i32.const 0
-              i32.const 7
-              call_indirect (type 6)
+              v128.load
+              local.set 27
             end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            i32.const 0
-            v128.load offset=66464 align=8
-            local.set 12
+            local.get 27
+            local.set 16
             i32.const 0
             i64.load offset=66288
-            local.set 17
+            local.set 19
             i64.const 0
-            local.set 24
-            local.get 17
+            local.set 28
+            local.get 19
             i64.const 15
             i64.and
             i64.const 0
@@ -180,23 +183,25 @@
               local.get 0
               i64.const 28
               i64.add
-              local.get 24
+              local.get 28
               i64.const 269
               i32.const 7
               i32.const 5
               call_indirect (type 5)
+              i64.const 174
+              local.set 9
               i32.const 1
               local.set 8
               br 4 (;@1;)
             end
-            local.get 12
-            local.set 22
-            local.get 17
+            local.get 24
+            local.set 25
+            local.get 19
             local.set 6
             local.get 6
             i64.const -4081
             i64.and
-            local.get 20
+            local.get 22
             i64.ne
             (@metadata.code.branch_hint "\00") if  ;; label = @5
               local.get 6
@@ -220,6 +225,8 @@
               i64.const 4080
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 174
+                local.set 9
                 i32.const 1796
                 local.set 8
                 local.get 0
@@ -235,37 +242,46 @@
                 local.get 6
                 i64.const -4096
                 i64.and
-                local.set 20
+                local.set 22
                 local.get 4
                 local.get 6
                 i32.wrap_i64
                 i32.sub
-                local.set 21
+                local.set 23
               end
             else
               local.get 6
               i32.wrap_i64
-              local.get 21
+              local.get 23
               i32.add
               local.set 4
             end
             local.get 4
-            local.get 22
+            local.get 25
             v128.store align=1
-            i32.const 0
-            v128.load offset=66512 align=8
-            local.set 14
             local.get 14
             i64x2.extract_lane 0
-            local.set 24
-            local.get 24
-            local.set 16
+            local.set 28
+            local.get 28
+            local.set 18
             local.get 1
             i32.const 9
             i32.sub
             local.set 1
             i32.const 0
+            local.get 12
+            v128.store offset=66464 align=8
+            i32.const 0
+            local.get 13
+            v128.store offset=66480 align=8
+            i32.const 0
+            local.get 14
+            v128.store offset=66512 align=8
+            i32.const 0
             local.get 16
+            v128.store offset=66528 align=8
+            i32.const 0
+            local.get 18
             i64.store offset=66240
             i32.const 0
             local.get 0
@@ -349,6 +365,56 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
+    end
+    local.get 9
+    i64.const 2
+    i64.and
+    i64.eqz
+    if  ;; label = @1
+    else
+      i32.const 0
+      local.get 12
+      v128.store offset=66464 align=8
+    end
+    local.get 9
+    i64.const 4
+    i64.and
+    i64.eqz
+    if  ;; label = @1
+    else
+      i32.const 0
+      local.get 13
+      v128.store offset=66480 align=8
+    end
+    local.get 9
+    i64.const 8
+    i64.and
+    i64.eqz
+    if  ;; label = @1
+    else
+      i32.const 0
+      local.get 14
+      v128.store offset=66512 align=8
+    end
+    local.get 9
+    i64.const 32
+    i64.and
+    i64.eqz
+    if  ;; label = @1
+    else
+      i32.const 0
+      local.get 16
+      v128.store offset=66528 align=8
+    end
+    local.get 9
+    i64.const 128
+    i64.and
+    i64.eqz
+    if  ;; label = @1
+    else
+      i32.const 0
+      local.get 18
+      i64.store offset=66240
     end
     i32.const 0
     local.get 8
