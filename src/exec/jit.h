@@ -1,4 +1,4 @@
-// Inside of the translator's part of exec/: shared by jit.c, jit_form.c and jit_abi.c.
+// Inside of the translator's part of exec/: shared by jit.c, jit_form.c, jit_rest.c and jit_abi.c.
 #ifndef BERTH_EXEC_JIT_H
 #define BERTH_EXEC_JIT_H
 
@@ -81,6 +81,11 @@ struct jit {
 
     struct forming *forming; // what region_abi.entry is about
 };
+
+// ---- jit.c
+// An access of region `id` missed the TLB. True: that happens so often that it was dropped, to be
+// made anew so that it stays.
+bool jit_count_miss(struct cpu *c, u32 id);
 
 // ---- jit_form.c
 enum { JIT_LOOPS = 8 }; // nested loops that are told apart

@@ -29,7 +29,9 @@ enum {
     L_PTR,
     L_ENTRY,
     L_VA,
-    L_PC, L_HOW, L_DIRTY,
+    L_PC,
+    L_HOW,
+    L_DIRTY,
     L_CELLS = L_DIRTY + 2
 };
 
@@ -113,12 +115,32 @@ void call_indirect(struct emit *e, u32 type, u32 function);
 void br_exit(struct emit *e, u8 op, unsigned exit);
 void open_block(struct emit *e);
 void br_unlikely(struct emit *e, unsigned label); // if what is on the stack is not 0
-void br_fault(struct emit *e, u8 op);             // an exception was raised
-void br_miss(struct emit *e);                     // out, before this instruction
 void open_if(struct emit *e, u8 type, bool unlikely);
 void close_if(struct emit *e);
+
+// ---- cells.c
+void mem_at(struct emit *e, u8 op, u32 align, u32 address);
+void push_base(struct emit *e); // the address 0, for mem_at
+void store_cell(struct emit *e, unsigned i);
 void store_cells(struct emit *e, const struct cellset *set);
+void need_cell(struct emit *e, unsigned i); // its local is about to be read
+void need_cells(struct emit *e, int to);    // on the way to block `to`
 void store_budget(struct emit *e);
 void load_budget(struct emit *e);
+void store_pc(struct emit *e, i64 rel);
+void store_lpc(struct emit *e); // pc from L_PC
+void unwind(struct emit *e, enum region_exit how);
+void br_fault(struct emit *e, u8 op); // an exception was raised
+void br_miss(struct emit *e);         // out, before this instruction
+
+// ---- edges.c
+void charge(struct emit *e); // the block's instructions
+void push_budget_gone(struct emit *e);
+void go_to(struct emit *e, i64 rel);
+void chain(struct emit *e);
+void guest_call(struct emit *e, bool direct, i64 target);
+void return_to_caller(struct emit *e);
+void inlined_return(struct emit *e);
+void leave(struct emit *e);
 
 #endif

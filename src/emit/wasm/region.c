@@ -57,121 +57,13 @@ void close_if(struct emit *e) {
     w_op(out(e), W_END);
 }
 
-// ---- cells and the engine's variables
-
-static void mem_at(struct emit *e, u8 op, u32 align, u32 address) {
-    w_mem(out(e), op, align, address);
-}
-
-static void base(struct emit *e) { w_i32_const(out(e), 0); }
-
-static void simd_at(struct emit *e, u32 code, u32 address) {
-    w_op(out(e), W_SIMD);
-    w_u32(out(e), code);
-    w_u32(out(e), 3);
-    w_u32(out(e), address);
-}
-
-static void store_cell(struct emit *e, unsigned i) {
-    base(e);
-    w_local(out(e), W_LOCAL_GET, L_CELLS + i);
-    if (e->flow.vector[i])
-        simd_at(e, W_V128_STORE, e->abi->state + e->flow.offset[i]);
-    else
-        mem_at(e, W_I64_STORE, 3, e->abi->state + e->flow.offset[i]);
-}
-
-void store_cells(struct emit *e, const struct cellset *set) {
-    for (unsigned i = 0; i < e->flow.n; i++)
-        if (cell_in(set, i)) store_cell(e, i);
-}
-
-// The cell's local is about to be read.
-static void need_cell(struct emit *e, unsigned i) {
-    if (!cell_in(&e->late, i)) return;
-    cell_remove(&e->late, i);
-    base(e);
-    if (e->flow.vector[i])
-        simd_at(e, W_V128_LOAD, e->abi->state + e->flow.offset[i]);
-    else
-        mem_at(e, W_I64_LOAD, 3, e->abi->state + e->flow.offset[i]);
-    w_local(out(e), W_LOCAL_SET, L_CELLS + i);
-}
-
-// On the way to block `to`, where e->late is late: loads what that block expects in locals.
-static void need_cells(struct emit *e, int to) {
-    for (unsigned i = 0; i < e->flow.n; i++)
-        if (cell_in(&e->flow.live_in[to], i) && !cell_in(&e->flow.late_in[to], i)) need_cell(e, i);
-}
-
-static void local_const(struct emit *e, u32 local, i32 value) {
-    w_i32_const(out(e), value);
-    w_local(out(e), W_LOCAL_SET, local);
-}
-
-// Says what is dirty here.
-static void tell_dirty(struct emit *e, u32 how) {
-    for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
-        if (!e->flow.fault.w[k]) continue;
-        w_i64_const(out(e), (i64)e->dirty.w[k]);
-        w_local(out(e), W_LOCAL_SET, L_DIRTY + k);
-    }
-    local_const(e, L_HOW, (i32)how);
-}
-
-void br_fault(struct emit *e, u8 op) {
-    tell_dirty(e, REGION_FAULT);
-    br_exit(e, op, EXIT_FAULT);
-}
-
-void br_miss(struct emit *e) {
-    struct buf *o = out(e);
-    tell_dirty(e, REGION_MISS | e->done << 8);
-    push_pcrel(e, e->rel);
-    w_local(o, W_LOCAL_SET, L_PC);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_i32_const(o, (i32)e->done);
-    w_op(o, W_I32_SUB);
-    w_local(o, W_LOCAL_SET, L_BUDGET);
-    br_exit(e, W_BR, EXIT_MISS);
-}
-
-void store_budget(struct emit *e) {
-    base(e);
-    w_local(out(e), W_LOCAL_GET, L_BUDGET);
-    w_op(out(e), W_I64_EXTEND_I32_S);
-    mem_at(e, W_I64_STORE, 3, e->abi->budget);
-}
-
-void load_budget(struct emit *e) {
-    base(e);
-    mem_at(e, W_I64_LOAD, 3, e->abi->budget);
-    w_op(out(e), W_I32_WRAP_I64);
-    w_local(out(e), W_LOCAL_SET, L_BUDGET);
-}
-
-// Everything is in memory: unwinds to the run loop.
-static void unwind(struct emit *e, enum region_exit how) {
-    base(e);
-    w_i32_const(out(e), how);
-    mem_at(e, W_I32_STORE, 2, e->abi->how);
-    w_i32_const(out(e), 0);
-    w_op(out(e), W_RETURN);
-}
-
-static void store_pc(struct emit *e, i64 rel) {
-    base(e);
-    push_pcrel(e, rel);
-    mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
-}
-
 // ---- operations
 
 static void emit_set(struct emit *e, u32 i) {
     const struct ir_insn *o = &e->b->ops[i];
     struct buf *w = out(e);
     if (o->op == IR_SET && o->imm == e->abi->pc_cell) {
-        base(e);
+        push_base(e);
         push(e, o->a);
         mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
         return;
@@ -201,7 +93,7 @@ static void emit_set(struct emit *e, u32 i) {
 static void emit_get(struct emit *e, u32 i) {
     const struct ir_insn *o = &e->b->ops[i];
     if (o->op == IR_GET && o->imm == e->abi->pc_cell) {
-        base(e);
+        push_base(e);
         mem_at(e, W_I64_LOAD, 3, e->abi->state + e->abi->pc_cell);
         keep(e, (ir_ref)i);
         return;
@@ -259,12 +151,12 @@ static void emit_call(struct emit *e, u32 i) {
     call_indirect(e, T_HELPER, e->abi->helper(e->abi->arg, o->aux));
     keep(e, (ir_ref)i);
     if (!visible) return;
-    base(e);
+    push_base(e);
     mem_at(e, W_I32_LOAD8_U, 0, e->abi->exc);
     open_if(e, W_T_VOID, true);
     unwind(e, REGION_FAULT);
     close_if(e);
-    base(e);
+    push_base(e);
     mem_at(e, W_I32_LOAD8_U, 0, e->abi->attention);
     open_if(e, W_T_VOID, true);
     w_i64_const(w, 0);
@@ -292,222 +184,6 @@ static void emit_trapif(struct emit *e, u32 i) {
     br_fault(e, W_BR);
     close_if(e);
     e->busy[t] = 0;
-}
-
-static void charge(struct emit *e) {
-    w_local(out(e), W_LOCAL_GET, L_BUDGET);
-    w_i32_const(out(e), (i32)e->b->ninsns);
-    w_op(out(e), W_I32_SUB);
-    w_local(out(e), W_LOCAL_SET, L_BUDGET);
-}
-
-// ---- ways out
-
-static void push_budget_gone(struct emit *e) {
-    w_local(out(e), W_LOCAL_GET, L_BUDGET);
-    w_i32_const(out(e), 0);
-    w_op(out(e), W_I32_LE_S);
-}
-
-// Pushes the page that `rel` lies in.
-static void push_page_of(struct emit *e, i64 rel) { push_pcrel(e, rel & -(i64)PAGE); }
-
-// The cells are in memory: on to `rel`, directly when its slot is known.
-static void go_to(struct emit *e, i64 rel) {
-    struct buf *o = out(e);
-    u32 slot = e->abi->entry(e->abi->arg, (i32)rel);
-    if (!slot) {
-        push_pcrel(e, rel);
-        w_local(o, W_LOCAL_SET, L_PC);
-        br_exit(e, W_BR, EXIT_CHAIN);
-        return;
-    }
-    store_pc(e, rel);
-    push_budget_gone(e);
-    br_exit(e, W_BR_IF, EXIT_STOP);
-    push_page_of(e, rel);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_i32_const(o, (i32)slot);
-    w_op(o, W_RETURN_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
-}
-
-// Pushes the function of the jump cache's entry for L_PC, or 0.
-static void look_up(struct emit *e) {
-    struct buf *o = out(e);
-    const struct region_abi *a = e->abi;
-    w_local(o, W_LOCAL_GET, L_PC);
-    w_op(o, W_I32_WRAP_I64);
-    w_i32_const(o, 3); // (pc >> 1) entries of 16 bytes
-    w_op(o, W_I32_SHL);
-    w_i32_const(o, (i32)(a->jump_mask << 4));
-    w_op(o, W_I32_AND);
-    w_local(o, W_LOCAL_TEE, L_ENTRY);
-    w_mem(o, W_I32_LOAD, 2, a->jumps + 12);
-    w_i32_const(o, 0);
-    w_local(o, W_LOCAL_GET, L_ENTRY);
-    w_mem(o, W_I64_LOAD, 3, a->jumps);
-    w_local(o, W_LOCAL_GET, L_PC);
-    base(e);
-    mem_at(e, W_I64_LOAD, 3, a->mix);
-    w_op(o, W_I64_XOR);
-    w_op(o, W_I64_EQ);
-    // The bits in which tags differ between contexts must repeat the address's sign (exec/tlb.h).
-    w_local(o, W_LOCAL_GET, L_PC);
-    w_i64_const(o, 64 - (i64)a->jump_bits);
-    w_op(o, W_I64_SHL);
-    w_i64_const(o, 64 - (i64)a->jump_bits);
-    w_op(o, W_I64_SHR_S);
-    w_local(o, W_LOCAL_GET, L_PC);
-    w_op(o, W_I64_EQ);
-    w_op(o, W_I32_AND);
-    w_op(o, W_SELECT);
-}
-
-static void push_pc_page(struct emit *e) {
-    w_local(out(e), W_LOCAL_GET, L_PC);
-    w_i64_const(out(e), -PAGE);
-    w_op(out(e), W_I64_AND);
-}
-
-static void store_lpc(struct emit *e) {
-    base(e);
-    w_local(out(e), W_LOCAL_GET, L_PC);
-    mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
-}
-
-// End of the chain exit: L_PC is where to go. To another region directly if the jump cache knows
-// one.
-static void chain(struct emit *e) {
-    struct buf *o = out(e);
-    store_lpc(e);
-    look_up(e);
-    w_local(o, W_LOCAL_TEE, L_PTR);
-    w_op(o, W_I32_EQZ);
-    push_budget_gone(e);
-    w_op(o, W_I32_OR);
-    br_exit(e, W_BR_IF, EXIT_STOP - 1); // the chain's own label is closed
-    push_pc_page(e);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_local(o, W_LOCAL_GET, L_PTR);
-    w_op(o, W_RETURN_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
-}
-
-// The guest returns (L_PC): to the caller's frame when there is one.
-static void return_to_caller(struct emit *e) {
-    struct buf *o = out(e);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_i32_const(o, REGION_DEPTH);
-    w_op(o, W_I32_EQ);
-    push_budget_gone(e);
-    w_op(o, W_I32_OR);
-    br_exit(e, W_BR_IF, EXIT_CHAIN);
-    store_lpc(e);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_op(o, W_RETURN);
-}
-
-// A guest call: as a call of the callee's function when it has one, else out to the run loop. After
-// it the guest is where it should be or this frame is left.
-static void guest_call(struct emit *e, bool direct, i64 target) {
-    struct buf *o = out(e);
-    store_cells(e, &e->dirty);
-    memset(&e->dirty, 0, sizeof e->dirty);
-    u32 slot = direct ? e->abi->entry(e->abi->arg, (i32)target) : 0;
-    if (slot) {
-        store_pc(e, target);
-    } else {
-        if (direct) {
-            push_pcrel(e, target);
-            w_local(o, W_LOCAL_SET, L_PC);
-        }
-        store_lpc(e);
-        look_up(e);
-        w_local(o, W_LOCAL_TEE, L_PTR);
-        w_op(o, W_I32_EQZ);
-        br_exit(e, W_BR_IF, EXIT_STOP);
-    }
-    push_budget_gone(e);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_op(o, W_I32_EQZ);
-    w_op(o, W_I32_OR);
-    open_if(e, W_T_VOID, true);
-    // No room for a frame: a jump. Its return finds another way.
-    push_budget_gone(e);
-    br_exit(e, W_BR_IF, EXIT_STOP);
-    for (int tail = 1; tail >= 0; tail--) {
-        if (slot)
-            push_page_of(e, target);
-        else
-            push_pc_page(e);
-        w_local(o, W_LOCAL_GET, L_BUDGET);
-        w_local(o, W_LOCAL_GET, L_DEPTH);
-        if (!tail) {
-            w_i32_const(o, 1);
-            w_op(o, W_I32_SUB);
-        }
-        if (slot)
-            w_i32_const(o, (i32)slot);
-        else
-            w_local(o, W_LOCAL_GET, L_PTR);
-        w_op(o, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
-        w_u32(o, T_REGION);
-        w_u32(o, 0);
-        if (tail) close_if(e);
-    }
-    w_local(o, W_LOCAL_TEE, L_BUDGET);
-    w_op(o, W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    w_i32_const(o, 0);
-    w_op(o, W_RETURN);
-    close_if(e);
-    base(e);
-    mem_at(e, W_I64_LOAD, 3, e->abi->state + e->abi->pc_cell);
-    w_local(o, W_LOCAL_TEE, L_PC);
-    push_pcrel(e, e->b->end_rel);
-    w_op(o, W_I64_NE);
-    open_if(e, W_T_VOID, true);
-    br_exit(e, W_BR, EXIT_CHAIN);
-    close_if(e);
-    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
-    memset(&e->late, 0xff, sizeof e->late);
-}
-
-// The instruction may have changed anything: out to the run loop, or on when nothing has changed
-// that code depends on.
-static void leave(struct emit *e) {
-    store_cells(e, &e->dirty);
-    memset(&e->dirty, 0, sizeof e->dirty);
-    store_budget(e);
-    if (e->b->end != END_CALL) {
-        unwind(e, REGION_LEAVE);
-        return;
-    }
-    push_pcrel(e, e->b->end_rel);
-    w_i32_const(out(e), 0);
-    call_indirect(e, T_GUARD, e->abi->stay);
-    w_op(out(e), W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    unwind(e, REGION_LEAVE);
-    close_if(e);
-    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
-    memset(&e->late, 0xff, sizeof e->late);
-}
-
-// An inlined callee returns (L_PC): where it should, or out.
-static void inlined_return(struct emit *e) {
-    w_local(out(e), W_LOCAL_GET, L_PC);
-    push_pcrel(e, e->r->blocks[e->b->succ[0]].start);
-    w_op(out(e), W_I64_NE);
-    open_if(e, W_T_VOID, true);
-    store_cells(e, &e->dirty);
-    br_exit(e, W_BR, EXIT_CHAIN);
-    close_if(e);
 }
 
 static void emit_end(struct emit *e, u32 i) {
@@ -696,7 +372,7 @@ static void graph(const struct region *r, struct structure_node *nodes) {
 
 static void tell_region(struct emit *e) {
     store_budget(e);
-    base(e);
+    push_base(e);
     w_i32_const(out(e), (i32)e->r->id);
     mem_at(e, W_I32_STORE, 2, e->abi->region);
 }
@@ -714,7 +390,7 @@ static void guards(struct emit *e) {
         w_op(o, W_I32_SHR_U);
         w_i32_const(o, (i32)((a->tlb_slots - 1) << 4));
         w_op(o, W_I32_AND);
-        base(e);
+        push_base(e);
         mem_at(e, W_I32_LOAD, 2, a->tlb_cur);
         w_op(o, W_I32_ADD);
         w_local(o, W_LOCAL_TEE, L_ENTRY);
@@ -737,7 +413,7 @@ static void guards(struct emit *e) {
         open_if(e, W_T_VOID, true);
         store_pc(e, e->r->blocks[0].start);
         store_budget(e);
-        base(e);
+        push_base(e);
         w_i32_const(o, (i32)e->r->id);
         mem_at(e, W_I32_STORE, 2, a->region);
         unwind(e, REGION_REFUSED);
@@ -768,7 +444,7 @@ static bool function(struct emit *e) {
     memset(&e->late, 0xff, sizeof e->late);
     need_cells(e, 0);
     if (e->flow.memory) {
-        base(e);
+        push_base(e);
         mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
         w_local(out(e), W_LOCAL_SET, L_TLB);
     }
@@ -795,7 +471,7 @@ static bool function(struct emit *e) {
     tell_region(e);
     w_op(out(e), W_END); // EXIT_FAULT
     store_faulted(e);
-    base(e);
+    push_base(e);
     w_local(out(e), W_LOCAL_GET, L_HOW);
     mem_at(e, W_I32_STORE, 2, e->abi->how);
     w_i32_const(out(e), 0);

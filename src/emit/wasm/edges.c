@@ -1,0 +1,211 @@
+// From a region to other code: jumps, guest calls and returns as WebAssembly's, and back to the run
+// loop. Depends on emit.h; all state is in memory on every way here.
+#include "emit/wasm/emit.h"
+
+void charge(struct emit *e) {
+    w_local(out(e), W_LOCAL_GET, L_BUDGET);
+    w_i32_const(out(e), (i32)e->b->ninsns);
+    w_op(out(e), W_I32_SUB);
+    w_local(out(e), W_LOCAL_SET, L_BUDGET);
+}
+
+void push_budget_gone(struct emit *e) {
+    w_local(out(e), W_LOCAL_GET, L_BUDGET);
+    w_i32_const(out(e), 0);
+    w_op(out(e), W_I32_LE_S);
+}
+
+// Pushes the page that `rel` lies in.
+static void push_page_of(struct emit *e, i64 rel) { push_pcrel(e, rel & -(i64)PAGE); }
+
+// The cells are in memory: on to `rel`, directly when its slot is known.
+void go_to(struct emit *e, i64 rel) {
+    struct buf *o = out(e);
+    u32 slot = e->abi->entry(e->abi->arg, (i32)rel);
+    if (!slot) {
+        push_pcrel(e, rel);
+        w_local(o, W_LOCAL_SET, L_PC);
+        br_exit(e, W_BR, EXIT_CHAIN);
+        return;
+    }
+    store_pc(e, rel);
+    push_budget_gone(e);
+    br_exit(e, W_BR_IF, EXIT_STOP);
+    push_page_of(e, rel);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, (i32)slot);
+    w_op(o, W_RETURN_CALL_INDIRECT);
+    w_u32(o, T_REGION);
+    w_u32(o, 0);
+}
+
+// Pushes the function of the jump cache's entry for L_PC, or 0.
+static void look_up(struct emit *e) {
+    struct buf *o = out(e);
+    const struct region_abi *a = e->abi;
+    w_local(o, W_LOCAL_GET, L_PC);
+    w_op(o, W_I32_WRAP_I64);
+    w_i32_const(o, 3); // (pc >> 1) entries of 16 bytes
+    w_op(o, W_I32_SHL);
+    w_i32_const(o, (i32)(a->jump_mask << 4));
+    w_op(o, W_I32_AND);
+    w_local(o, W_LOCAL_TEE, L_ENTRY);
+    w_mem(o, W_I32_LOAD, 2, a->jumps + 12);
+    w_i32_const(o, 0);
+    w_local(o, W_LOCAL_GET, L_ENTRY);
+    w_mem(o, W_I64_LOAD, 3, a->jumps);
+    w_local(o, W_LOCAL_GET, L_PC);
+    push_base(e);
+    mem_at(e, W_I64_LOAD, 3, a->mix);
+    w_op(o, W_I64_XOR);
+    w_op(o, W_I64_EQ);
+    // The bits in which tags differ between contexts must repeat the address's sign (exec/tlb.h).
+    w_local(o, W_LOCAL_GET, L_PC);
+    w_i64_const(o, 64 - (i64)a->jump_bits);
+    w_op(o, W_I64_SHL);
+    w_i64_const(o, 64 - (i64)a->jump_bits);
+    w_op(o, W_I64_SHR_S);
+    w_local(o, W_LOCAL_GET, L_PC);
+    w_op(o, W_I64_EQ);
+    w_op(o, W_I32_AND);
+    w_op(o, W_SELECT);
+}
+
+static void push_pc_page(struct emit *e) {
+    w_local(out(e), W_LOCAL_GET, L_PC);
+    w_i64_const(out(e), -PAGE);
+    w_op(out(e), W_I64_AND);
+}
+
+// End of the chain exit: L_PC is where to go. To another region directly if the jump cache knows
+// one.
+void chain(struct emit *e) {
+    struct buf *o = out(e);
+    store_lpc(e);
+    look_up(e);
+    w_local(o, W_LOCAL_TEE, L_PTR);
+    w_op(o, W_I32_EQZ);
+    push_budget_gone(e);
+    w_op(o, W_I32_OR);
+    br_exit(e, W_BR_IF, EXIT_STOP - 1); // the chain's own label is closed
+    push_pc_page(e);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    w_op(o, W_RETURN_CALL_INDIRECT);
+    w_u32(o, T_REGION);
+    w_u32(o, 0);
+}
+
+// The guest returns (L_PC): to the caller's frame when there is one.
+void return_to_caller(struct emit *e) {
+    struct buf *o = out(e);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, REGION_DEPTH);
+    w_op(o, W_I32_EQ);
+    push_budget_gone(e);
+    w_op(o, W_I32_OR);
+    br_exit(e, W_BR_IF, EXIT_CHAIN);
+    store_lpc(e);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_op(o, W_RETURN);
+}
+
+// A guest call: as a call of the callee's function when it has one, else out to the run loop. After
+// it the guest is where it should be or this frame is left.
+void guest_call(struct emit *e, bool direct, i64 target) {
+    struct buf *o = out(e);
+    store_cells(e, &e->dirty);
+    memset(&e->dirty, 0, sizeof e->dirty);
+    u32 slot = direct ? e->abi->entry(e->abi->arg, (i32)target) : 0;
+    if (slot) {
+        store_pc(e, target);
+    } else {
+        if (direct) {
+            push_pcrel(e, target);
+            w_local(o, W_LOCAL_SET, L_PC);
+        }
+        store_lpc(e);
+        look_up(e);
+        w_local(o, W_LOCAL_TEE, L_PTR);
+        w_op(o, W_I32_EQZ);
+        br_exit(e, W_BR_IF, EXIT_STOP);
+    }
+    push_budget_gone(e);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_op(o, W_I32_EQZ);
+    w_op(o, W_I32_OR);
+    open_if(e, W_T_VOID, true);
+    // No room for a frame: a jump. Its return finds another way.
+    push_budget_gone(e);
+    br_exit(e, W_BR_IF, EXIT_STOP);
+    for (int tail = 1; tail >= 0; tail--) {
+        if (slot)
+            push_page_of(e, target);
+        else
+            push_pc_page(e);
+        w_local(o, W_LOCAL_GET, L_BUDGET);
+        w_local(o, W_LOCAL_GET, L_DEPTH);
+        if (!tail) {
+            w_i32_const(o, 1);
+            w_op(o, W_I32_SUB);
+        }
+        if (slot)
+            w_i32_const(o, (i32)slot);
+        else
+            w_local(o, W_LOCAL_GET, L_PTR);
+        w_op(o, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
+        w_u32(o, T_REGION);
+        w_u32(o, 0);
+        if (tail) close_if(e);
+    }
+    w_local(o, W_LOCAL_TEE, L_BUDGET);
+    w_op(o, W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    w_i32_const(o, 0);
+    w_op(o, W_RETURN);
+    close_if(e);
+    push_base(e);
+    mem_at(e, W_I64_LOAD, 3, e->abi->state + e->abi->pc_cell);
+    w_local(o, W_LOCAL_TEE, L_PC);
+    push_pcrel(e, e->b->end_rel);
+    w_op(o, W_I64_NE);
+    open_if(e, W_T_VOID, true);
+    br_exit(e, W_BR, EXIT_CHAIN);
+    close_if(e);
+    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
+    memset(&e->late, 0xff, sizeof e->late);
+}
+
+// The instruction may have changed anything: out to the run loop, or on when nothing has changed
+// that code depends on.
+void leave(struct emit *e) {
+    store_cells(e, &e->dirty);
+    memset(&e->dirty, 0, sizeof e->dirty);
+    store_budget(e);
+    if (e->b->end != END_CALL) {
+        unwind(e, REGION_LEAVE);
+        return;
+    }
+    push_pcrel(e, e->b->end_rel);
+    w_i32_const(out(e), 0);
+    call_indirect(e, T_GUARD, e->abi->stay);
+    w_op(out(e), W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    unwind(e, REGION_LEAVE);
+    close_if(e);
+    if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
+    memset(&e->late, 0xff, sizeof e->late);
+}
+
+// An inlined callee returns (L_PC): where it should, or out.
+void inlined_return(struct emit *e) {
+    w_local(out(e), W_LOCAL_GET, L_PC);
+    push_pcrel(e, e->r->blocks[e->b->succ[0]].start);
+    w_op(out(e), W_I64_NE);
+    open_if(e, W_T_VOID, true);
+    store_cells(e, &e->dirty);
+    br_exit(e, W_BR, EXIT_CHAIN);
+    close_if(e);
+}
