@@ -4,11 +4,13 @@
 #   scratch-test  one static binary and nothing else: probe.c, which tests drive
 #   busybox       Debian's static busybox: the smallest thing with a shell; what `make bench` runs its hot rows in
 #   debian-bench  Debian with gcc and python3, for the other rows of `make bench`
+#   debian-programs  debuggers, interpreters, compiled languages, self-tests of CPUs and i386 libraries, for
+#                 test/cli/programs_test.py (x86_64 only)
 # Kept in $CACHE/images/<key>, the key covering what decides the content; a new key means a new download.
 # Runs as root, or as a user with a range in /etc/subuid (and the package uidmap).
 set -euo pipefail
 
-usage='usage: build.sh ARCH debian-gcc|scratch-test|busybox|debian-bench'
+usage='usage: build.sh ARCH debian-gcc|scratch-test|busybox|debian-bench|debian-programs'
 arch=${1:?$usage} name=${2:?$usage}
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -118,6 +120,31 @@ debian_bench_tar() {
     in_namespace "$here/build.sh" "$arch" --bootstrap-bench "$1"
 }
 
+# The like of bootstrap for debian-programs. gojq is written in Go, ripgrep in Rust; jq:i386 is there for the
+# libraries. stress-ng brings graphics libraries of which it needs a few symbols to start.
+bootstrap_programs() {
+    mmdebstrap --variant=minbase --architectures=amd64,i386 --mode=root --skip=check/qemu \
+        --include=gcc-multilib,libc6-dev,gdb,gojq,jq:i386,libpython3.13-testsuite,nodejs,openssl,perl \
+        --include=python3,ripgrep,strace,stress-ng \
+        --aptopt='APT::Install-Recommends "false"' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+        --dpkgopt='path-exclude=/usr/bin/*lto-dump*' \
+        --dpkgopt='path-exclude=/usr/lib/gcc/*san.a' --dpkgopt='path-exclude=/usr/lib/gcc/*san.so*' \
+        --dpkgopt='path-exclude=/usr/libx32/*' --dpkgopt='path-exclude=/usr/lib/gcc/*/x32/*' \
+        --dpkgopt='path-exclude=/usr/lib/*/libLLVM*' --dpkgopt='path-exclude=/usr/lib/*/libgallium*' \
+        --dpkgopt='path-exclude=/usr/lib/*/libz3*' \
+        --customize-hook='rm -f "$1/etc/hostname" "$1/etc/resolv.conf"' \
+        "$suite" "$1" \
+        "deb [signed-by=$keyring] $mirror $suite main"
+}
+
+debian_programs_tar() {
+    need mmdebstrap mmdebstrap
+    [ "$arch" = amd64 ] && [ "$(uname -m)" = amd64 ] || die "debian-programs is made for x86_64 on x86_64 only"
+    in_namespace "$here/build.sh" "$arch" --bootstrap-programs "$1"
+}
+
 # Unpacked only, so nothing of $arch has to run.
 busybox_tar() {
     need mmdebstrap mmdebstrap
@@ -166,6 +193,7 @@ layout() {
 case $name in
 --bootstrap) bootstrap "$3"; exit ;;
 --bootstrap-bench) bootstrap_bench "$3"; exit ;;
+--bootstrap-programs) bootstrap_programs "$3"; exit ;;
 --extract-busybox) extract_busybox "$3"; exit ;;
 esac
 
@@ -177,6 +205,7 @@ inputs() {
     scratch-test) declare -f probe_tar layout && cat "$here/probe.c" && $gcc --version ;;
     busybox) declare -f busybox_tar extract_busybox layout ;;
     debian-bench) declare -f bootstrap_bench debian_bench_tar layout ;;
+    debian-programs) declare -f bootstrap_programs debian_programs_tar layout ;;
     esac
 }
 key=$(inputs | sha256sum | cut -c1-16)
@@ -197,8 +226,8 @@ if [ ! -f "$out/index.json" ]; then
     busybox)
         busybox_tar "$work/layer.tar"
         layout "$work/layer.tar" "$work/oci" --config.cmd sh --config.workingdir /root ;;
-    debian-bench)
-        debian_bench_tar "$work/layer.tar"
+    debian-bench | debian-programs)
+        "${name/-/_}_tar" "$work/layer.tar"
         layout "$work/layer.tar" "$work/oci" --config.cmd bash --config.env LANG=C.UTF-8 \
             --config.workingdir /root ;;
     *) die "no image '$name'; $usage" ;;

@@ -1,0 +1,3 @@
+#!/bin/bash
+# The short programs in the interpreter.
+exec node "$(dirname "$0")/run.mjs" --engine interp

@@ -1,0 +1,3 @@
+#!/bin/bash
+# The short programs with the translator, in Node.
+exec node "$(dirname "$0")/run.mjs" --engine jit
