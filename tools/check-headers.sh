@@ -1,14 +1,14 @@
 #!/bin/bash
-# Every header compiles alone, with the flags of the build: CC and CHECK_CFLAGS come from the Makefile,
-# WCC and CHECK_WFLAGS for those of the wasm hosts.
+# Every header compiles alone. CC, WCC (for headers of the wasm hosts) and CHECK_THIRD (where the libraries'
+# headers are) come from the Makefile.
 # Prints the compiler's messages and "N passed, N failed".
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 cc=${CC:-gcc}
-read -ra flags <<<"${CHECK_CFLAGS:--std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE}"
+read -ra flags <<<"-std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE ${CHECK_THIRD:-}"
 wcc=${WCC:-clang-22}
-read -ra wflags <<<"${CHECK_WFLAGS:---target=wasm32-wasip1 -std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE}"
+read -ra wflags <<<"--target=wasm32-wasip1 -std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

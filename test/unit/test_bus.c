@@ -81,7 +81,7 @@ static void test_mmio(void **state) {
     bus_add_mmio(b, 0x1100, 0x100, &dev_ops, &two);
     u64 v = 0;
     assert_true(bus_mmio_read(b, 0x1104, 4, &v));
-    assert_int_equal(v, 0x1122334455667788);
+    assert_int_equal(v, 0x55667788); // cut to the size of the access
     assert_int_equal(two.off, 4);
     assert_int_equal(two.size, 4);
     assert_true(bus_mmio_write(b, 0x10ff, 1, 7));
