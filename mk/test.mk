@@ -71,8 +71,6 @@ name_of = $(subst /,-,$(basename $(1)))
 
 CHECK_PROGRAMS := $(UNIT:%=$(TEST_BIN)/%) $(DIFF:%=$(TEST_BIN)/%) $(FUZZ:%=$(B)/asan/bin/%)
 
-# For check-headers.
-export CHECK_THIRD = $(THIRD_CFLAGS)
 check_list = \
 	$(call line,check-layers,60,par,tools/check-layers.py) \
 	$(call line,check-headers,120,par,tools/check-headers.sh) \

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Every header compiles alone. CC, WCC (for headers of the wasm hosts) and CHECK_THIRD (where the libraries'
-# headers are) come from the Makefile.
+# Every header compiles alone. CC, WCC (for headers of the wasm hosts) and BUILD come from the Makefile.
 # Prints the compiler's messages and "N passed, N failed".
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 cc=${CC:-gcc}
-read -ra flags <<<"-std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE ${CHECK_THIRD:-}"
+third=$(sed -n 's/^THIRD_CFLAGS := //p' "${BUILD:-build}/third-party/native.mk") # the libraries' headers
+read -ra flags <<<"-std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE $third"
 wcc=${WCC:-clang-22}
 read -ra wflags <<<"--target=wasm32-wasip1 -std=gnu11 -Wall -Wextra -Werror -Isrc -Iinclude -D_GNU_SOURCE"
 work=$(mktemp -d)

@@ -94,9 +94,10 @@ static void timer(void) {
     __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(cx), "=d"(d));
     if (!(cx >> 24 & 1)) return;
     APIC(LVT_TIMER) = 0x40052;
-    u64 now = rdmsr(0x10);
+    u64 now = rdmsr(0x10), far = now + ((u64)1 << 40);
+    wrmsr(0x6e0, far);
+    EQ(rdmsr(0x6e0), far);
     wrmsr(0x6e0, now + 100000);
-    EQ(rdmsr(0x6e0), now + 100000);
     in_kernel(SNIP(wait), 0, 0, 100000000, 0);
     ENDS(0x52, 0);
     EQ(rdmsr(0x10) >= now + 100000, 1);
