@@ -218,6 +218,25 @@ static bool is_live(const struct jit_region *r) {
     return r->state == REGION_LIVE || r->state == REGION_PENDING;
 }
 
+// One of these regions, a list of a batch, has a function for the slot.
+static bool any_for_slot(const struct jit *j, u32 id, u32 slot) {
+    for (; id; id = j->regions[id - 1].batch_next)
+        if (j->regions[id - 1].slot == slot) return true;
+    return false;
+}
+
+// Gives an address's slot back, unless a module still to come will write to it: the last one of
+// them does. (One address may have several on the way: its region died with another page of it, was
+// formed anew, and then the address's own page went.)
+static void give_back(struct jit *j, u32 slot) {
+    if (j->batch && any_for_slot(j, j->batches[j->batch - 1].regions, slot)) return;
+    for (u32 id = j->oldest; id; id = j->batches[id - 1].next) {
+        const struct jit_batch *b = &j->batches[id - 1];
+        if (!b->done && any_for_slot(j, b->regions, slot)) return;
+    }
+    j->slots[j->nslots++] = slot;
+}
+
 void jit_drop_page(struct cpu *c, struct code_page *p) {
     struct jit *j = c->jit;
     if (!j) return;
@@ -229,11 +248,7 @@ void jit_drop_page(struct cpu *c, struct code_page *p) {
     for (u32 i = p->entries; i;) {
         struct jit_entry *e = &j->entries[i - 1];
         u32 next = e->next;
-        struct jit_region *r = e->region ? &j->regions[e->region - 1] : NULL;
-        // A module still being compiled will write to the slot: its completion gives it back.
-        bool awaited =
-            r && r->state == REGION_DEAD && r->slot == e->slot && !j->batches[r->batch - 1].done;
-        if (!awaited) j->slots[j->nslots++] = e->slot;
+        give_back(j, e->slot);
         e->next = j->free_entry;
         j->free_entry = i;
         i = next;
@@ -259,26 +274,28 @@ void jit_decoded(struct cpu *c, u32 index) {
 }
 
 // A region that died while it was being compiled. If its own page is gone, so is what held the
-// slot. If it was another page of it, the address still has the slot, and maybe a newer region: of
-// this batch, then that one's function was put there after ours, or of another, then ours is there
-// now and neither may be used.
+// slot, and the last region that comes for it gives it back. If it was another page of it, the
+// address still has the slot, and maybe a newer region: of this batch, then that one's function was
+// put there after ours, or of another, then ours is there now and neither may be used.
 static void buried_arrived(struct cpu *c, u32 id, bool ok) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
-    if (!r->slot) return;
+    u32 slot = r->slot;
+    if (!slot) return;
+    r->slot = 0;
     struct code_page *p = c->pages[r->ppn[0]];
     struct jit_entry *e = p ? find_entry(j, p, r->start, r->mode) : NULL;
-    if (!e || e->slot != r->slot) {
-        if (ok) j->host.set(j->host.arg, r->slot, jit_absent());
-        j->slots[j->nslots++] = r->slot;
+    if (!e || e->slot != slot) {
+        if (ok) j->host.set(j->host.arg, slot, jit_absent());
+        if (!any_for_slot(j, r->batch_next, slot)) give_back(j, slot);
         return;
     }
     struct jit_region *newer = e->region && e->region != id ? &j->regions[e->region - 1] : NULL;
-    if (newer && newer->slot == r->slot && newer->batch == r->batch && is_live(newer)) return;
-    if (newer && ok && newer->state == REGION_LIVE && newer->slot == r->slot)
+    if (newer && newer->slot == slot && newer->batch == r->batch && is_live(newer)) return;
+    if (newer && ok && newer->state == REGION_LIVE && newer->slot == slot)
         kill_region(c, e->region);
     else if (ok)
-        j->host.set(j->host.arg, r->slot, jit_absent());
+        j->host.set(j->host.arg, slot, jit_absent());
 }
 
 // The host has put batch `id` into its slots, or could not.
