@@ -181,6 +181,14 @@ static void release_batch(struct cpu *c, u32 id) {
     j->free_batch = id;
 }
 
+// The address has no translation now: the region's number may soon be another's.
+static void leave_entry(struct cpu *c, u32 id) {
+    const struct jit_region *r = &c->jit->regions[id - 1];
+    const struct code_page *p = c->pages[r->ppn[0]];
+    struct jit_entry *e = p ? find_entry(c->jit, p, r->start, r->mode) : NULL;
+    if (e && e->region == id) e->region = 0;
+}
+
 static void bury(struct jit *j, void *uops) {
     if (!uops) return;
     if (room(&j->graveyard, j->ngraves, &j->graves_cap, sizeof *j->graveyard))
@@ -194,6 +202,7 @@ static void kill_region(struct cpu *c, u32 id) {
     struct jit_batch *b = &j->batches[r->batch - 1];
     assert(r->state == REGION_PENDING || r->state == REGION_LIVE);
     EACH_PAGE(r, k) leave_page(c, id, k);
+    leave_entry(c, id);
     if (r->state == REGION_LIVE) {
         j->host.set(j->host.arg, r->slot, jit_absent());
         u32 at = code_find(c, r->ppn[0], r->start, r->mode);
@@ -216,6 +225,16 @@ static void kill_region(struct cpu *c, u32 id) {
 
 static bool is_live(const struct jit_region *r) {
     return r->state == REGION_LIVE || r->state == REGION_PENDING;
+}
+
+void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest) {
+    struct jit_region *r = &c->jit->regions[id - 1];
+    if (!is_live(r)) {
+        bury(c->jit, rest);
+        return;
+    }
+    rest->next = r->rests;
+    r->rests = rest;
 }
 
 // One of these regions, a list of a batch, has a function for the slot.
@@ -311,8 +330,7 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
         }
         if (!ok) {
             EACH_PAGE(r, k) leave_page(c, rid, k);
-            struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
-            if (e && e->region == rid) e->region = 0;
+            leave_entry(c, rid);
             free(r->starts);
             r->starts = NULL;
             r->state = REGION_DEAD;
@@ -649,7 +667,7 @@ void jit_sample(struct cpu *c) {
 bool jit_count_miss(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
-    if (++r->misses % MISSES) return false;
+    if (r->state != REGION_LIVE || ++r->misses % MISSES) return false;
     u64 now = c->run.icount + run_count(c);
     bool often = r->misses > MISSES && now - r->missed < MISSES * MISS_INSNS;
     r->missed = now;

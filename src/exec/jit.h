@@ -87,6 +87,10 @@ struct jit {
 // made anew so that it stays.
 bool jit_count_miss(struct cpu *c, u32 id);
 
+// The rest belongs to region `id` and goes with it; if that one is gone already (it wrote to its own
+// page), after this run.
+void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest);
+
 // ---- jit_form.c
 enum { JIT_LOOPS = 8 }; // nested loops that are told apart
 

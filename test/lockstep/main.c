@@ -129,9 +129,9 @@ static bool run(const struct program *p, const struct lockstep_plan *plan, bool 
 
 static void torture_of(u64 seed, struct program *p) {
     static const char *const some[] = {
-        "hot",      "hot,insn",           "hot,tlb",   "hot,exits",     "hot,evict",
-        "hot,late", "hot,regions",        "hot,flush", "hot,exits,tlb", "hot,late,evict,tlb",
-        "hot",      "hot,exits,insn,tlb", "hot"};
+        "hot",      "hot,insn",           "hot,tlb",        "hot,exits",     "hot,evict",
+        "hot,late", "hot,regions",        "hot,flush",      "hot,exits,tlb", "hot,late,evict,tlb",
+        "hot",      "hot,exits,insn,tlb", "hot,evict,arena"};
     snprintf(p->torture, sizeof p->torture, "%s", some[seed % ARRAY_LEN(some)]);
     p->chunk_seed = seed;
     p->chunk_hi = seed % 3 == 0 ? 60 : seed % 3 == 1 ? 400 : 2000;

@@ -54,4 +54,5 @@ export function linux(guest) {
     test(`${guest}: Linux, with eviction, few translations of addresses, late arrivals`, () => {
         run(1, '--torture', 'hot,evict,tlb,late');
     });
+    test(`${guest}: Linux, with eviction of decoded code and of translations`, () => run(1, '--torture', 'hot,evict,arena'));
 }

@@ -231,18 +231,25 @@ export class Engine {
     };
     // Compiling copies the bytes first; the view does not outlive the call.
     if (later) {
-      WebAssembly.compile(code)
-        .then((module) => new WebAssembly.Instance(module, imports))
-        .then(
-          () => true,
-          (error: unknown) => {
-            refused(error);
-            return false;
-          },
-        )
-        .then((ok) => {
-          if (this.vm === vm) this.x.berth_jit_arrived(vm, token, ok ? 1 : 0);
-        });
+      // The functions are in their slots from the instantiation on, and the engine is told at once: the guest must
+      // not run between the two.
+      const arrive = (module?: WebAssembly.Module) => {
+        if (this.vm !== vm) return;
+        let ok = 0;
+        try {
+          if (module !== undefined) {
+            new WebAssembly.Instance(module, imports);
+            ok = 1;
+          }
+        } catch (error) {
+          refused(error);
+        }
+        this.x.berth_jit_arrived(vm, token, ok);
+      };
+      void WebAssembly.compile(code).then(arrive, (error: unknown) => {
+        refused(error);
+        arrive();
+      });
       return JitResult.Later;
     }
     try {
