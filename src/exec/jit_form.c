@@ -126,6 +126,8 @@ static bool lift(struct forming *f, i32 rel) {
         }
         at += (i32)n;
     }
+    // Not only sets: helpers that nothing needs the value of.
+    if (c->arch->lazy_flags) ir_drop_dead(b);
     return true;
 }
 
