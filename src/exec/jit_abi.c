@@ -196,7 +196,8 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .passes = {.calls = !(c->set.disabled & PASS_CALLS),
                    .floats = !(c->set.disabled & PASS_FLOAT),
                    .hints = !(c->set.disabled & PASS_HINTS),
-                   .pages = !(c->set.disabled & PASS_PAGES)},
+                   .pages = !(c->set.disabled & PASS_PAGES),
+                   .narrow = !(c->set.disabled & PASS_NARROW)},
         .memory_pages = 1,
     };
 }

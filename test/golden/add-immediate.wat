@@ -1,4 +1,4 @@
-;; 401 bytes
+;; 393 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -22,10 +22,6 @@
             local.get 11
             i64.const 5
             i64.add
-            local.set 14
-            local.get 14
-            local.set 12
-            local.get 14
             i64.const -5
             i64.add
             local.set 14

@@ -1,4 +1,4 @@
-;; 413 bytes
+;; 402 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -27,11 +27,6 @@
             local.get 12
             i32.wrap_i64
             i32.add
-            local.set 16
-            local.get 16
-            i64.extend_i32_s
-            local.set 13
-            local.get 16
             i32.const 1
             i32.add
             i64.extend_i32_s

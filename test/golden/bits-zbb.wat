@@ -1,4 +1,4 @@
-;; 491 bytes
+;; 513 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -27,8 +27,8 @@
             local.set 13
             local.get 13
             i64.popcnt
-            local.set 19
-            local.get 19
+            local.set 21
+            local.get 21
             local.set 14
             i32.const 0
             i64.load offset=66360
@@ -47,29 +47,29 @@
             call_indirect (type 4)
             local.set 18
             local.get 11
-            local.set 20
-            local.get 19
-            local.set 21
-            local.get 20
+            local.set 22
             local.get 21
-            local.get 20
-            local.get 21
+            local.set 23
+            local.get 22
+            local.get 23
+            local.get 22
+            local.get 23
             i64.lt_s
             select
+            local.set 21
+            local.get 21
             local.set 19
-            local.get 19
-            local.set 12
-            local.get 19
+            local.get 21
             i64.const 13
             i64.rotr
-            local.set 12
+            local.set 20
             local.get 1
             i32.const 6
             i32.sub
             local.set 1
             i32.const 0
             local.get 12
-            i64.store offset=66320
+            i64.store offset=66384
             i32.const 0
             local.get 14
             i64.store offset=66336
@@ -79,6 +79,12 @@
             i32.const 0
             local.get 18
             i64.store offset=66368
+            i32.const 0
+            local.get 19
+            i64.store offset=66320
+            i32.const 0
+            local.get 20
+            i64.store offset=66392
             i32.const 0
             local.get 0
             i64.const 24

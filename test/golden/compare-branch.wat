@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     i32.const 0
     i64.load offset=66328
     local.set 11
@@ -33,17 +33,17 @@
                 local.get 11
                 local.get 12
                 i64.lt_s
-                i64.extend_i32_u
                 local.set 17
                 local.get 17
+                i64.extend_i32_u
                 local.set 13
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
                 local.get 17
-                i64.const 0
-                i64.eq
+                i32.const 0
+                i32.eq
                 if  ;; label = @7
                   br 1 (;@6;)
                 else

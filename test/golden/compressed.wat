@@ -1,4 +1,4 @@
-;; 729 bytes
+;; 725 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -21,8 +21,6 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i64.const 5
-            local.set 11
             i64.const 4
             local.set 11
             i64.const 4

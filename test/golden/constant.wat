@@ -1,4 +1,4 @@
-;; 386 bytes
+;; 366 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,12 +16,8 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i64.const 305418240
-            local.set 11
             i64.const 305419896
             local.set 11
-            i64.const 1311768464867721216
-            local.set 12
             i64.const 305419896
             local.set 12
             local.get 1

@@ -1,4 +1,4 @@
-;; 582 bytes
+;; 603 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -23,10 +23,10 @@
             i64.load offset=66336
             local.set 12
             local.get 11
-            local.set 19
-            local.get 12
             local.set 20
-            local.get 20
+            local.get 12
+            local.set 21
+            local.get 21
             i64.const 1
             i64.add
             i64.const 1
@@ -34,18 +34,18 @@
             if (result i64)  ;; label = @5
               i64.const -1
               i64.const 0
-              local.get 19
-              i64.sub
               local.get 20
+              i64.sub
+              local.get 21
               i64.eqz
               select
             else
-              local.get 19
               local.get 20
+              local.get 21
               i64.div_s
             end
-            local.set 19
-            local.get 19
+            local.set 20
+            local.get 20
             local.set 13
             i32.const 0
             i64.load offset=66352
@@ -54,23 +54,23 @@
             i64.load offset=66360
             local.set 15
             local.get 14
-            local.set 20
-            local.get 15
             local.set 21
-            local.get 21
+            local.get 15
+            local.set 22
+            local.get 22
             i64.const 0
             i64.add
             i64.const 0
             i64.le_u
             if (result i64)  ;; label = @5
-              local.get 20
-              i64.const 0
               local.get 21
+              i64.const 0
+              local.get 22
               i64.eqz
               select
             else
-              local.get 20
               local.get 21
+              local.get 22
               i64.rem_u
             end
             local.set 16
@@ -79,11 +79,15 @@
             local.set 17
             local.get 17
             i32.wrap_i64
-            local.set 22
-            local.get 19
-            i32.wrap_i64
             local.set 23
+            local.get 20
+            i32.wrap_i64
+            local.set 24
             local.get 23
+            local.set 25
+            local.get 24
+            local.set 26
+            local.get 26
             i32.const 0
             i32.add
             i32.const 0
@@ -91,42 +95,40 @@
             if (result i32)  ;; label = @5
               i32.const -1
               i32.const 0
-              local.get 22
+              local.get 25
               i32.sub
-              local.get 23
+              local.get 26
               i32.eqz
               select
             else
-              local.get 22
-              local.get 23
+              local.get 25
+              local.get 26
               i32.div_u
             end
             i64.extend_i32_s
             local.set 18
-            local.get 17
-            i32.wrap_i64
-            local.set 22
-            local.get 19
-            i32.wrap_i64
-            local.set 23
             local.get 23
+            local.set 25
+            local.get 24
+            local.set 26
+            local.get 26
             i32.const 1
             i32.add
             i32.const 1
             i32.le_u
             if (result i32)  ;; label = @5
-              local.get 22
+              local.get 25
               i32.const 0
-              local.get 23
+              local.get 26
               i32.eqz
               select
             else
-              local.get 22
-              local.get 23
+              local.get 25
+              local.get 26
               i32.rem_s
             end
             i64.extend_i32_s
-            local.set 18
+            local.set 19
             local.get 1
             i32.const 4
             i32.sub
@@ -140,6 +142,9 @@
             i32.const 0
             local.get 18
             i64.store offset=66368
+            i32.const 0
+            local.get 19
+            i64.store offset=66384
             i32.const 0
             local.get 0
             i64.const 16

@@ -1,4 +1,4 @@
-;; 1103 bytes
+;; 1098 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -110,21 +110,18 @@
               f64.reinterpret_i64
               local.set 19
             end
-            local.get 19
-            i64.reinterpret_f64
-            local.set 13
             i32.const 0
             i64.load offset=66608
-            local.set 14
+            local.set 13
             i32.const 0
             i64.load offset=66616
-            local.set 15
-            local.get 14
+            local.set 14
+            local.get 13
             local.tee 25
             i32.wrap_i64
             f32.reinterpret_i32
             local.set 26
-            local.get 15
+            local.get 14
             local.tee 27
             i32.wrap_i64
             f32.reinterpret_i32
@@ -209,7 +206,7 @@
             i64.extend_i32_u
             i64.const -4294967296
             i64.or
-            local.set 16
+            local.set 15
             local.get 11
             f64.reinterpret_i64
             local.set 17
@@ -336,17 +333,17 @@
             end
             local.get 20
             i64.reinterpret_f64
-            local.set 13
+            local.set 16
             local.get 1
             i32.const 3
             i32.sub
             local.set 1
             i32.const 0
-            local.get 13
-            i64.store offset=66576
+            local.get 15
+            i64.store offset=66600
             i32.const 0
             local.get 16
-            i64.store offset=66600
+            i64.store offset=66576
             i32.const 0
             local.get 0
             i64.const 12

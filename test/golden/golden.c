@@ -97,7 +97,7 @@ static const struct region_abi abi = {.state = 0x10000,
                                       .helper = helper,
                                       .entry = entry,
                                       .memory_pages = 1,
-                                      .passes = {true, true, true, true},
+                                      .passes = {true, true, true, true, true},
                                       .fused_madd = true};
 
 static int write_module(const char *path) {

@@ -1,4 +1,4 @@
-;; 746 bytes
+;; 768 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -33,171 +33,171 @@
             i64.load offset=66360
             local.set 15
             local.get 14
-            local.set 19
+            local.set 21
             local.get 15
-            local.set 20
-            local.get 19
-            i64.const 32
-            i64.shr_u
-            local.tee 21
-            local.get 20
-            i64.const 4294967295
-            i64.and
-            local.tee 22
-            i64.mul
-            local.get 19
-            i64.const 4294967295
-            i64.and
-            local.get 22
-            i64.mul
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.set 23
+            local.set 22
             local.get 21
-            local.get 20
             i64.const 32
             i64.shr_u
-            local.tee 22
-            i64.mul
-            local.get 23
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.get 19
-            i64.const 4294967295
-            i64.and
+            local.tee 23
             local.get 22
+            i64.const 4294967295
+            i64.and
+            local.tee 24
             i64.mul
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.set 25
             local.get 23
+            local.get 22
+            i64.const 32
+            i64.shr_u
+            local.tee 24
+            i64.mul
+            local.get 25
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            local.get 25
             i64.const 4294967295
             i64.and
             i64.add
             i64.const 32
             i64.shr_u
             i64.add
-            local.get 19
+            local.get 21
             i64.const 63
             i64.shr_s
-            local.get 20
+            local.get 22
             i64.and
             i64.sub
-            local.get 20
+            local.get 22
             i64.const 63
             i64.shr_s
-            local.get 19
+            local.get 21
             i64.and
             i64.sub
             local.set 16
             local.get 14
-            local.set 19
+            local.set 21
             local.get 15
-            local.set 20
-            local.get 19
-            i64.const 32
-            i64.shr_u
-            local.tee 21
-            local.get 20
-            i64.const 4294967295
-            i64.and
-            local.tee 22
-            i64.mul
-            local.get 19
-            i64.const 4294967295
-            i64.and
-            local.get 22
-            i64.mul
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.set 23
+            local.set 22
             local.get 21
-            local.get 20
             i64.const 32
             i64.shr_u
-            local.tee 22
-            i64.mul
-            local.get 23
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.get 19
-            i64.const 4294967295
-            i64.and
+            local.tee 23
             local.get 22
+            i64.const 4294967295
+            i64.and
+            local.tee 24
             i64.mul
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.set 25
             local.get 23
+            local.get 22
+            i64.const 32
+            i64.shr_u
+            local.tee 24
+            i64.mul
+            local.get 25
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            local.get 25
             i64.const 4294967295
             i64.and
             i64.add
             i64.const 32
             i64.shr_u
             i64.add
-            local.set 16
+            local.set 17
             local.get 14
-            local.set 19
+            local.set 21
             local.get 15
-            local.set 20
-            local.get 19
-            i64.const 32
-            i64.shr_u
-            local.tee 21
-            local.get 20
-            i64.const 4294967295
-            i64.and
-            local.tee 22
-            i64.mul
-            local.get 19
-            i64.const 4294967295
-            i64.and
-            local.get 22
-            i64.mul
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.set 23
+            local.set 22
             local.get 21
-            local.get 20
             i64.const 32
             i64.shr_u
-            local.tee 22
-            i64.mul
-            local.get 23
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.get 19
-            i64.const 4294967295
-            i64.and
+            local.tee 23
             local.get 22
+            i64.const 4294967295
+            i64.and
+            local.tee 24
             i64.mul
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.set 25
             local.get 23
+            local.get 22
+            i64.const 32
+            i64.shr_u
+            local.tee 24
+            i64.mul
+            local.get 25
+            i64.const 32
+            i64.shr_u
+            i64.add
+            local.get 21
+            i64.const 4294967295
+            i64.and
+            local.get 24
+            i64.mul
+            local.get 25
             i64.const 4294967295
             i64.and
             i64.add
             i64.const 32
             i64.shr_u
             i64.add
-            local.get 19
+            local.get 21
             i64.const 63
             i64.shr_s
-            local.get 20
+            local.get 22
             i64.and
             i64.sub
-            local.set 16
+            local.set 18
             i32.const 0
             i64.load offset=66368
-            local.set 17
+            local.set 19
             i32.const 0
             i64.load offset=66376
-            local.set 18
-            local.get 17
+            local.set 20
+            local.get 19
             i32.wrap_i64
-            local.get 18
+            local.get 20
             i32.wrap_i64
             i32.mul
             i64.extend_i32_s
-            local.set 17
+            local.set 19
             local.get 1
             i32.const 5
             i32.sub
@@ -210,6 +210,12 @@
             i64.store offset=66344
             i32.const 0
             local.get 17
+            i64.store offset=66384
+            i32.const 0
+            local.get 18
+            i64.store offset=66392
+            i32.const 0
+            local.get 19
             i64.store offset=66368
             i32.const 0
             local.get 0

@@ -1,4 +1,4 @@
-;; 516 bytes
+;; 508 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -22,10 +22,6 @@
             local.get 0
             i64.const 4096
             i64.add
-            local.set 13
-            local.get 13
-            local.set 11
-            local.get 13
             i64.const 16
             i64.add
             local.set 13

@@ -1,4 +1,4 @@
-;; 1176 bytes
+;; 1172 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,16 +16,16 @@
     i64.load offset=66328
     local.set 11
     i32.const 0
-    i64.load offset=66320
+    i64.load offset=66752
     local.set 12
     i32.const 0
-    i64.load offset=66752
+    i64.load offset=66760
     local.set 13
     i32.const 0
-    i64.load offset=66760
+    i64.load offset=66336
     local.set 14
     i32.const 0
-    i64.load offset=66336
+    i64.load offset=66320
     local.set 15
     i32.const 0
     i64.load offset=66344
@@ -60,7 +60,7 @@
                 i32.const 0
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 46
+                i64.const 54
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -95,7 +95,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 46
+                  i64.const 54
                   local.set 9
                   i32.const 4
                   local.set 8
@@ -127,18 +127,16 @@
               local.get 4
               i64.load align=1
               local.set 21
-              local.get 21
-              local.set 12
               local.get 11
+              local.set 12
+              local.get 21
               local.set 13
               local.get 21
-              local.set 14
-              local.get 21
-              local.get 15
+              local.get 14
               i64.add
               local.set 22
               local.get 22
-              local.set 12
+              local.set 15
               local.get 11
               local.set 23
               local.get 11
@@ -159,7 +157,7 @@
                 i32.const 2
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 46
+                i64.const 54
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -194,7 +192,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 46
+                  i64.const 54
                   local.set 9
                   i32.const 516
                   local.set 8
@@ -270,7 +268,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 46
+                  i64.const 54
                   local.set 9
                   i32.const 516
                   local.set 8
@@ -307,19 +305,19 @@
               local.get 24
               i32.const 1
               i32.xor
+              local.set 24
+              local.get 24
               i64.extend_i32_u
-              local.set 21
-              local.get 21
               local.set 16
               i64.const -1
-              local.set 13
+              local.set 12
               local.get 1
               i32.const 4
               i32.sub
               local.set 1
-              local.get 21
-              i64.const 0
-              i64.ne
+              local.get 24
+              i32.const 0
+              i32.ne
               if  ;; label = @6
                 local.get 1
                 i32.const 0
@@ -327,13 +325,13 @@
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
                   i32.const 0
                   local.get 12
-                  i64.store offset=66320
-                  i32.const 0
-                  local.get 13
                   i64.store offset=66752
                   i32.const 0
-                  local.get 14
+                  local.get 13
                   i64.store offset=66760
+                  i32.const 0
+                  local.get 15
+                  i64.store offset=66320
                   i32.const 0
                   local.get 16
                   i64.store offset=66344
@@ -346,13 +344,13 @@
               else
                 i32.const 0
                 local.get 12
-                i64.store offset=66320
-                i32.const 0
-                local.get 13
                 i64.store offset=66752
                 i32.const 0
-                local.get 14
+                local.get 13
                 i64.store offset=66760
+                i32.const 0
+                local.get 15
+                i64.store offset=66320
                 i32.const 0
                 local.get 16
                 i64.store offset=66344
@@ -449,7 +447,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66320
+      i64.store offset=66752
     end
     local.get 9
     i64.const 4
@@ -459,17 +457,17 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66752
+      i64.store offset=66760
     end
     local.get 9
-    i64.const 8
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
     else
       i32.const 0
-      local.get 14
-      i64.store offset=66760
+      local.get 15
+      i64.store offset=66320
     end
     local.get 9
     i64.const 32

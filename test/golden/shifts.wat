@@ -1,4 +1,4 @@
-;; 464 bytes
+;; 454 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -22,19 +22,15 @@
             i32.const 0
             i64.load offset=66336
             local.set 12
+            i32.const 0
+            i64.load offset=66344
+            local.set 13
             local.get 11
             local.get 12
             i64.shl
-            local.set 19
-            local.get 19
-            local.set 13
-            i32.const 0
-            i64.load offset=66344
-            local.set 14
-            local.get 19
-            local.get 14
+            local.get 13
             i64.shr_s
-            local.set 13
+            local.set 14
             i32.const 0
             i64.load offset=66360
             local.set 15
@@ -62,7 +58,7 @@
             i32.sub
             local.set 1
             i32.const 0
-            local.get 13
+            local.get 14
             i64.store offset=66320
             i32.const 0
             local.get 16

@@ -1,4 +1,4 @@
-;; 559 bytes
+;; 543 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i32 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -22,16 +22,11 @@
         block  ;; label = @3
           block  ;; label = @4
             i32.const 0
-            i64.load offset=66320
-            local.set 11
-            i32.const 0
             i64.load offset=66328
-            local.set 12
-            local.get 12
-            local.get 11
-            local.set 15
             local.set 11
-            local.get 12
+            local.get 11
+            local.set 12
+            local.get 11
             local.set 6
             local.get 6
             i64.const -4093
@@ -60,7 +55,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1
+                i64.const 2
                 local.set 9
                 i32.const 516
                 local.set 8
@@ -93,13 +88,13 @@
             end
             local.get 4
             i64.load32_s align=1
-            local.set 16
+            local.set 15
             local.get 1
             i32.const 3
             i32.sub
             local.set 1
             i32.const 0
-            local.get 11
+            local.get 12
             i64.store offset=66320
             i32.const 0
             local.get 0
@@ -185,13 +180,13 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 1
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
     else
       i32.const 0
-      local.get 11
+      local.get 12
       i64.store offset=66320
     end
     i32.const 0

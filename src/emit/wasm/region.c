@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "emit/wasm/emit.h"
+#include "emit/wasm/narrow.h"
 #include "emit/wasm/structure.h"
 
 void call_indirect(struct emit *e, u32 type, u32 function) {
@@ -518,12 +519,13 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
                                       W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
     struct emit em;
     assert(m->n < MODULE_FUNCTIONS);
-    em.r = r;
+    struct region *narrowed = abi->passes.narrow ? region_narrow(r, abi->pc_cell) : NULL;
+    em.r = narrowed ? narrowed : r;
     em.abi = abi;
     em.code = em.hints = (struct buf){0};
     em.nhints = em.depth = 0;
     em.failed = false;
-    bool ok = flow_analyse(r, abi->pc_cell, abi->passes.pages, &em.flow);
+    bool ok = flow_analyse(em.r, abi->pc_cell, abi->passes.pages, &em.flow);
     if (ok) {
         memcpy(em.types, fixed, sizeof fixed);
         for (unsigned i = 0; i < em.flow.n; i++)
@@ -537,6 +539,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
         ok = function(&em);
     }
     if (ok) append(&em, m);
+    region_narrow_free(r, narrowed);
     buf_free(&em.code);
     buf_free(&em.hints);
     return ok;

@@ -87,7 +87,7 @@ struct region_abi {
     void *arg;
     u32 memory_pages; // the memory has at least so many of 64 KiB
     struct {
-        bool calls, floats, hints, pages;
+        bool calls, floats, hints, pages, narrow;
     } passes;        // false: switched off
     bool fused_madd; // relaxed_madd rounds once here
 };

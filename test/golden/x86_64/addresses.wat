@@ -1,4 +1,4 @@
-;; 1237 bytes
+;; 1242 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -214,8 +214,10 @@
             local.set 16
             local.get 26
             i32.wrap_i64
+            local.set 28
+            local.get 28
             i64.extend_i32_u
-            local.set 27
+            local.set 26
             local.get 0
             i64.const 278
             i64.add
@@ -256,13 +258,13 @@
               br 3 (;@2;)
             end
             local.get 4
-            local.get 27
+            local.get 26
             i64.store32 align=1
             i32.const 0
             i64.load offset=66272
             local.set 17
             i64.const 7
-            local.set 27
+            local.set 26
             local.get 17
             i64.const 6
             i64.add
@@ -326,20 +328,19 @@
               local.set 4
             end
             local.get 4
-            local.get 27
+            local.get 26
             i64.store16 align=1
-            local.get 26
-            local.get 26
-            i64.const 1
-            i64.shl
-            i64.add
-            i32.wrap_i64
+            local.get 28
+            local.get 28
+            i32.const 1
+            i32.shl
+            i32.add
             i64.extend_i32_u
             local.set 18
             local.get 11
-            i64.const 4
-            i64.add
             i32.wrap_i64
+            i32.const 4
+            i32.add
             i64.extend_i32_u
             local.set 6
             local.get 6

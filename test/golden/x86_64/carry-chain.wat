@@ -1,4 +1,4 @@
-;; 1195 bytes
+;; 1197 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -222,14 +222,13 @@
             local.get 25
             i64.lt_u
             i32.or
-            i64.extend_i32_u
-            local.set 25
+            local.set 27
             local.get 24
             local.get 20
             local.get 24
             i64.xor
-            local.set 26
-            local.get 26
+            local.set 25
+            local.get 25
             local.get 20
             i64.and
             i64.const 63
@@ -244,7 +243,7 @@
             i64.const 16
             i64.and
             i64.or
-            local.set 26
+            local.set 25
             local.set 20
             i64.const 64
             local.set 16
@@ -252,17 +251,18 @@
             local.set 17
             i64.const 0
             local.set 13
-            local.get 25
+            local.get 27
+            i64.extend_i32_u
             local.set 14
-            local.get 26
+            local.get 25
             local.set 21
             local.get 1
             i32.const 6
             i32.sub
             local.set 1
-            i64.const 0
-            local.get 25
-            i64.lt_u
+            i32.const 0
+            local.get 27
+            i32.lt_u
             if  ;; label = @5
               i32.const 0
               local.get 12

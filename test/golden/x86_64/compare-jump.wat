@@ -1,4 +1,4 @@
-;; 857 bytes
+;; 858 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -72,17 +72,16 @@
               local.set 17
               local.get 17
               i32.wrap_i64
-              i64.extend_i32_u
               local.set 20
               i64.const 288
               local.set 13
               local.get 20
-              i64.const 100
-              i64.sub
-              i32.wrap_i64
+              i32.const 100
+              i32.sub
               i64.extend_i32_u
               local.set 14
               local.get 20
+              i64.extend_i32_u
               local.set 15
               i64.const 100
               local.set 16
@@ -90,9 +89,9 @@
               i32.const 2
               i32.sub
               local.set 1
-              i64.const 100
+              i32.const 100
               local.get 20
-              i64.lt_u
+              i32.lt_u
               if  ;; label = @6
                 i32.const 0
                 local.get 13
@@ -126,11 +125,11 @@
                 local.set 18
                 local.get 18
                 i32.wrap_i64
-                i64.extend_i32_u
                 local.set 20
                 i64.const 160
                 local.set 13
                 local.get 20
+                i64.extend_i32_u
                 local.set 14
                 i64.const 0
                 local.set 16
@@ -139,8 +138,8 @@
                 i32.sub
                 local.set 1
                 local.get 20
-                i64.const 0
-                i64.ne
+                i32.const 0
+                i32.ne
                 if  ;; label = @7
                   i32.const 0
                   local.get 13
@@ -175,16 +174,16 @@
                   local.get 19
                   i64.const 255
                   i64.and
-                  local.set 20
+                  local.set 21
                   i64.const 312
                   local.set 13
-                  local.get 20
+                  local.get 21
                   i64.const 7
                   i64.sub
                   i64.const 255
                   i64.and
                   local.set 14
-                  local.get 20
+                  local.get 21
                   local.set 15
                   i64.const 7
                   local.set 16
@@ -193,7 +192,7 @@
                   i32.sub
                   local.set 1
                   i64.const 7
-                  local.get 20
+                  local.get 21
                   i64.extend8_s
                   i64.ge_s
                   if  ;; label = @8

@@ -251,16 +251,15 @@
             local.set 26
             local.get 28
             i32.wrap_i64
+            local.set 27
+            local.get 26
+            i32.wrap_i64
+            local.get 27
+            i32.add
             i64.extend_i32_u
             local.set 28
-            local.get 26
             local.get 28
-            i64.add
-            i32.wrap_i64
-            i64.extend_i32_u
             local.set 29
-            local.get 29
-            local.set 30
             local.get 11
             local.set 6
             local.get 6
@@ -322,17 +321,18 @@
               local.set 4
             end
             local.get 4
-            local.get 30
+            local.get 29
             i64.store32 align=1
             local.get 26
             local.set 13
             i64.const 224
             local.set 14
-            local.get 29
-            local.set 15
-            local.get 29
-            local.set 16
             local.get 28
+            local.set 15
+            local.get 28
+            local.set 16
+            local.get 27
+            i64.extend_i32_u
             local.set 17
             i32.const 0
             i64.load offset=66256

@@ -1,4 +1,4 @@
-;; 941 bytes
+;; 940 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -126,9 +126,9 @@
             call_indirect (type 6)
             i32.const 65536
             local.get 13
-            i64.const -4
-            i64.add
             i32.wrap_i64
+            i32.const -4
+            i32.add
             i64.extend_i32_u
             i64.const 0
             i64.const 0
@@ -261,10 +261,9 @@
             local.set 15
             local.get 12
             i32.wrap_i64
-            i64.extend_i32_u
             local.get 15
-            i64.add
             i32.wrap_i64
+            i32.add
             i64.extend_i32_u
             local.set 7
             local.get 1

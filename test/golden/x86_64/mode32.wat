@@ -1,4 +1,4 @@
-;; 1758 bytes
+;; 1777 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -22,20 +22,24 @@
             i32.const 0
             i64.load offset=66264
             local.set 11
+            local.get 11
+            i32.wrap_i64
+            local.set 22
             i32.const 0
             i64.load offset=66272
             local.set 12
             local.get 12
-            i64.const -4
-            i64.add
             i32.wrap_i64
-            i64.extend_i32_u
-            local.set 22
-            local.get 11
-            i32.wrap_i64
-            i64.extend_i32_u
+            i32.const -4
+            i32.add
             local.set 23
+            local.get 23
+            i64.extend_i32_u
+            local.set 24
             local.get 22
+            i64.extend_i32_u
+            local.set 25
+            local.get 24
             local.set 6
             local.get 6
             i32.wrap_i64
@@ -71,14 +75,13 @@
               br 3 (;@2;)
             end
             local.get 4
-            local.get 23
+            local.get 25
             i64.store32 align=1
-            local.get 22
+            local.get 24
             local.set 12
-            local.get 22
-            i64.const 8
-            i64.add
-            i32.wrap_i64
+            local.get 23
+            i32.const 8
+            i32.add
             i64.extend_i32_u
             local.set 6
             local.get 6
@@ -118,20 +121,20 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 22
-            local.get 22
+            local.set 24
+            local.get 24
             local.set 13
             i32.const 0
             i64.load offset=66288
             local.set 14
-            local.get 11
+            local.get 22
             local.get 14
-            i64.const 1
-            i64.shl
-            i64.add
-            i64.const 4
-            i64.add
             i32.wrap_i64
+            i32.const 1
+            i32.shl
+            i32.add
+            i32.const 4
+            i32.add
             i64.extend_i32_u
             local.set 6
             local.get 6
@@ -171,22 +174,25 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 23
-            local.get 22
-            local.get 23
-            i64.add
+            local.set 25
+            local.get 24
             i32.wrap_i64
-            i64.extend_i32_u
+            local.get 25
+            i32.wrap_i64
+            i32.add
             local.set 22
             local.get 22
+            i64.extend_i32_u
+            local.set 24
+            local.get 24
             local.set 13
             i64.const 224
             local.set 15
-            local.get 22
+            local.get 24
             local.set 16
-            local.get 22
+            local.get 24
             local.set 17
-            local.get 23
+            local.get 25
             local.set 18
             i32.const 0
             local.get 12
@@ -223,7 +229,7 @@
             i64.const 1029
             i32.const 2011
             call_indirect (type 1)
-            local.set 23
+            local.set 24
             i32.const 0
             i32.load8_u offset=131072
             (@metadata.code.branch_hint "\00") if  ;; label = @5
@@ -245,7 +251,7 @@
             i64.load offset=131080
             i32.wrap_i64
             local.set 1
-            local.get 23
+            local.get 24
             local.set 6
             local.get 6
             i32.wrap_i64
@@ -293,32 +299,31 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 23
-            local.get 23
+            local.set 24
+            local.get 24
             local.set 19
             local.get 22
-            i64.const 1
-            i64.add
-            i32.wrap_i64
-            i64.extend_i32_u
+            i32.const 1
+            i32.add
             local.set 22
             local.get 22
+            i64.extend_i32_u
+            local.set 24
+            local.get 24
             local.set 13
             i64.const 352
             local.set 15
-            local.get 22
+            local.get 24
             local.set 16
             local.get 1
             i32.const 6
             i32.sub
             local.set 1
             local.get 22
-            i64.const 0
-            i64.ne
+            i32.const 0
+            i32.ne
             if  ;; label = @5
               local.get 12
-              i32.wrap_i64
-              i64.extend_i32_u
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -357,18 +362,20 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 22
+              local.set 24
               local.get 12
-              i64.const 4
-              i64.add
               i32.wrap_i64
-              i64.extend_i32_u
-              local.set 23
-              local.get 23
-              local.set 12
+              i32.const 4
+              i32.add
+              local.set 22
               local.get 22
+              i64.extend_i32_u
+              local.set 25
+              local.get 25
+              local.set 12
+              local.get 24
               local.set 11
-              local.get 23
+              local.get 25
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -407,14 +414,13 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 22
-              local.get 23
-              i64.const 4
-              i64.add
-              i32.wrap_i64
+              local.set 24
+              local.get 22
+              i32.const 4
+              i32.add
               i64.extend_i32_u
               local.set 12
-              local.get 22
+              local.get 24
               local.set 7
               local.get 1
               i32.const 2
@@ -457,9 +463,9 @@
               local.set 20
               local.get 20
               i32.wrap_i64
-              i64.extend_i32_u
               local.set 22
               local.get 22
+              i64.extend_i32_u
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -498,11 +504,10 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 23
+              local.set 24
               local.get 22
-              i64.const 4
-              i64.add
-              i32.wrap_i64
+              i32.const 4
+              i32.add
               i64.extend_i32_u
               local.set 6
               local.get 6
@@ -542,11 +547,11 @@
               end
               local.get 4
               i64.load16_u align=1
-              local.set 22
-              local.get 22
+              local.set 25
+              local.get 25
               i64.const 65535
               i64.and
-              local.set 22
+              local.set 25
               i32.const 0
               local.get 13
               i64.store offset=66240
@@ -570,13 +575,13 @@
               i32.const 6
               call_indirect (type 6)
               i32.const 65536
-              local.get 22
+              local.get 25
               i64.const 0
               i64.const 0
               i64.const 4
               i32.const 2025
               call_indirect (type 1)
-              local.set 22
+              local.set 25
               i32.const 0
               i32.load8_u offset=131072
               (@metadata.code.branch_hint "\00") if  ;; label = @6
@@ -598,7 +603,7 @@
               i64.load offset=131080
               i32.wrap_i64
               local.set 1
-              local.get 23
+              local.get 24
               local.set 21
               i32.const 0
               local.get 0

@@ -1,4 +1,4 @@
-;; 1042 bytes
+;; 1040 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -31,10 +31,8 @@
             local.set 13
             local.get 13
             i32.wrap_i64
-            i64.extend_i32_s
-            i64.const 100
-            i64.mul
-            i32.wrap_i64
+            i32.const 100
+            i32.mul
             i64.extend_i32_u
             local.set 22
             local.get 22

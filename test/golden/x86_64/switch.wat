@@ -1,4 +1,4 @@
-;; 757 bytes
+;; 758 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -24,17 +24,16 @@
             local.set 11
             local.get 11
             i32.wrap_i64
-            i64.extend_i32_u
             local.set 18
             i64.const 288
             local.set 12
             local.get 18
-            i64.const 5
-            i64.sub
-            i32.wrap_i64
+            i32.const 5
+            i32.sub
             i64.extend_i32_u
             local.set 13
             local.get 18
+            i64.extend_i32_u
             local.set 14
             i64.const 5
             local.set 15
@@ -42,9 +41,9 @@
             i32.const 2
             i32.sub
             local.set 1
-            i64.const 5
+            i32.const 5
             local.get 18
-            i64.lt_u
+            i32.lt_u
             if  ;; label = @5
               i32.const 0
               local.get 12
@@ -76,10 +75,10 @@
               local.get 0
               i64.const 76
               i64.add
-              local.set 18
-              local.get 18
+              local.set 19
+              local.get 19
               local.set 16
-              local.get 18
+              local.get 19
               local.get 11
               i64.const 2
               i64.shl
@@ -122,24 +121,24 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 19
-              local.get 19
+              local.set 20
+              local.get 20
               i32.wrap_i64
               i64.extend_i32_s
-              local.get 18
-              i64.add
-              local.set 19
               local.get 19
+              i64.add
+              local.set 20
+              local.get 20
               local.set 17
               i64.const 192
               local.set 12
-              local.get 19
+              local.get 20
               local.set 13
-              local.get 19
+              local.get 20
               local.set 14
-              local.get 18
-              local.set 15
               local.get 19
+              local.set 15
+              local.get 20
               local.set 7
               local.get 1
               i32.const 4

@@ -9,7 +9,7 @@ const count = Number(process.env.LOCKSTEP_COUNT ?? 60);
 const seed = Number(process.env.LOCKSTEP_SEED ?? 1);
 const good = (out) => assert.match(out, /^\d+ passed, 0 failed$/m);
 // Each pass of the translator off, and all of them.
-const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'lean', 'hints', 'async'];
+const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'lean', 'narrow', 'hints', 'async'];
 
 export function randomPrograms(guest, share = 1) {
     const some = (divisor) => Math.ceil((count * share) / divisor);

@@ -1,0 +1,10 @@
+lw a1,0(a0)
+srliw a2,a1,7
+slliw a3,a1,25
+or a2,a2,a3
+srliw a3,a1,18
+slliw a4,a1,14
+or a3,a3,a4
+xor a2,a2,a3
+sext.w a4,a2
+li a3,0
