@@ -44,7 +44,7 @@ enum guest_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 struct guest_translation {
     gpa pa; // of the address itself
     // What the TLB may cache for the whole 4 KiB page under the current context. write is false
-    // when a first write must come back here (dirty bit).
+    // when a first write must come back here (dirty bit), read when each must.
     bool read, write, exec;
     bool global; // the same in every address space of this privilege
 };

@@ -265,7 +265,7 @@ static void fixed_segments(struct x86_state *s, u16 cs, u16 ss, unsigned cpl, bo
     u16 dpl = (u16)(cpl << 5);
     x86_set_flat_seg(s, SEG_CS, cs, (u16)(0x9b | dpl | SEGA_G | (is64 ? SEGA_L : SEGA_DB)));
     x86_set_flat_seg(s, SEG_SS, ss, (u16)(0x93 | dpl | SEGA_G | SEGA_DB));
-    s->cpl = (u8)cpl;
+    s->cpl = cpl;
     x86_update_mode(s);
 }
 

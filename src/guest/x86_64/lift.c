@@ -417,7 +417,7 @@ static void xlift_row(struct lift *l) {
         xlift_fault(l, CAUSE_GP0);
         return;
     }
-    if (row->attr & X86A_PRIV) ir_call(l->b, HELPER_privileged, 0, 0, 0, 0);
+    if (row->attr & X86A_PRIV) xlift_privileged(l);
     if (row->isa >= ISA_X87 && !(row->attr & X86A_GPR) && l->mode & MODE_FPU_CHECK)
         ir_call(l->b, HELPER_fpu_check, 0, 0, 0, row->isa);
     lifters[l->d.row].fn(l, lifters[l->d.row].arg);

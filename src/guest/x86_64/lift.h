@@ -92,6 +92,7 @@ void xlift_goto_ind(struct lift *l, ir_ref eip,
                     enum ir_jump_hint hint); // to an instruction pointer
 void xlift_branch(struct lift *l, ir_ref cond, i64 taken);
 void xlift_leave_next(struct lift *l);    // after something that may have changed anything
+void xlift_privileged(struct lift *l);    // #GP unless CPL is 0
 ir_ref xlift_ip(struct lift *l, i64 rel); // the instruction pointer the guest sees for pcrel
 
 // Arguments in the table.

@@ -230,7 +230,7 @@ void xlift_leave(struct lift *l, unsigned arg) {
 }
 
 void xlift_push_seg(struct lift *l, unsigned seg) {
-    xlift_stack_push(l, ir_call(B, HELPER_store_sel, 0, 0, 0, 8 + seg), l->d.opsize);
+    xlift_stack_push(l, ir_call(B, HELPER_selector, 0, 0, 0, seg), l->d.opsize);
 }
 
 // Loads a segment register and goes on; in 64-bit mode nothing that code depends on changes.
@@ -264,7 +264,7 @@ void xlift_mov_from_seg(struct lift *l, unsigned arg) {
         xlift_undefined(l, 0);
         return;
     }
-    xlift_assign(l, 0, ir_call(B, HELPER_store_sel, 0, 0, 0, 8 + seg));
+    xlift_assign(l, 0, ir_call(B, HELPER_selector, 0, 0, 0, seg));
 }
 
 void xlift_load_far(struct lift *l, unsigned seg) {

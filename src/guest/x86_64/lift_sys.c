@@ -1,10 +1,15 @@
 // System instructions: mostly a call of their helper. Those that may change what code depends on
-// end the block.
+// end the block. What every entry into a kernel and every way out of it does (SWAPGS, CLI, STAC,
+// PUSHF) does neither end it nor need the cells in memory.
 #include "guest/x86_64/lift.h"
 
 #define B (l->b)
 
 static ir_ref k(struct lift *l, u64 v) { return ir_const64(l->b, v); }
+
+void xlift_privileged(struct lift *l) {
+    ir_trapif(B, ir_NE64(B, ir_get(B, X86_CELL(cpl)), k(l, 0)), CAUSE_GP0, k(l, 0));
+}
 
 void xlift_sys(struct lift *l, unsigned helper) { ir_call(B, helper, 0, 0, 0, l->d.opsize); }
 
@@ -26,6 +31,21 @@ void xlift_sti(struct lift *l, unsigned arg) {
     xlift_leave_next(l);
 }
 
+void xlift_cli(struct lift *l, unsigned arg) {
+    (void)arg;
+    ir_ref refused = ir_call(B, HELPER_cli, 0, 0, 0, 0);
+    ir_trapif(B, ir_NE64(B, refused, k(l, 0)), CAUSE_GP0, k(l, 0));
+}
+
+// CLAC and STAC. What may be accessed depends on AC, but no cached translation does (mmu.c).
+void xlift_set_ac(struct lift *l, unsigned on) {
+    ir_trapif(B, ir_NE64(B, ir_get(B, X86_CELL(cpl)), k(l, 0)), EXC_UD, k(l, 0));
+    ir_call(B, HELPER_set_ac, 0, 0, 0, on);
+}
+
+// INVD, WBINVD.
+void xlift_no_cache(struct lift *l, unsigned arg) { (void)l, (void)arg; }
+
 void xlift_clflush(struct lift *l, unsigned arg) {
     (void)arg;
     xlift_load(l, xlift_ea(l), 1); // faults as a load; there is no cache to flush
@@ -35,7 +55,14 @@ void xlift_clflush(struct lift *l, unsigned arg) {
 
 void xlift_pushf(struct lift *l, unsigned arg) {
     (void)arg;
-    xlift_stack_push(l, ir_call(B, HELPER_pushf, 0, 0, 0, 0), l->d.opsize);
+    if (!xlift_64(l)) {
+        xlift_stack_push(l, ir_call(B, HELPER_pushf, 0, 0, 0, 0), l->d.opsize);
+        return;
+    }
+    ir_ref down = ir_SHRS64(B, ir_get(B, X86_CELL(df)), k(l, 63));
+    ir_ref v = ir_OR64(B, xlift_status(l), ir_AND64(B, down, k(l, FL_DF)));
+    ir_ref rest = ir_AND64(B, ir_call(B, HELPER_rflags, 0, 0, 0, 0), k(l, ~(u64)(FL_VM | FL_RF)));
+    xlift_stack_push(l, ir_OR64(B, v, rest), l->d.opsize);
 }
 
 void xlift_popf(struct lift *l, unsigned arg) {
@@ -120,7 +147,7 @@ static bool exists(struct lift *l, u32 numbers) {
     if (!ok)
         xlift_undefined(l, 0);
     else
-        ir_call(B, HELPER_privileged, 0, 0, 0, 0);
+        xlift_privileged(l);
     return ok;
 }
 
@@ -129,7 +156,8 @@ enum { CR_NUMBERS = 0x11d, DR_NUMBERS = 0xff };
 void xlift_mov_from_cr(struct lift *l, unsigned arg) {
     (void)arg;
     if (!exists(l, CR_NUMBERS)) return;
-    xlift_assign(l, 0, ir_call(B, HELPER_read_cr, 0, 0, 0, l->d.reg));
+    unsigned helper = l->d.reg == 8 ? HELPER_read_cr8 : HELPER_read_cr;
+    xlift_assign(l, 0, ir_call(B, helper, 0, 0, 0, l->d.reg));
 }
 
 void xlift_mov_to_cr(struct lift *l, unsigned arg) {
@@ -173,8 +201,9 @@ void xlift_invpcid(struct lift *l, unsigned arg) {
 
 void xlift_swapgs(struct lift *l, unsigned arg) {
     (void)arg;
-    ir_call(B, HELPER_swapgs, 0, 0, 0, 0);
-    xlift_leave_next(l);
+    ir_ref base = ir_get(B, X86_BASE(SEG_GS));
+    ir_set(B, X86_BASE(SEG_GS), ir_get(B, X86_CELL(kernel_gs)));
+    ir_set(B, X86_CELL(kernel_gs), base);
 }
 
 void xlift_rdbase(struct lift *l, unsigned seg) {

@@ -5,8 +5,13 @@
 //
 // The key of a cached translation is everything the walk's answer depends on besides the tables,
 // packed without loss:
-//   bits 0..27 CR3 page | 28..39 PCID | 40 user | 41 WP | 42 SMEP | 43 SMAP holds | 44 NXE |
+//   bits 0..27 CR3 page | 28..39 PCID | 40 user | 41 WP | 42 SMEP | 43 SMAP | 44 NXE |
 //   45..46 paging mode | 47 PSE | 48 addresses are cut to 32 bits
+//
+// With SMAP a supervisor's access to a user page is never cached, so EFLAGS.AC is not in the key
+// and STAC and CLAC change nothing that translated code depends on. (With AC in it they left
+// translated code twice for each word copied from or to user space; without SMAP at all the
+// kernel's context holds pages of user space, and each switch between address spaces clears it.)
 #include "base/buf.h"
 #include "guest/x86_64/state.h"
 
@@ -53,7 +58,7 @@ u64 x86_tlb_key(const struct guest_state *g) {
     if (s->cpl == 3) key |= (u64)1 << 40;
     if (s->cr0 & CR0_WP) key |= (u64)1 << 41;
     if (s->cr4 & CR4_SMEP) key |= (u64)1 << 42;
-    if (s->cr4 & CR4_SMAP && !(s->eflags & FL_AC)) key |= (u64)1 << 43;
+    if (s->cr4 & CR4_SMAP) key |= (u64)1 << 43;
     if (s->efer & EFER_NXE) key |= (u64)1 << 44;
     if (s->cr4 & CR4_PSE) key |= (u64)1 << 47;
     return key;
@@ -223,6 +228,8 @@ static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_
         u64 low = ((u64)1 << w->low) - 1;
         note_large(s, va & ~low, va | low);
     }
+    if (s->cr4 & CR4_SMAP && !w->user && w->rights & PTE_U)
+        out->read = out->write = false; // allowed now, with AC as it is
     out->pa = pa;
     out->global = w->global && s->cr4 & CR4_PGE;
     return true;

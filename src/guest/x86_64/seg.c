@@ -111,7 +111,7 @@ void x86_null_seg(struct x86_state *s, unsigned seg, u16 sel) {
 void x86_set_cs(struct x86_state *s, u16 sel, u64 desc, unsigned cpl) {
     x86_mark_accessed(s, sel, &desc);
     x86_desc_to_seg(desc, (u16)((sel & ~3u) | cpl), &s->seg[SEG_CS], &s->seg_base[SEG_CS]);
-    s->cpl = (u8)cpl;
+    s->cpl = cpl;
     x86_update_mode(s);
 }
 
@@ -182,12 +182,18 @@ u64 x86_help_load_seg64(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return load_seg(x86_of(g), (unsigned)imm, (u16)a);
 }
 
+u64 x86_help_selector(struct guest_state *g, u64 a, u64 b, u64 c, u64 seg) {
+    (void)a;
+    (void)b;
+    (void)c;
+    return x86_of(g)->seg[seg % 6].sel;
+}
+
 u64 x86_help_store_sel(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     (void)a;
     (void)b;
     (void)c;
-    if (imm >= 8) return s->seg[(imm - 8) % 6].sel;
     if (imm < 2 && real_like(s)) {
         guest_raise(g, EXC_UD, 0);
         return 0;

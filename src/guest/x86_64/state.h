@@ -41,6 +41,8 @@ struct x86_state {
     v128 x[16];                          // XMM
     v128 yh[16];                         // upper halves of YMM
     v128 xs[2];                          // an operand from memory, for helpers
+    u64 cpl;
+    u64 kernel_gs; // what SWAPGS puts into GS's base
     // ---- not touched by IR
     // x87: by register, not by stack position. mm[i] is the significand (and the MMX register).
     u64 mm[8];
@@ -52,7 +54,6 @@ struct x86_state {
     u64 cr0, cr2, cr3, cr4, efer, xcr0;
     u64 dr[4], dr6, dr7;
     struct x86_seg seg[6];
-    u8 cpl;
     u8 code;   // enum x86_code_size, of CS
     bool flat; // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack (legacy and compat modes)
     bool nmi, nmi_blocked;
@@ -66,7 +67,7 @@ struct x86_state {
     struct x86_seg ldt, tr;
     u64 ldt_base, tr_base;
     struct x86_table gdt, idt;
-    u64 star, lstar, cstar, fmask, kernel_gs;
+    u64 star, lstar, cstar, fmask;
     u64 sysenter_cs, sysenter_esp, sysenter_eip;
     u64 tsc_aux, tsc_offset, pat, apic_base, misc_enable;
     u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];

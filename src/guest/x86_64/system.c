@@ -1,6 +1,6 @@
 // Control registers, flags with rights, ports and the other privileged instructions (SDM 2;
-// 3A 2.5). Helpers of rows with PRIV are called at CPL 0 only (x86_help_privileged before them),
-// real mode included.
+// 3A 2.5). Helpers of rows with PRIV are called at CPL 0 only (xlift_privileged before them), real
+// mode included.
 #include "guest/x86_64.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
@@ -9,13 +9,6 @@
 #define UNUSED3(a, b, c) ((void)(a), (void)(b), (void)(c))
 
 static unsigned iopl(const struct x86_state *s) { return (unsigned)(s->eflags & FL_IOPL) >> 12; }
-
-u64 x86_help_privileged(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    UNUSED3(a, b, c);
-    (void)imm;
-    if (x86_of(g)->cpl) x86_gp(x86_of(g), 0);
-    return 0;
-}
 
 // ---- flags
 
@@ -45,14 +38,19 @@ u64 x86_help_popf(struct guest_state *g, u64 v, u64 b, u64 c, u64 size) {
     return 0;
 }
 
+// In 64-bit mode, where nothing of it can be refused.
+u64 x86_help_rflags(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    UNUSED3(a, b, c);
+    (void)imm;
+    return x86_of(g)->eflags;
+}
+
 u64 x86_help_cli(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
     (void)imm;
-    if (s->cpl > iopl(s))
-        x86_gp(s, 0);
-    else
-        s->eflags &= ~(u64)FL_IF;
+    if (s->cpl > iopl(s)) return 1;
+    s->eflags &= ~(u64)FL_IF;
     return 0;
 }
 
@@ -74,25 +72,10 @@ u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return 0;
 }
 
-u64 x86_help_clac(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+u64 x86_help_set_ac(struct guest_state *g, u64 a, u64 b, u64 c, u64 on) {
     struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
-    (void)imm;
-    if (s->cpl)
-        guest_raise(g, EXC_UD, 0);
-    else
-        s->eflags &= ~(u64)FL_AC;
-    return 0;
-}
-
-u64 x86_help_stac(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    UNUSED3(a, b, c);
-    (void)imm;
-    if (s->cpl)
-        guest_raise(g, EXC_UD, 0);
-    else
-        s->eflags |= FL_AC;
+    s->eflags = on ? s->eflags | FL_AC : s->eflags & ~(u64)FL_AC;
     return 0;
 }
 
@@ -173,15 +156,17 @@ static bool cr_exists(unsigned n) { return n == 0 || (n >= 2 && n <= 4) || n == 
 
 u64 x86_help_read_cr(struct guest_state *g, u64 a, u64 b, u64 c, u64 n) {
     const struct x86_state *s = x86_of(g);
+    UNUSED3(a, b, c);
+    return n == 0 ? s->cr0 : n == 2 ? s->cr2 : n == 3 ? s->cr3 : s->cr4;
+}
+
+u64 x86_help_read_cr8(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     const struct cpu_board *board = g->board;
     UNUSED3(a, b, c);
+    (void)imm;
     u64 v = 0;
-    if (!cr_exists((unsigned)n)) guest_raise(g, EXC_UD, 0);
-    if (n == 8) {
-        if (board->msr_read && board->msr_read(board->arg, X86_MSR_TPR, &v)) v = v >> 4 & 15;
-        return v;
-    }
-    return n == 0 ? s->cr0 : n == 2 ? s->cr2 : n == 3 ? s->cr3 : n == 4 ? s->cr4 : 0;
+    if (board->msr_read && board->msr_read(board->arg, X86_MSR_TPR, &v)) v = v >> 4 & 15;
+    return v;
 }
 
 u64 x86_help_write_cr(struct guest_state *g, u64 v, u64 b, u64 c, u64 n) {
@@ -251,16 +236,6 @@ u64 x86_help_write_dr(struct guest_state *g, u64 v, u64 b, u64 c, u64 n) {
 }
 
 // ---- bases, counters, randomness
-
-u64 x86_help_swapgs(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
-    struct x86_state *s = x86_of(g);
-    UNUSED3(a, b, c);
-    (void)imm;
-    u64 t = s->seg_base[SEG_GS];
-    s->seg_base[SEG_GS] = s->kernel_gs;
-    s->kernel_gs = t;
-    return 0;
-}
 
 u64 x86_help_base_ok(struct guest_state *g, u64 base, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
