@@ -162,13 +162,14 @@ void code_forget_jumps(struct cpu *c); // empties the jump cache
 bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigned max_insns);
 u32 code_block_bytes(const struct ir_block *b);           // guest bytes of a lifted block
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len); // bytes of a page with code are code
-// Delivers the exception that was noted: state.pc becomes the handler's.
+// Delivers the exception that was noted: state.pc becomes the handler's. state.icount has all
+// instructions that are done.
 static inline void deliver(struct cpu *c) {
     c->stats.traps++;
     c->s->exc = false;
+    c->s->insn_index = 0;
     if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "exception", c->run.cause, c->run.tval);
     c->arch->raise(c->s, c->run.cause, c->run.tval);
-    c->s->insn_index = 0;
 }
 // Takes the most urgent interrupt that is enabled and pending, if any. Engines do this where an
 // instruction that may have changed anything is complete, and the run loop between runs.

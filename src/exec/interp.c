@@ -32,10 +32,11 @@ static ALWAYS_INLINE void heed(struct cpu *c) {
     end_run(c);
 }
 
-// Where execution is, for whoever may raise or count.
+// Where and when execution is, for whoever may raise, count or ask for the time (devices do, too).
 static ALWAYS_INLINE void place(struct cpu *c, const struct uop *u) {
     c->s->pc = c->run.page + u->meta % GUEST_PAGE_SIZE;
     c->s->insn_index = u->meta >> UOP_META_SHIFT;
+    c->s->icount = c->run.icount + run_count(c);
 }
 
 NOINLINE bool uop_slow_load(struct cpu *c, const struct uop *u, gva va, unsigned size,
@@ -287,7 +288,6 @@ dispatch:
             }
             OP(CALL_PC) : {
                 place(c, u);
-                s->icount = c->run.icount + run_count(c);
                 m = c->arch->helpers[u[1].a].fn(s, CELL(u->a), CELL(u->b), CELL((u16)u->disp),
                                                 u[1].imm);
                 if (unlikely(s->exc)) goto faulted;
@@ -386,6 +386,7 @@ missed : { // in translated code: the rest of the block is interpreted
 faulted: // inside a block: the instructions before this one are done
     c->run.budget -= s->insn_index;
 excepted: // an exception was raised: every cell is in memory now, so it can be delivered
+    s->icount = c->run.icount + run_count(c);
     // Charged like an instruction, but not counted: a handler that faults for ever must not run for
     // ever.
     c->run.budget--;

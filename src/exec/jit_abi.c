@@ -5,9 +5,11 @@
 #include "exec/jit.h"
 #include "ir/ops.h"
 
+// Where and when execution is: as place() of interp.c.
 static void place_at(struct cpu *c, u64 pc, u32 info) {
     c->s->pc = pc;
     c->s->insn_index = info & 0xff;
+    c->s->icount = c->run.icount + run_count(c);
 }
 
 static void heed(struct cpu *c) {
@@ -66,11 +68,7 @@ static void raise_trap(u64 pc, u64 tval, u64 cause, u32 info) {
     guest_raise(running->s, cause, tval);
 }
 
-static void place_call(u64 pc, u32 info) {
-    struct cpu *c = running;
-    place_at(c, pc, info);
-    c->s->icount = c->run.icount + run_count(c);
-}
+static void place_call(u64 pc, u32 info) { place_at(running, pc, info); }
 
 static void heed_call(u64 unused, u32 unused2) {
     (void)unused, (void)unused2;

@@ -339,7 +339,7 @@ static bool toy_translate(struct guest_state *s, gva va, enum guest_access acces
 static void toy_raise(struct guest_state *s, u64 cause, u64 tval) {
     struct toy *t = (struct toy *)s;
     t->traps = t->traps * 31 + cause + tval + s->pc;
-    t->r[0] ^= tval + s->pc;
+    t->r[0] ^= tval + s->pc + guest_icount(s);
     struct rng g = {(t->traps * 0x9e3779b97f4a7c15u) | 1};
     s->pc = random_target(&g);
 }
