@@ -6,6 +6,6 @@ import { build } from './support/wasi.mjs';
 randomPrograms('x86_64');
 linux('x86_64');
 test('x86_64: system tests', () => {
-    for (const torture of ['hot', 'hot,late,tlb', 'hot,regions'])
+    for (const torture of ['hot', 'hot,exits', 'hot,late,tlb', 'hot,regions'])
         boot('x86_64', /^\d{3,} passed, 0 failed$/m, [`${build}/test/x86_64-system.elf`], '--torture', torture);
 });
