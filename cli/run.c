@@ -2,6 +2,7 @@
 // main process. One thread: a slice of the machine, then whatever poll() says, and sleep while the
 // guest does. Depends on container/, the posix host (image files, host directories) and the
 // terminal.
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "host/posix/blob_store.h"
 #include "host/posix/oci_source.h"
 #include "loop.h"
+#include "machine/machine.h"
+#include "oci/manifest.h"
 #include "options.h"
 #include "term.h"
 #include "tracing.h"
@@ -56,30 +59,19 @@ static void show_progress(void *arg, const struct oci_progress *p) {
     fflush(stderr);
 }
 
-static int load_image_for(struct run *r, const char *arch, struct err *err) {
-    u64 last = 0;
-    bool shown = isatty(STDERR_FILENO);
-    int rc = posix_load_image(r->opt.image, arch, &r->store, &r->log, shown ? show_progress : NULL,
-                              &last, &r->config, &r->tree, err);
-    if (shown && last) clear_line();
-    r->store_open = rc == 0;
-    r->arch = arch;
-    return rc;
-}
-
-// The image decides the machine: one for another is ERR_UNSUPPORTED. Anything else that is wrong
-// with it is said of the machine that it is for.
+// The image decides the machine, unless the user has.
 static int load_image(struct run *r, struct err *err) {
     static const char *const archs[] = {"riscv64", "x86_64"};
-    if (r->opt.arch) return load_image_for(r, r->opt.arch, err);
-    int rc = load_image_for(r, archs[0], err);
-    for (size_t i = 1; rc && err->code == ERR_UNSUPPORTED && i < ARRAY_LEN(archs); i++) {
-        struct err other = {0};
-        int again = load_image_for(r, archs[i], &other);
-        if (again != 0 && other.code == ERR_UNSUPPORTED) continue;
-        rc = again;
-        *err = other;
-    }
+    u64 last = 0;
+    bool shown = isatty(STDERR_FILENO);
+    int rc =
+        posix_load_image(r->opt.image, r->opt.arch ? r->opt.arch : MACHINE_ARCHS, &r->store,
+                         &r->log, shown ? show_progress : NULL, &last, &r->config, &r->tree, err);
+    if (shown && last) clear_line();
+    r->store_open = rc == 0;
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(archs); i++)
+        if (oci_arch_rank(archs[i], r->config->architecture) == 0) r->arch = archs[i];
+    assert((rc || r->arch) && "an image of no machine is refused");
     return rc;
 }
 

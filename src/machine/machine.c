@@ -208,13 +208,8 @@ static const struct board_ops *find_board(const char *arch) {
 }
 
 static int unknown_arch(const char *arch, struct err *err) {
-    struct buf have = {0};
-    for (size_t i = 0; i < ARRAY_LEN(boards); i++)
-        buf_printf(&have, "%s%s", i ? ", " : "", boards[i]->arch);
-    int rc = err_set(err, ERR_UNSUPPORTED, "there is no machine of architecture '%s'; have: %s",
-                     arch ? arch : "", buf_cstr(&have));
-    buf_free(&have);
-    return rc;
+    return err_set(err, ERR_UNSUPPORTED, "there is no machine of architecture '%s'; have: %s",
+                   arch ? arch : "", MACHINE_ARCHS);
 }
 
 static int check_settings(const struct machine_settings *s, struct err *err) {

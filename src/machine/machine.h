@@ -35,12 +35,15 @@ struct machine_blk {
     bool (*flush)(void *arg);
 };
 
+// Of what architectures there are machines; the first one is taken of an image for several.
+#define MACHINE_ARCHS "riscv64,x86_64"
+
 struct machine_settings {
-    const char *arch; // "riscv64" or "x86_64"
+    const char *arch; // one of MACHINE_ARCHS
     u64 memory;       // bytes of RAM; multiple of 2 MiB
-    // Kernel image (riscv64: a flat Image, or an ELF file; x86_64: a bzImage, or an ELF file: vmlinux,
-    // PVH, multiboot), initramfs (may be empty), command line.
-    // Copied into guest RAM at creation; the host may free them then.
+    // Kernel image (riscv64: a flat Image, or an ELF file; x86_64: a bzImage, or an ELF file:
+    // vmlinux, PVH, multiboot), initramfs (may be empty), command line. Copied into guest RAM at
+    // creation; the host may free them then.
     const u8 *kernel, *initrd;
     size_t kernel_len, initrd_len;
     const char *cmdline;

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "oci/json.h"
 
 enum { ENTRIES_MAX = 2000 };
@@ -180,6 +179,34 @@ static const char *name_of(const struct oci_desc *d) {
 }
 
 // Images only: no attestations and no other artifacts.
+enum { ARCH_NAME = 32, ARCHS_MAX = 8 };
+
+// The next name of a list; NULL at its end.
+static const char *next_arch(const char **list, char name[ARCH_NAME]) {
+    if (!*list || !**list) return NULL;
+    size_t n = strcspn(*list, ",");
+    snprintf(name, ARCH_NAME, "%.*s", n < ARCH_NAME ? (int)n : ARCH_NAME - 1, *list);
+    *list += n + ((*list)[n] == ',');
+    return oci_arch_name(name);
+}
+
+int oci_arch_rank(const char *list, const char *have) {
+    char room[ARCH_NAME];
+    const char *name;
+    have = oci_arch_name(have);
+    for (int i = 0; i < ARCHS_MAX && (name = next_arch(&list, room)); i++)
+        if (!strcmp(name, have)) return i;
+    return -1;
+}
+
+void oci_arch_text(const char *list, struct buf *out) {
+    char room[ARCH_NAME];
+    const char *name, *rest = list;
+    if (!list) buf_put_str(out, "linux");
+    for (int i = 0; i < ARCHS_MAX && (name = next_arch(&rest, room)); i++)
+        if (oci_arch_rank(list, name) == i) buf_printf(out, "%slinux/%s", i ? " or " : "", name);
+}
+
 static bool is_image(const struct oci_desc *d) {
     return !d->attestation && (!d->media_type[0] || oci_is_index_type(d->media_type) ||
                                is_manifest_type(d->media_type));
@@ -211,14 +238,14 @@ static const struct oci_desc *choose_failed(const struct oci_doc *d, const char 
 
 static const struct oci_desc *wrong_platform(const struct oci_doc *d, const char *arch,
                                              const char *what, struct err *err) {
-    struct buf b = {0};
+    struct buf b = {0}, platform = {0};
     list_entries(d, true, &b);
-    char platform[40];
-    snprintf(platform, sizeof platform, "linux%s%.30s", arch ? "/" : "", arch ? arch : "");
+    oci_arch_text(arch, &platform);
     err_set(err, ERR_UNSUPPORTED,
-            "%s has no image for %s, only for: %s. Build or choose an image for %s", what, platform,
-            buf_cstr(&b), platform);
+            "%s has no image for %s, only for: %s. Build or choose an image for %s", what,
+            buf_cstr(&platform), buf_cstr(&b), buf_cstr(&platform));
     buf_free(&b);
+    buf_free(&platform);
     return NULL;
 }
 
@@ -244,8 +271,9 @@ static int fitness(const struct oci_desc *e, const char *arch) {
     if (!e->architecture[0]) return index ? 2 : 1; // must be opened to be known
     if (e->os[0] && strcmp(e->os, "linux") != 0) return 0;
     if (!arch) return 3;
-    if (strcmp(oci_arch_name(e->architecture), arch) != 0) return 0;
-    return e->variant[0] ? 4 : 5; // the plain one runs everywhere
+    int rank = oci_arch_rank(arch, e->architecture);
+    if (rank < 0) return 0;
+    return 4 + 2 * (ARCHS_MAX - rank) + !e->variant[0]; // the plain one runs everywhere
 }
 
 const struct oci_desc *oci_doc_choose(const struct oci_doc *d, const char *arch, bool tagged,

@@ -2,6 +2,7 @@
 #ifndef BERTH_OCI_MANIFEST_H
 #define BERTH_OCI_MANIFEST_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/types.h"
 #include "oci/digest.h"
@@ -33,12 +34,17 @@ void oci_doc_free(struct oci_doc *d);
 bool oci_is_index_type(const char *media_type);
 
 // The entry of an index for `tag` (NULL: any that is unambiguous, `tagged` false: tags don't matter
-// at this level) and `arch` (NULL: any).
+// at this level) and `arch` (a list, best first; NULL: any).
 const struct oci_desc *oci_doc_choose(const struct oci_doc *d, const char *arch, bool tagged,
                                       const char *tag, const char *what, struct err *err);
 
 // "amd64" for "x86_64" and the like; else the same string.
 const char *oci_arch_name(const char *arch);
+// Where `have` stands in a list of architectures with commas between, by whatever names: 0 first,
+// -1 not in it.
+int oci_arch_rank(const char *list, const char *have);
+// The list for a message: "linux/riscv64 or linux/amd64"; "linux" for NULL.
+void oci_arch_text(const char *list, struct buf *out);
 
 // Names out of images end up in messages, and those on terminals: makes control characters
 // harmless.

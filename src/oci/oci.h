@@ -39,14 +39,14 @@ struct oci_request {
 };
 
 struct oci_pull_settings {
-    const char *arch; // wanted architecture, "riscv64"; picks the manifest of a nested index
+    const char *arch; // wanted architecture, or several, best first: "riscv64,x86_64"; NULL: any
     const char
         *tag; // org.opencontainers.image.ref.name to pick, NULL: the only or the "latest" one
     struct blob_store store;
     u64 max_unpacked; // bound against tar bombs, bytes; 0: 64 GiB
     u64 max_files;    // 0: 4,000,000
-    // Leave out hashing what a layer unpacks to (diff_id). The blob's own digest is always checked and
-    // proves every byte; only an image put together wrongly by its builder goes unnoticed.
+    // Leave out hashing what a layer unpacks to (diff_id). The blob's own digest is always checked
+    // and proves every byte; only an image put together wrongly by its builder goes unnoticed.
     bool skip_diff_ids;
     const struct log *log;
 };

@@ -106,7 +106,7 @@ struct oci_pull *oci_pull_create(const struct oci_pull_settings *s, struct err *
     p->tagged = true;
     p->limits.max_unpacked = s->max_unpacked ? s->max_unpacked : 64ull << 30;
     p->limits.max_files = s->max_files ? s->max_files : 4000000;
-    p->arch = s->arch ? strdup(oci_arch_name(s->arch)) : NULL;
+    p->arch = s->arch ? strdup(s->arch) : NULL;
     p->tag = s->tag ? strdup(s->tag) : NULL;
     p->media_type = strdup("");
     p->tree = imgtree_create(&s->store);
@@ -310,6 +310,17 @@ static int next_layer(struct oci_pull *p, struct err *err) {
     return r;
 }
 
+static int wrong_arch(const char *wanted, const struct oci_config *c, struct err *err) {
+    struct buf b = {0};
+    oci_arch_text(wanted, &b);
+    int r = err_set(err, ERR_UNSUPPORTED,
+                    "the image is for linux/%.30s%s%.10s, but %s is needed: use an image built for "
+                    "that",
+                    c->architecture, c->variant[0] ? "/" : "", c->variant, buf_cstr(&b));
+    buf_free(&b);
+    return r;
+}
+
 static int config_done(struct oci_pull *p, struct err *err) {
     p->config = oci_config_parse(p->doc.data, p->doc.len, &p->diff_ids, &p->ndiff, err);
     if (!p->config) return -1;
@@ -317,11 +328,7 @@ static int config_done(struct oci_pull *p, struct err *err) {
     if (c->os[0] && strcmp(c->os, "linux") != 0)
         return err_set(err, ERR_UNSUPPORTED, "the image is for %.30s; only Linux images run here",
                        c->os);
-    if (p->arch && strcmp(oci_arch_name(c->architecture), p->arch) != 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "the image is for linux/%.30s%s%.10s, but linux/%s is needed: use an image "
-                       "built for %s",
-                       c->architecture, c->variant[0] ? "/" : "", c->variant, p->arch, p->arch);
+    if (p->arch && oci_arch_rank(p->arch, c->architecture) < 0) return wrong_arch(p->arch, c, err);
     if (p->ndiff != p->manifest.n)
         return err_set(err, ERR_CORRUPT, "the image has %u layers, but its configuration names %u",
                        p->manifest.n, p->ndiff);

@@ -7,7 +7,7 @@
 #include "oci/oci.h"
 
 static void document(const u8 *p, size_t n, const char *type) {
-    static const char *const ARCH[] = {NULL, "riscv64", "amd64"};
+    static const char *const ARCH[] = {NULL, "riscv64", "riscv64,x86_64"};
     static const char *const TAG[] = {NULL, "latest", "a"};
     struct oci_doc d;
     struct err err = {0};

@@ -133,7 +133,9 @@ static void limits(void **state) {
     expect_failure(&(struct oci_pull_settings){.max_unpacked = 5000}, ERR_LIMIT, "unpacks to more");
     expect_failure(&(struct oci_pull_settings){.max_files = 2}, ERR_LIMIT, "more than 2 files");
     expect_failure(&(struct oci_pull_settings){.arch = "amd64"}, ERR_UNSUPPORTED,
-                   "built for amd64");
+                   "but linux/amd64 is needed");
+    expect_failure(&(struct oci_pull_settings){.arch = "x86_64,arm64,x86-64"}, ERR_UNSUPPORTED,
+                   "but linux/amd64 or linux/arm64 is needed");
     expect_failure(&(struct oci_pull_settings){.tag = "x"}, ERR_NOTFOUND, "tagged x");
     store.fail = true;
     expect_failure(NULL, ERR_IO, "space left");
@@ -232,6 +234,10 @@ static void digests(void **state) {
     assert_string_equal(oci_arch_name("x86_64"), "amd64");
     assert_string_equal(oci_arch_name("riscv64"), "riscv64");
     assert_null(oci_arch_name(NULL));
+    assert_int_equal(oci_arch_rank("riscv64,x86_64", "amd64"), 1);
+    assert_int_equal(oci_arch_rank("amd64", "x86_64"), 0);
+    assert_int_equal(oci_arch_rank("riscv64,x86_64", "riscv"), -1);
+    assert_int_equal(oci_arch_rank("", ""), -1);
 }
 
 int main(void) {

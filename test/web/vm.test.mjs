@@ -256,13 +256,13 @@ describe('the workspace', { timeout: 120_000 }, () => {
 
 describe('bad images', { timeout: 60_000 }, () => {
   // A copy of the image, changed by `change`; the message that the start ends with.
-  async function message(change, url = (base) => base) {
+  async function message(change, url = (base) => base, more = {}) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-web-'));
     fs.cpSync(imageFolder, folder, { recursive: true });
     change(folder);
     const server = await serveFolder(folder);
     try {
-      const r = run(['show'], { image: { url: url(server.url) } });
+      const r = run(['show'], { image: { url: url(server.url) }, ...more });
       const [status, stopped] = await ended(r);
       assert.equal(status, undefined);
       assert.equal(stopped.reason, 'error');
@@ -317,8 +317,13 @@ describe('bad images', { timeout: 60_000 }, () => {
       fs.writeFileSync(path.join(f, 'index.json'), JSON.stringify(index));
     });
     assert.match(text, /s390x/);
-    assert.match(text, /riscv64/);
+    assert.match(text, /linux\/riscv64 or linux\/amd64/);
   });
+  test('an image for another machine than the one that was asked for', async () =>
+    assert.match(
+      await message(() => {}, (base) => base, { arch: 'x86_64' }),
+      /the image is for linux\/riscv64, but the machine was to be linux\/amd64/,
+    ));
 });
 
 describe('bad surroundings', { timeout: 60_000 }, () => {

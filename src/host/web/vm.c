@@ -3,6 +3,7 @@
 //
 // Depends on container, oci, p9 and the imports. Invariant: `container` exists only after the pull
 // finished and is destroyed before what it borrows (image tree, volumes).
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@
 #include "host/web/api.h"
 #include "host/web/imports.h"
 #include "host/web/settings.h"
+#include "machine/machine.h"
 #include "oci/imgtree.h"
+#include "oci/manifest.h"
 #include "oci/oci.h"
 #include "p9/fs_remote.h"
 
@@ -103,8 +106,11 @@ static bool store_read(void *arg, u64 off, u8 *dst, size_t n) {
 
 static int pull_create(struct web_vm *vm) {
     if (vm->settings_rc < 0) return vm->settings_rc;
+    char archs[64];
+    // The machine's first; what an image of none is told names all that there are.
+    snprintf(archs, sizeof archs, "%.30s," MACHINE_ARCHS, vm->settings.arch);
     struct oci_pull_settings s = {
-        .arch = vm->settings.arch,
+        .arch = archs,
         .tag = vm->settings.tag,
         .store = {vm, store_append, store_read},
         .max_unpacked = (u64)16 << 30,
@@ -115,10 +121,19 @@ static int pull_create(struct web_vm *vm) {
     return vm->pull ? 0 : -1;
 }
 
+static int check_arch(struct web_vm *vm) {
+    const struct oci_config *c = oci_pull_config(vm->pull);
+    if (!c || oci_arch_rank(vm->settings.arch, c->architecture) == 0) return 0;
+    return err_set(&vm->err, ERR_UNSUPPORTED,
+                   "the image is for linux/%.30s, but the machine was to be linux/%.30s",
+                   c->architecture, oci_arch_name(vm->settings.arch));
+}
+
 int berth_pull_next(struct web_vm *vm) {
     if (vm->tree) return 0;
     if (!vm->pull && pull_create(vm) < 0) return -1;
     int rc = oci_pull_next(vm->pull, &vm->request, &vm->err);
+    if (rc >= 0 && check_arch(vm) < 0) return -1;
     if (rc) return rc;
     vm->image = oci_pull_take_config(vm->pull);
     vm->tree = oci_pull_take_tree(vm->pull);
