@@ -188,6 +188,26 @@ static bool can_inline(struct form *m, i32 rel) {
     return returns && decoded(f, rel);
 }
 
+// The physical page of `rel` if instructions were fetched from it lately and there is code in it.
+static const struct code_page *code_page_at(const struct forming *f, i64 rel, u32 *ppn) {
+    struct cpu *c = f->c;
+    gva page = (f->page + (u64)rel) & ~(u64)(GUEST_PAGE_SIZE - 1);
+    const struct tlb_entry *e = &c->tlb.cur->x[(page >> GUEST_PAGE_SHIFT) % TLB_SIZE];
+    if (e->tag != page) return NULL;
+    const u8 *p = (const u8 *)(e->addend + (uintptr_t)page);
+    *ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
+    return c->pages[*ppn];
+}
+
+// Has what is there not run? Of a page that nothing was fetched from lately that is assumed: a
+// wrong answer makes the way there longer, no more.
+static bool never_ran(const struct forming *f, i64 rel) {
+    u32 ppn, off = (u32)((u64)rel & (GUEST_PAGE_SIZE - 1));
+    if (!code_page_at(f, rel, &ppn)) return true;
+    if (off + f->c->arch->max_insn > GUEST_PAGE_SIZE) return false;
+    return !code_find(f->c, ppn, (u16)off, f->mode);
+}
+
 // The node for `rel` in a context, a new one when it may be; -1: out of the region.
 static int node_at(struct form *m, i64 rel, unsigned context) {
     struct forming *f = m->f;
@@ -292,8 +312,11 @@ static void ways(struct form *m, unsigned i) {
         b->end = END_RETURN;
         b->succ[0] = (i16)to;
     } else if (x->op == IR_JUMP || x->op == IR_BRANCH) {
-        b->succ[0] = (i16)node_at(m, (i64)x->imm, context);
-        if (x->op == IR_BRANCH) b->succ[1] = (i16)node_at(m, (i64)(i32)x->aux, context);
+        const i64 to[2] = {(i64)x->imm, (i64)(i32)x->aux};
+        for (unsigned k = 0; k < (x->op == IR_BRANCH ? 2 : 1); k++) {
+            b->succ[k] = (i16)node_at(m, to[k], context);
+            if (b->succ[k] < 0 && never_ran(m->f, to[k])) b->cold |= (u8)(1 << k);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-;; 493 bytes
+;; 532 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -22,73 +22,76 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            loop  ;; label = @5
-              local.get 11
-              i64.const -1
-              i64.add
-              local.set 14
-              local.get 14
-              local.set 11
-              local.get 12
-              local.get 14
-              i64.add
-              local.set 12
-              local.get 1
-              i32.const 3
-              i32.sub
-              local.set 1
-              local.get 14
-              i64.const 0
-              i64.ne
-              if  ;; label = @6
+            block  ;; label = @5
+              loop  ;; label = @6
+                local.get 11
+                i64.const -1
+                i64.add
+                local.set 14
+                local.get 14
+                local.set 11
+                local.get 12
+                local.get 14
+                i64.add
+                local.set 12
                 local.get 1
-                i32.const 0
-                i32.le_s
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                i32.const 3
+                i32.sub
+                local.set 1
+                local.get 14
+                i64.const 0
+                i64.ne
+                if  ;; label = @7
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i32.const 0
+                    local.get 11
+                    i64.store offset=66320
+                    i32.const 0
+                    local.get 12
+                    i64.store offset=66328
+                    i32.const 0
+                    local.get 0
+                    i64.store offset=65544
+                    br 5 (;@3;)
+                  end
+                  br 1 (;@6;)
+                else
+                  i32.const 0
+                  i64.load offset=66248
+                  local.set 13
+                  local.get 13
+                  i64.const -2
+                  i64.and
+                  local.set 7
+                  local.get 1
+                  i32.const 1
+                  i32.sub
+                  local.set 1
                   i32.const 0
                   local.get 11
                   i64.store offset=66320
                   i32.const 0
                   local.get 12
                   i64.store offset=66328
+                  local.get 2
+                  i32.const 100
+                  i32.eq
+                  local.get 1
                   i32.const 0
-                  local.get 0
+                  i32.le_s
+                  i32.or
+                  br_if 3 (;@4;)
+                  i32.const 0
+                  local.get 7
                   i64.store offset=65544
-                  br 4 (;@3;)
+                  local.get 1
+                  return
                 end
-                br 1 (;@5;)
-              else
-                i32.const 0
-                i64.load offset=66248
-                local.set 13
-                local.get 13
-                i64.const -2
-                i64.and
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
-                i32.const 0
-                local.get 11
-                i64.store offset=66320
-                i32.const 0
-                local.get 12
-                i64.store offset=66328
-                local.get 2
-                i32.const 100
-                i32.eq
-                local.get 1
-                i32.const 0
-                i32.le_s
-                i32.or
-                br_if 2 (;@4;)
-                i32.const 0
-                local.get 7
-                i64.store offset=65544
-                local.get 1
-                return
               end
+              unreachable
             end
             unreachable
           end
@@ -149,8 +152,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 923 bytes
+;; 779 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,29 +11,20 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 17
-    i64.const 2048
-    local.set 19
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66320
-            local.set 11
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 17
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66320
+              local.set 11
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -57,50 +48,19 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 17
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 18
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 18
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 21
-            local.get 21
-            local.set 12
-            local.get 21
-            local.set 22
-            local.get 11
-            i64.const 8
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 19
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load align=1
+              local.set 17
+              local.get 17
+              local.set 12
+              local.get 17
+              local.set 18
+              local.get 11
+              i64.const 8
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -122,48 +82,15 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2
+                i64.const 1126999418470401
                 local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 4
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 19
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 20
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 20
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 22
-            i64.store align=1
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4093
-            i64.and
-            local.get 17
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              local.get 18
+              i64.store align=1
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -185,97 +112,72 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2
+                i64.const 2253998836940801
                 local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 8
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 17
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 18
               end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              i64.load32_u align=1
+              local.set 18
               local.get 18
-              i32.add
-              local.set 4
+              i64.const -4294967296
+              i64.or
+              local.set 18
+              local.get 18
+              local.set 13
+              local.get 17
+              i64.const 9223372036854775807
+              i64.and
+              local.get 18
+              i64.const -9223372036854775808
+              i64.and
+              i64.const -9223372036854775808
+              i64.xor
+              i64.or
+              local.set 17
+              local.get 17
+              local.set 14
+              local.get 17
+              local.set 15
+              local.get 17
+              i64.const -4294967296
+              i64.or
+              local.set 16
+              local.get 1
+              i32.const 6
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 12
+              i64.store offset=66576
+              i32.const 0
+              local.get 13
+              i64.store offset=66584
+              i32.const 0
+              local.get 14
+              i64.store offset=66592
+              i32.const 0
+              local.get 15
+              i64.store offset=66328
+              i32.const 0
+              local.get 16
+              i64.store offset=66600
+              i32.const 0
+              local.get 0
+              i64.const 24
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3024
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            i64.load32_u align=1
-            local.set 22
-            local.get 22
-            i64.const -4294967296
-            i64.or
-            local.set 22
-            local.get 22
-            local.set 13
-            local.get 21
-            i64.const 9223372036854775807
-            i64.and
-            local.get 22
-            i64.const -9223372036854775808
-            i64.and
-            i64.const -9223372036854775808
-            i64.xor
-            i64.or
-            local.set 21
-            local.get 21
-            local.set 14
-            local.get 21
-            local.set 15
-            local.get 21
-            i64.const -4294967296
-            i64.or
-            local.set 16
-            local.get 1
-            i32.const 6
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 12
-            i64.store offset=66576
-            i32.const 0
-            local.get 13
-            i64.store offset=66584
-            i32.const 0
-            local.get 14
-            i64.store offset=66592
-            i32.const 0
-            local.get 15
-            i64.store offset=66328
-            i32.const 0
-            local.get 16
-            i64.store offset=66600
-            i32.const 0
-            local.get 0
-            i64.const 24
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3024
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -335,8 +237,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -346,7 +269,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 464 bytes
+;; 511 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,70 +16,77 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i64.const 4294967295
-            local.set 11
-            i32.const 1
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              local.get 11
-              i64.const 2
-              i32.const 0
-              i32.const 5
-              call_indirect (type 5)
+            block  ;; label = @5
+              i64.const 4294967295
+              local.set 11
               i32.const 1
-              local.set 8
-              br 4 (;@1;)
-            end
-            local.get 1
-            i32.const 1
-            i32.sub
-            local.set 1
-            i64.const 0
-            local.set 11
-            i32.const 1
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                local.get 11
+                i64.const 2
+                i32.const 0
+                i32.const 5
+                call_indirect (type 5)
+                i64.const 0
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
+              end
               local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
+              i32.const 1
+              i32.sub
+              local.set 1
+              i64.const 0
+              local.set 11
+              i32.const 1
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 4
+                i64.add
+                local.get 11
+                i64.const 2
+                i32.const 0
+                i32.const 5
+                call_indirect (type 5)
+                i64.const 0
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
+              end
+              local.get 1
+              i32.const 1
+              i32.sub
+              local.set 1
+              local.get 1
+              i32.const 1
+              i32.sub
+              local.set 1
+              i32.const 0
               local.get 0
-              i64.const 4
+              i64.const 8
               i64.add
-              local.get 11
-              i64.const 2
+              i64.store offset=65544
+              local.get 1
               i32.const 0
-              i32.const 5
-              call_indirect (type 5)
-              i32.const 1
-              local.set 8
-              br 4 (;@1;)
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3008
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 1
-            i32.const 1
-            i32.sub
-            local.set 1
-            local.get 1
-            i32.const 1
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 0
-            i64.const 8
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3008
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -139,8 +146,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

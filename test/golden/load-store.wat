@@ -1,4 +1,4 @@
-;; 1149 bytes
+;; 888 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,33 +11,22 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 16
-    i64.const 2048
-    local.set 18
-    i64.const 2048
-    local.set 20
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66328
-            local.set 11
-            local.get 11
-            i64.const 8
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4093
-            i64.and
-            local.get 16
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66328
+              local.set 11
+              local.get 11
+              i64.const 8
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -61,46 +50,15 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 16
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 17
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 17
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load32_s align=1
-            local.set 22
-            local.get 22
-            local.set 12
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4096
-            i64.and
-            local.get 16
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load32_s align=1
+              local.set 16
+              local.get 16
+              local.set 12
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -122,52 +80,19 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2
+                i64.const 1126999418470401
                 local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 4
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 16
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 17
               end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              i64.load8_u
+              local.set 17
               local.get 17
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load8_u
-            local.set 23
-            local.get 23
-            local.set 13
-            local.get 11
-            i64.const 2
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4095
-            i64.and
-            local.get 16
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.set 13
+              local.get 11
+              i64.const 2
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -189,57 +114,24 @@
               i64.const 4094
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 6
+                i64.const 2253998836940803
                 local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 8
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 16
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 17
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 17
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load16_u align=1
-            local.set 24
-            local.get 24
-            local.set 14
-            i32.const 0
-            i64.load offset=66256
-            local.set 15
-            local.get 22
-            local.set 24
-            local.get 15
-            i64.const -8
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load16_u align=1
+              local.set 18
+              local.get 18
+              local.set 14
+              i32.const 0
+              i64.load offset=66256
+              local.set 15
+              local.get 16
+              local.set 18
+              local.get 15
+              i64.const -8
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -261,52 +153,19 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 14
+                i64.const 3380998255411207
                 local.set 9
-                i32.const 772
-                local.set 8
-                local.get 0
-                i64.const 12
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 3
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 21
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 24
-            i64.store align=1
-            local.get 23
-            local.set 22
-            local.get 11
-            i64.const 1
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4096
-            i64.and
-            local.get 18
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              local.get 18
+              i64.store align=1
+              local.get 17
+              local.set 16
+              local.get 11
+              i64.const 1
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -328,67 +187,42 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 14
+                i64.const 4507997673881607
                 local.set 9
-                i32.const 1028
-                local.set 8
-                local.get 0
-                i64.const 16
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 4
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 18
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 19
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 19
-              i32.add
-              local.set 4
+              local.get 4
+              local.get 16
+              i64.store8
+              local.get 1
+              i32.const 5
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 12
+              i64.store offset=66320
+              i32.const 0
+              local.get 13
+              i64.store offset=66336
+              i32.const 0
+              local.get 14
+              i64.store offset=66344
+              i32.const 0
+              local.get 0
+              i64.const 20
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3020
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            local.get 22
-            i64.store8
-            local.get 1
-            i32.const 5
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 12
-            i64.store offset=66320
-            i32.const 0
-            local.get 13
-            i64.store offset=66336
-            i32.const 0
-            local.get 14
-            i64.store offset=66344
-            i32.const 0
-            local.get 0
-            i64.const 20
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3020
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -448,8 +282,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -459,7 +314,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -469,7 +324,7 @@
       i64.store offset=66320
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -479,7 +334,7 @@
       i64.store offset=66336
     end
     local.get 9
-    i64.const 8
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 508 bytes
+;; 535 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,80 +19,73 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            local.get 0
-            i64.const 4096
-            i64.add
-            i64.const 16
-            i64.add
-            local.set 13
-            local.get 13
-            local.set 11
-            local.get 13
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 1
-              local.set 9
-              i32.const 516
-              local.set 8
+            block  ;; label = @5
               local.get 0
-              i64.const 8
+              i64.const 4096
               i64.add
-              local.set 7
+              i64.const 16
+              i64.add
+              local.set 13
+              local.get 13
+              local.set 11
+              local.get 13
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 2253998836940801
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load align=1
+              local.set 13
+              local.get 13
+              local.set 12
               local.get 1
-              i32.const 2
+              i32.const 3
               i32.sub
               local.set 1
-              br 3 (;@2;)
+              i32.const 0
+              local.get 11
+              i64.store offset=66320
+              i32.const 0
+              local.get 12
+              i64.store offset=66328
+              i32.const 0
+              local.get 0
+              i64.const 12
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3012
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            i64.load align=1
-            local.set 13
-            local.get 13
-            local.set 12
-            local.get 1
-            i32.const 3
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 11
-            i64.store offset=66320
-            i32.const 0
-            local.get 12
-            i64.store offset=66328
-            i32.const 0
-            local.get 0
-            i64.const 12
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3012
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -152,8 +145,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

@@ -41,288 +41,280 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            loop  ;; label = @5
-              local.get 11
-              local.set 21
-              local.get 11
-              i64.const 7
-              i64.and
-              i64.const 0
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                local.get 1
-                i64.extend_i32_s
-                i64.store offset=131080
-                local.get 0
-                local.get 21
-                i64.const 4
-                i32.const 0
-                i32.const 5
-                call_indirect (type 5)
-                i64.const 54
-                local.set 9
-                i32.const 1
-                local.set 8
-                br 5 (;@1;)
-              end
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 19
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
+            block  ;; label = @5
+              loop  ;; label = @6
+                local.get 11
+                local.set 21
+                local.get 11
+                i64.const 7
+                i64.and
+                i64.const 0
+                i64.ne
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 54
-                  local.set 9
-                  i32.const 4
-                  local.set 8
+                  i32.const 0
+                  local.get 1
+                  i64.extend_i32_s
+                  i64.store offset=131080
                   local.get 0
-                  local.set 7
+                  local.get 21
+                  i64.const 4
+                  i32.const 0
+                  i32.const 5
+                  call_indirect (type 5)
+                  i64.const 15
+                  local.set 9
+                  i32.const 1
+                  local.set 8
+                  br 6 (;@1;)
+                end
+                local.get 11
+                local.set 6
+                local.get 6
+                i64.const -4089
+                i64.and
+                local.get 19
+                i64.ne
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  local.get 6
+                  i32.wrap_i64
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8
+                  local.get 6
+                  i32.wrap_i64
+                  i32.add
+                  local.set 4
+                  local.get 5
+                  i64.load
+                  local.get 6
+                  i64.xor
+                  i64.const 4088
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 15
+                    local.set 9
+                    br 6 (;@2;)
+                  else
+                    local.get 6
+                    i64.const -4096
+                    i64.and
+                    local.set 19
+                    local.get 4
+                    local.get 6
+                    i32.wrap_i64
+                    i32.sub
+                    local.set 20
+                  end
+                else
+                  local.get 6
+                  i32.wrap_i64
+                  local.get 20
+                  i32.add
+                  local.set 4
+                end
+                local.get 4
+                i64.load align=1
+                local.set 21
+                local.get 11
+                local.set 12
+                local.get 21
+                local.set 13
+                local.get 21
+                local.get 14
+                i64.add
+                local.set 22
+                local.get 22
+                local.set 15
+                local.get 11
+                local.set 23
+                local.get 11
+                i64.const 7
+                i64.and
+                i64.const 0
+                i64.ne
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i32.const 0
+                  local.get 1
+                  i64.extend_i32_s
+                  i64.store offset=131080
+                  local.get 0
+                  i64.const 8
+                  i64.add
+                  local.get 23
+                  i64.const 6
+                  i32.const 2
+                  i32.const 5
+                  call_indirect (type 5)
+                  i64.const 15
+                  local.set 9
+                  i32.const 1
+                  local.set 8
+                  br 6 (;@1;)
+                end
+                local.get 11
+                local.set 6
+                local.get 6
+                i64.const -4089
+                i64.and
+                local.get 17
+                i64.ne
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  local.get 6
+                  i32.wrap_i64
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8200
+                  local.get 6
+                  i32.wrap_i64
+                  i32.add
+                  local.set 4
+                  local.get 5
+                  i64.load offset=8192
+                  local.get 6
+                  i64.xor
+                  i64.const 4088
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 2253998836940815
+                    local.set 9
+                    br 6 (;@2;)
+                  else
+                    local.get 6
+                    i64.const -4096
+                    i64.and
+                    local.set 17
+                    local.get 4
+                    local.get 6
+                    i32.wrap_i64
+                    i32.sub
+                    local.set 18
+                  end
+                else
+                  local.get 6
+                  i32.wrap_i64
+                  local.get 18
+                  i32.add
+                  local.set 4
+                end
+                local.get 4
+                i64.load align=1
+                local.set 23
+                local.get 11
+                local.get 11
+                i64.eq
+                local.get 21
+                local.get 23
+                i64.eq
+                i32.and
+                local.set 24
+                local.get 22
+                local.get 23
+                local.get 24
+                select
+                local.set 21
+                local.get 11
+                local.set 6
+                local.get 6
+                i64.const -4089
+                i64.and
+                local.get 17
+                i64.ne
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  local.get 6
+                  i32.wrap_i64
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8200
+                  local.get 6
+                  i32.wrap_i64
+                  i32.add
+                  local.set 4
+                  local.get 5
+                  i64.load offset=8192
+                  local.get 6
+                  i64.xor
+                  i64.const 4088
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 2253998836940815
+                    local.set 9
+                    br 6 (;@2;)
+                  else
+                    local.get 6
+                    i64.const -4096
+                    i64.and
+                    local.set 17
+                    local.get 4
+                    local.get 6
+                    i32.wrap_i64
+                    i32.sub
+                    local.set 18
+                  end
+                else
+                  local.get 6
+                  i32.wrap_i64
+                  local.get 18
+                  i32.add
+                  local.set 4
+                end
+                local.get 4
+                local.get 21
+                i64.store align=1
+                local.get 24
+                i32.const 1
+                i32.xor
+                local.set 24
+                local.get 24
+                i64.extend_i32_u
+                local.set 16
+                i64.const -1
+                local.set 12
+                local.get 1
+                i32.const 4
+                i32.sub
+                local.set 1
+                local.get 24
+                i32.const 0
+                i32.ne
+                if  ;; label = @7
                   local.get 1
                   i32.const 0
-                  i32.sub
-                  local.set 1
-                  br 5 (;@2;)
+                  i32.le_s
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i32.const 0
+                    local.get 12
+                    i64.store offset=66752
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66760
+                    i32.const 0
+                    local.get 15
+                    i64.store offset=66320
+                    i32.const 0
+                    local.get 16
+                    i64.store offset=66344
+                    i32.const 0
+                    local.get 0
+                    i64.store offset=65544
+                    br 5 (;@3;)
+                  end
+                  br 1 (;@6;)
                 else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 19
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 20
-                end
-              else
-                local.get 6
-                i32.wrap_i64
-                local.get 20
-                i32.add
-                local.set 4
-              end
-              local.get 4
-              i64.load align=1
-              local.set 21
-              local.get 11
-              local.set 12
-              local.get 21
-              local.set 13
-              local.get 21
-              local.get 14
-              i64.add
-              local.set 22
-              local.get 22
-              local.set 15
-              local.get 11
-              local.set 23
-              local.get 11
-              i64.const 7
-              i64.and
-              i64.const 0
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                local.get 1
-                i64.extend_i32_s
-                i64.store offset=131080
-                local.get 0
-                i64.const 8
-                i64.add
-                local.get 23
-                i64.const 6
-                i32.const 2
-                i32.const 5
-                call_indirect (type 5)
-                i64.const 54
-                local.set 9
-                i32.const 1
-                local.set 8
-                br 5 (;@1;)
-              end
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 17
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 54
-                  local.set 9
-                  i32.const 516
-                  local.set 8
-                  local.get 0
-                  i64.const 8
-                  i64.add
-                  local.set 7
-                  local.get 1
-                  i32.const 2
-                  i32.sub
-                  local.set 1
-                  br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 17
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 18
-                end
-              else
-                local.get 6
-                i32.wrap_i64
-                local.get 18
-                i32.add
-                local.set 4
-              end
-              local.get 4
-              i64.load align=1
-              local.set 23
-              local.get 11
-              local.get 11
-              i64.eq
-              local.get 21
-              local.get 23
-              i64.eq
-              i32.and
-              local.set 24
-              local.get 22
-              local.get 23
-              local.get 24
-              select
-              local.set 21
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 17
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 54
-                  local.set 9
-                  i32.const 516
-                  local.set 8
-                  local.get 0
-                  i64.const 8
-                  i64.add
-                  local.set 7
-                  local.get 1
-                  i32.const 2
-                  i32.sub
-                  local.set 1
-                  br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 17
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 18
-                end
-              else
-                local.get 6
-                i32.wrap_i64
-                local.get 18
-                i32.add
-                local.set 4
-              end
-              local.get 4
-              local.get 21
-              i64.store align=1
-              local.get 24
-              i32.const 1
-              i32.xor
-              local.set 24
-              local.get 24
-              i64.extend_i32_u
-              local.set 16
-              i64.const -1
-              local.set 12
-              local.get 1
-              i32.const 4
-              i32.sub
-              local.set 1
-              local.get 24
-              i32.const 0
-              i32.ne
-              if  ;; label = @6
-                local.get 1
-                i32.const 0
-                i32.le_s
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
                   i32.const 0
                   local.get 12
                   i64.store offset=66752
@@ -337,38 +329,21 @@
                   i64.store offset=66344
                   i32.const 0
                   local.get 0
+                  i64.const 16
+                  i64.add
                   i64.store offset=65544
-                  br 4 (;@3;)
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  br_if 4 (;@3;)
+                  local.get 0
+                  local.get 1
+                  local.get 2
+                  i32.const 3016
+                  return_call_indirect (type 0)
                 end
-                br 1 (;@5;)
-              else
-                i32.const 0
-                local.get 12
-                i64.store offset=66752
-                i32.const 0
-                local.get 13
-                i64.store offset=66760
-                i32.const 0
-                local.get 15
-                i64.store offset=66320
-                i32.const 0
-                local.get 16
-                i64.store offset=66344
-                i32.const 0
-                local.get 0
-                i64.const 16
-                i64.add
-                i64.store offset=65544
-                local.get 1
-                i32.const 0
-                i32.le_s
-                br_if 3 (;@3;)
-                local.get 0
-                local.get 1
-                local.get 2
-                i32.const 3016
-                return_call_indirect (type 0)
               end
+              unreachable
             end
             unreachable
           end
@@ -429,8 +404,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -440,7 +436,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -450,7 +446,7 @@
       i64.store offset=66752
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -460,7 +456,7 @@
       i64.store offset=66760
     end
     local.get 9
-    i64.const 16
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -470,7 +466,7 @@
       i64.store offset=66320
     end
     local.get 9
-    i64.const 32
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,5 +1,7 @@
 // The guest's cells and the engine's variables in emitted code: loads, stores, and the ways out of
 // an access. Depends on emit.h and on where struct region_abi says that things are.
+#include <assert.h>
+
 #include "emit/wasm/emit.h"
 
 void mem_at(struct emit *e, u8 op, u32 align, u32 address) { w_mem(out(e), op, align, address); }
@@ -45,36 +47,92 @@ void need_cells(struct emit *e, int to) {
         if (cell_in(&e->flow.live_in[to], i) && !cell_in(&e->flow.late_in[to], i)) need_cell(e, i);
 }
 
-static void local_const(struct emit *e, u32 local, i32 value) {
-    w_i32_const(out(e), value);
-    w_local(out(e), W_LOCAL_SET, local);
-}
+// L_DIRTY has a bit for each of the cells that may be dirty at such an exit, in their order, and
+// above the first DIRTY_BITS of them the place of a miss; what is left is in the second local. So
+// an access that misses needs a single constant: most of a region's code are such accesses.
+enum { DIRTY_BITS = 40, DONE_BITS = 8, REL_SHIFT = DIRTY_BITS + DONE_BITS };
+_Static_assert(FLOW_DIRTY == DIRTY_BITS + 64, "two locals");
+_Static_assert((REGION_PAGES + 1) * PAGE <= 1 << 15, "a place in a region has 16 bits");
 
-// Says what is dirty here.
-static void tell_dirty(struct emit *e, u32 how) {
-    for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
-        if (!e->flow.fault.w[k]) continue;
-        w_i64_const(out(e), (i64)e->dirty.w[k]);
+static void tell_dirty(struct emit *e, const struct cellset *dirty, u64 place) {
+    u64 words[2] = {place << DIRTY_BITS, 0};
+    unsigned bit = 0;
+    for (unsigned i = 0; i < e->flow.n; i++) {
+        if (!cell_in(&e->flow.fault, i)) continue;
+        assert((!cell_in(dirty, i) || bit < DIRTY_BITS + 64) && "flow_analyse has counted them");
+        if (cell_in(dirty, i))
+            words[bit >= DIRTY_BITS] |= (u64)1 << (bit < DIRTY_BITS ? bit : bit - DIRTY_BITS);
+        bit++;
+    }
+    for (unsigned k = 0; k < (bit > DIRTY_BITS ? 2 : 1); k++) {
+        w_i64_const(out(e), (i64)words[k]);
         w_local(out(e), W_LOCAL_SET, L_DIRTY + k);
     }
-    local_const(e, L_HOW, (i32)how);
+}
+
+void store_dirty(struct emit *e) {
+    unsigned bit = 0;
+    for (unsigned i = 0; i < e->flow.n; i++) {
+        if (!cell_in(&e->flow.fault, i)) continue;
+        unsigned second = bit >= DIRTY_BITS;
+        w_local(out(e), W_LOCAL_GET, L_DIRTY + second);
+        w_i64_const(out(e), (i64)((u64)1 << (bit - second * DIRTY_BITS)));
+        w_op(out(e), W_I64_AND);
+        w_op(out(e), W_I64_EQZ);
+        open_if(e, W_T_VOID, false);
+        w_op(out(e), W_ELSE);
+        store_cell(e, i);
+        close_if(e);
+        bit++;
+    }
 }
 
 void br_fault(struct emit *e, u8 op) {
-    tell_dirty(e, REGION_FAULT);
+    tell_dirty(e, &e->dirty, 0);
+    w_i32_const(out(e), REGION_FAULT);
+    w_local(out(e), W_LOCAL_SET, L_HOW);
     br_exit(e, op, EXIT_FAULT);
 }
 
 void br_miss(struct emit *e) {
+    assert(e->done < 1 << DONE_BITS && e->rel == (i16)e->rel);
+    tell_dirty(e, &e->dirty, (u64)(i64)e->rel << DONE_BITS | e->done);
+    br_exit(e, W_BR, EXIT_MISS);
+}
+
+void place_missed(struct emit *e) {
     struct buf *o = out(e);
-    tell_dirty(e, REGION_MISS | e->done << 8);
-    push_pcrel(e, e->rel);
-    w_local(o, W_LOCAL_SET, L_PC);
+    push_base(e);
+    w_local(o, W_LOCAL_GET, L_PAGE);
+    w_local(o, W_LOCAL_GET, L_DIRTY);
+    w_i64_const(o, REL_SHIFT);
+    w_op(o, W_I64_SHR_S);
+    w_op(o, W_I64_ADD);
+    mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
+    w_local(o, W_LOCAL_GET, L_DIRTY);
+    w_i64_const(o, DIRTY_BITS);
+    w_op(o, W_I64_SHR_U);
+    w_op(o, W_I32_WRAP_I64);
+    w_i32_const(o, (1 << DONE_BITS) - 1);
+    w_op(o, W_I32_AND);
+    w_local(o, W_LOCAL_SET, L_HOW);
     w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_i32_const(o, (i32)e->done);
+    w_local(o, W_LOCAL_GET, L_HOW);
     w_op(o, W_I32_SUB);
     w_local(o, W_LOCAL_SET, L_BUDGET);
-    br_exit(e, W_BR, EXIT_MISS);
+    w_local(o, W_LOCAL_GET, L_HOW);
+    w_i32_const(o, 8);
+    w_op(o, W_I32_SHL);
+    w_i32_const(o, REGION_MISS);
+    w_op(o, W_I32_OR);
+    w_local(o, W_LOCAL_SET, L_HOW);
+}
+
+void br_cold(struct emit *e, i64 rel, const struct cellset *dirty) {
+    push_pcrel(e, rel);
+    w_local(out(e), W_LOCAL_SET, L_PC);
+    tell_dirty(e, dirty, 0);
+    br_exit(e, W_BR, EXIT_COLD);
 }
 
 void store_budget(struct emit *e) {

@@ -88,7 +88,7 @@ void chain(struct emit *e) {
     w_op(o, W_I32_EQZ);
     push_budget_gone(e);
     w_op(o, W_I32_OR);
-    br_exit(e, W_BR_IF, EXIT_STOP - 1); // the chain's own label is closed
+    br_exit(e, W_BR_IF, EXIT_STOP - EXIT_CHAIN - 1); // the labels up to the chain's are closed
     push_pc_page(e);
     w_local(o, W_LOCAL_GET, L_BUDGET);
     w_local(o, W_LOCAL_GET, L_DEPTH);

@@ -19,7 +19,7 @@ enum {
     T_GUARD,      // (i64 va, i32 host) -> i32
 };
 
-// Locals by number; the first three are parameters. L_DIRTY, L_HOW: which cells the fault
+// Locals by number; the first three are parameters. L_DIRTY (cells.c), L_HOW: which cells the fault
 // exit stores, and why (enum region_exit).
 enum {
     L_PAGE,
@@ -35,8 +35,9 @@ enum {
     L_CELLS = L_DIRTY + 2
 };
 
-// Labels around the body, innermost first.
-enum { EXIT_CHAIN, EXIT_STOP, EXIT_MISS, EXIT_FAULT, EXITS };
+// Labels around the body, innermost first. Ways to what has never run go by EXIT_COLD, which stores
+// what L_DIRTY says, to EXIT_CHAIN.
+enum { EXIT_COLD, EXIT_CHAIN, EXIT_STOP, EXIT_MISS, EXIT_FAULT, EXITS };
 
 // The tag of a kept page that no address has: its offset bits are compared only where an aligned
 // access has zeros.
@@ -130,8 +131,11 @@ void load_budget(struct emit *e);
 void store_pc(struct emit *e, i64 rel);
 void store_lpc(struct emit *e); // pc from L_PC
 void unwind(struct emit *e, enum region_exit how);
-void br_fault(struct emit *e, u8 op); // an exception was raised
-void br_miss(struct emit *e);         // out, before this instruction
+void br_fault(struct emit *e, u8 op);                               // an exception was raised
+void br_miss(struct emit *e);                                       // out, before this instruction
+void br_cold(struct emit *e, i64 rel, const struct cellset *dirty); // out to `rel`
+void store_dirty(struct emit *e);                                   // the cells in L_DIRTY
+void place_missed(struct emit *e);                                  // at EXIT_MISS
 
 // ---- edges.c
 void charge(struct emit *e); // the block's instructions

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/compiler.h"
 #include "ir/ops.h"
 
 static bool is_cell_op(const struct ir_insn *o, u32 pc_cell) {
@@ -105,6 +106,7 @@ static void summarise(const struct region *r, unsigned k, u32 pc_cell, struct fl
     memset(m, 0, sizeof *m);
     // Exits store what is dirty.
     m->uses = dirty_after(r, k, pc_cell, f, at);
+    if (b->cold) cells_or(&f->fault, &m->uses);
     for (u32 i = b->nops; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
         if (is_cell_op(o, pc_cell)) {
@@ -179,10 +181,30 @@ u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases) 
     return bases[i] = base;
 }
 
-// Finds the address registers whose page is worth keeping.
+// Marks the blocks that can be reached from themselves.
+static void find_loops(const struct region *r, bool *loops) {
+    u64 from[REGION_BLOCKS][(REGION_BLOCKS + 63) / 64] = {{0}};
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned k = r->n; k-- > 0;)
+            for (int s = 0; s < 2; s++) {
+                i16 to = r->blocks[k].succ[s];
+                for (unsigned w = 0; to >= 0 && w < ARRAY_LEN(from[0]); w++) {
+                    u64 more = from[to][w] | ((unsigned)to / 64 == w ? (u64)1 << to % 64 : 0);
+                    changed |= (more & ~from[k][w]) != 0;
+                    from[k][w] |= more;
+                }
+            }
+    }
+    for (unsigned k = 0; k < r->n; k++) loops[k] = from[k][k / 64] >> k % 64 & 1;
+}
+
+// Finds the address registers whose page is worth keeping. The first access pays for two looks and
+// every one is twice the code: in a region without loops a few must follow.
 static void find_kept(const struct region *r, u32 pc_cell, struct flow *f) {
     u16 uses[2][REGION_CELLS] = {{0}};
-    bool jumps[REGION_CELLS] = {false};
+    bool jumps[REGION_CELLS] = {false}, loops[REGION_BLOCKS];
+    find_loops(r, loops);
     for (unsigned k = 0; k < r->n; k++) {
         const struct region_block *b = &r->blocks[k];
         u8 bases[IR_BLOCK_CAP] = {0};
@@ -196,7 +218,7 @@ static void find_kept(const struct region *r, u32 pc_cell, struct flow *f) {
             unsigned bytes = ir_access_bytes((enum ir_op)o->op);
             if (!bytes || !bases[o->a]) continue;
             bool write = ir_ops[o->op].result == IR_NONE || (o->op >= IR_LDW8 && o->op <= IR_LDW64);
-            uses[write][bases[o->a] - 1]++;
+            uses[write][bases[o->a] - 1] += loops[k] ? KEPT_USES : 1;
         }
     }
     while (f->nkept < REGION_KEPT) {
@@ -205,7 +227,7 @@ static void find_kept(const struct region *r, u32 pc_cell, struct flow *f) {
             for (unsigned c = 0; c < f->n; c++)
                 if (!jumps[c] && !f->kept[w][c] && uses[w][c] > best)
                     best = uses[w][c], cell = c, write = w;
-        if (!best) return;
+        if (best < KEPT_USES) return;
         f->kept[write][cell] = (u8)++f->nkept;
     }
 }
@@ -222,5 +244,5 @@ bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f
     for (unsigned k = 0; k < r->n; k++) summarise(r, k, pc_cell, f, &m[k]);
     find_live(r, m, f);
     find_late(r, m, f);
-    return true;
+    return cells_count(&f->fault) <= FLOW_DIRTY;
 }

@@ -33,7 +33,14 @@ static inline bool cells_and_not(struct cellset *s, const struct cellset *t) {
     return less;
 }
 
-enum { REGION_KEPT = 10 };
+static inline unsigned cells_count(const struct cellset *s) {
+    unsigned n = 0;
+    for (unsigned k = 0; k < REGION_CELLS / 64; k++) n += (unsigned)__builtin_popcountll(s->w[k]);
+    return n;
+}
+
+enum { FLOW_DIRTY = 104 }; // cells that an exit can say are dirty (cells.c)
+enum { REGION_KEPT = 10, KEPT_USES = 4 };
 
 struct flow {
     // The cells: state offsets; vectors have 16 bytes and both their halves' indices in `index`.
@@ -44,7 +51,7 @@ struct flow {
     struct cellset dirty_in[REGION_BLOCKS]; // on some way newer than memory
     struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
     struct cellset late_in[REGION_BLOCKS];  // still in memory only: loaded where it is needed
-    struct cellset fault;                   // what may be dirty at any operation that faults
+    struct cellset fault; // what may be dirty at any operation that faults or on a cold way out
     // Address registers whose page is kept: cells that in this region only move by constants, so
     // that the next access is most likely to the same page again. By cell: 1 + its place in `kept`,
     // for loads and for stores.

@@ -329,6 +329,10 @@ static void on_leave(void *arg, int node, int way) {
         go_to(e, b->end_rel);
         return;
     }
+    if (b->cold >> way & 1) {
+        br_cold(e, way == 0 ? (i64)x->imm : (i64)(i32)x->aux, &e->out_dirty[node]);
+        return;
+    }
     store_cells(e, &e->out_dirty[node]);
     if (b->end == END_SWITCH || b->end == END_TEST)
         br_exit(e, W_BR, EXIT_CHAIN);
@@ -423,19 +427,10 @@ static void guards(struct emit *e) {
     }
 }
 
-// At the fault exit: stores the cells that L_DIRTY names.
-static void store_faulted(struct emit *e) {
-    for (unsigned i = 0; i < e->flow.n; i++) {
-        if (!cell_in(&e->flow.fault, i)) continue;
-        w_local(out(e), W_LOCAL_GET, L_DIRTY + i / 64);
-        w_i64_const(out(e), (i64)((u64)1 << i % 64));
-        w_op(out(e), W_I64_AND);
-        w_op(out(e), W_I64_EQZ);
-        open_if(e, W_T_VOID, false);
-        w_op(out(e), W_ELSE);
-        store_cell(e, i);
-        close_if(e);
-    }
+static bool any_cold(const struct region *r) {
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->blocks[i].cold) return true;
+    return false;
 }
 
 static bool function(struct emit *e) {
@@ -462,16 +457,21 @@ static bool function(struct emit *e) {
     structure_walk(nodes, (int)e->r->n, &ops);
     assert(e->failed || e->depth == 0);
     w_op(out(e), W_UNREACHABLE);
+    w_op(out(e), W_END); // EXIT_COLD
+    if (any_cold(e->r))
+        store_dirty(e);
+    else
+        w_op(out(e), W_UNREACHABLE);
     w_op(out(e), W_END); // EXIT_CHAIN
     chain(e);
     w_op(out(e), W_END); // EXIT_STOP: state.pc says where to go on
     tell_region(e);
     unwind(e, REGION_JUMP);
-    w_op(out(e), W_END); // EXIT_MISS: at L_PC
-    store_lpc(e);
+    w_op(out(e), W_END); // EXIT_MISS
+    place_missed(e);
     tell_region(e);
     w_op(out(e), W_END); // EXIT_FAULT
-    store_faulted(e);
+    store_dirty(e);
     push_base(e);
     w_local(out(e), W_LOCAL_GET, L_HOW);
     mem_at(e, W_I32_STORE, 2, e->abi->how);

@@ -33,6 +33,7 @@ struct region_block {
     const struct ir_insn *ops; // as in struct ir_block, ops[0] unused
     u8 end;                    // enum region_end
     bool inlined;
+    u8 cold;     // bit k: succ[k] is out of the region because what is there has never run
     i16 succ[2]; // block index or -1: out of the region. branch: taken, not taken
 };
 

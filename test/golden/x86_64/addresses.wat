@@ -1,4 +1,4 @@
-;; 1242 bytes
+;; 1051 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,31 +11,20 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 20
-    i64.const 2048
-    local.set 22
-    i64.const 2048
-    local.set 24
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66264
-            local.set 11
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66264
+              local.set 11
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -59,102 +48,61 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 21
               end
-            else
+              local.get 4
+              i64.load align=1
+              local.set 20
+              local.get 20
+              local.set 12
+              i32.const 0
+              i64.load offset=66288
+              local.set 13
+              local.get 11
+              local.get 13
+              i64.const 2
+              i64.shl
+              i64.add
+              i64.const 16
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
-              local.get 21
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
               i32.add
               local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 26
-            local.get 26
-            local.set 12
-            i32.const 0
-            i64.load offset=66288
-            local.set 13
-            local.get 11
-            local.get 13
-            i64.const 2
-            i64.shl
-            i64.add
-            i64.const 16
-            i64.add
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 2
-              local.set 9
-              i32.const 260
-              local.set 8
-              local.get 0
-              i64.const 3
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 845524441759745
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load32_u align=1
+              local.set 21
+              local.get 21
+              local.set 14
+              i32.const 0
+              i64.load offset=66448
+              local.set 15
+              local.get 15
+              i64.const 40
               i64.add
-              local.set 7
-              local.get 1
-              i32.const 1
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            i64.load32_u align=1
-            local.set 27
-            local.get 27
-            local.set 14
-            i32.const 0
-            i64.load offset=66448
-            local.set 15
-            local.get 15
-            i64.const 40
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -176,105 +124,62 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 10
+                i64.const 1972523860230147
                 local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 7
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
+              local.get 4
+              i64.load align=1
+              local.set 21
+              local.get 21
+              local.set 16
+              local.get 20
+              i32.wrap_i64
+              local.set 22
+              local.get 22
+              i64.extend_i32_u
+              local.set 20
+              local.get 0
+              i64.const 278
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
-              local.get 23
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8200
+              local.get 6
+              i32.wrap_i64
               i32.add
               local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 27
-            local.get 27
-            local.set 16
-            local.get 26
-            i32.wrap_i64
-            local.set 28
-            local.get 28
-            i64.extend_i32_u
-            local.set 26
-            local.get 0
-            i64.const 278
-            i64.add
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8200
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load offset=8192
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 42
-              local.set 9
-              i32.const 772
-              local.set 8
-              local.get 0
-              i64.const 16
+              local.get 5
+              i64.load offset=8192
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 4506898162253831
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              local.get 20
+              i64.store32 align=1
+              i32.const 0
+              i64.load offset=66272
+              local.set 17
+              i64.const 7
+              local.set 20
+              local.get 17
+              i64.const 6
               i64.add
-              local.set 7
-              local.get 1
-              i32.const 3
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            local.get 26
-            i64.store32 align=1
-            i32.const 0
-            i64.load offset=66272
-            local.set 17
-            i64.const 7
-            local.set 26
-            local.get 17
-            i64.const 6
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4095
-            i64.and
-            local.get 24
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -296,126 +201,91 @@
               i64.const 4094
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 42
+                i64.const 6196847534145543
                 local.set 9
-                i32.const 1028
-                local.set 8
-                local.get 0
-                i64.const 22
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 4
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 24
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 25
               end
-            else
+              local.get 4
+              local.get 20
+              i64.store16 align=1
+              local.get 22
+              local.get 22
+              i32.const 1
+              i32.shl
+              i32.add
+              i64.extend_i32_u
+              local.set 18
+              local.get 11
+              i32.wrap_i64
+              i32.const 4
+              i32.add
+              i64.extend_i32_u
+              local.set 6
               local.get 6
               i32.wrap_i64
-              local.get 25
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
               i32.add
               local.set 4
-            end
-            local.get 4
-            local.get 26
-            i64.store16 align=1
-            local.get 28
-            local.get 28
-            i32.const 1
-            i32.shl
-            i32.add
-            i64.extend_i32_u
-            local.set 18
-            local.get 11
-            i32.wrap_i64
-            i32.const 4
-            i32.add
-            i64.extend_i32_u
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 170
-              local.set 9
-              i32.const 1540
-              local.set 8
-              local.get 0
-              i64.const 32
-              i64.add
-              local.set 7
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 9013796324507663
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load32_u align=1
+              local.set 20
+              local.get 20
+              local.set 19
               local.get 1
-              i32.const 6
+              i32.const 7
               i32.sub
               local.set 1
-              br 3 (;@2;)
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
+              i32.const 0
+              local.get 14
+              i64.store offset=66248
+              i32.const 0
+              local.get 16
+              i64.store offset=66256
+              i32.const 0
+              local.get 18
+              i64.store offset=66296
+              i32.const 0
+              local.get 19
+              i64.store offset=66304
+              i32.const 0
+              local.get 0
+              i64.const 37
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3037
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            i64.load32_u align=1
-            local.set 26
-            local.get 26
-            local.set 19
-            local.get 1
-            i32.const 7
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 12
-            i64.store offset=66240
-            i32.const 0
-            local.get 14
-            i64.store offset=66248
-            i32.const 0
-            local.get 16
-            i64.store offset=66256
-            i32.const 0
-            local.get 18
-            i64.store offset=66296
-            i32.const 0
-            local.get 19
-            i64.store offset=66304
-            i32.const 0
-            local.get 0
-            i64.const 37
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3037
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -475,8 +345,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -486,7 +377,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -496,7 +387,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 8
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -506,7 +397,7 @@
       i64.store offset=66248
     end
     local.get 9
-    i64.const 32
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -516,7 +407,7 @@
       i64.store offset=66256
     end
     local.get 9
-    i64.const 128
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1

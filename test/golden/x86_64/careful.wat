@@ -1,4 +1,4 @@
-;; 912 bytes
+;; 904 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,101 +11,94 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 17
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i32.const 0
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i32.const 2016
-            call_indirect (type 1)
-            local.set 19
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
               i32.const 0
-              i32.const 1
-              i32.store offset=131088
+              local.get 1
+              i64.extend_i32_s
+              i64.store offset=131080
+              local.get 0
               i32.const 0
-              return
-            end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              i32.const 0
-              i32.const 7
+              i32.const 6
               call_indirect (type 6)
-            end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            i32.const 0
-            i64.load offset=66264
-            local.set 11
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i32.const 0
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            local.get 11
-            i64.const 0
-            i64.const 0
-            i64.const 2048
-            i32.const 2012
-            call_indirect (type 1)
-            local.set 19
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              i32.const 1
-              i32.store offset=131088
-              i32.const 0
-              return
-            end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i32.const 65536
               i64.const 0
+              i64.const 0
+              i64.const 0
+              i64.const 0
+              i32.const 2016
+              call_indirect (type 1)
+              local.set 17
               i32.const 0
-              i32.const 7
+              i32.load8_u offset=131072
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                i32.const 1
+                i32.store offset=131088
+                i32.const 0
+                return
+              end
+              i32.const 0
+              i32.load8_u offset=131076
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                i32.const 0
+                i32.const 7
+                call_indirect (type 6)
+              end
+              i32.const 0
+              i64.load offset=131080
+              i32.wrap_i64
+              local.set 1
+              i32.const 0
+              i64.load offset=66264
+              local.set 11
+              i32.const 0
+              local.get 1
+              i64.extend_i32_s
+              i64.store offset=131080
+              local.get 0
+              i32.const 0
+              i32.const 6
               call_indirect (type 6)
-            end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 17
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i32.const 65536
+              local.get 11
+              i64.const 0
+              i64.const 0
+              i64.const 2048
+              i32.const 2012
+              call_indirect (type 1)
+              local.set 17
+              i32.const 0
+              i32.load8_u offset=131072
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                i32.const 1
+                i32.store offset=131088
+                i32.const 0
+                return
+              end
+              i32.const 0
+              i32.load8_u offset=131076
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                i32.const 0
+                i32.const 7
+                call_indirect (type 6)
+              end
+              i32.const 0
+              i64.load offset=131080
+              i32.wrap_i64
+              local.set 1
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -138,6 +131,8 @@
                 call_indirect (type 2)
                 local.tee 4
                 i32.eqz
+                i64.const 0
+                local.set 9
                 i32.const 1
                 local.set 8
                 br_if 5 (;@1;)
@@ -145,113 +140,98 @@
                 i64.load offset=131080
                 i32.wrap_i64
                 local.set 1
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 17
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 18
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 18
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 19
-            i32.const 0
-            i64.load offset=66240
-            local.set 12
-            local.get 12
-            local.get 19
-            i64.add
-            local.set 20
-            local.get 20
-            local.set 12
-            i64.const 192
-            local.set 13
-            local.get 20
-            local.set 14
-            local.get 20
-            local.set 15
-            local.get 19
-            local.set 16
-            local.get 0
-            i64.const 3
-            i64.add
-            local.set 19
-            i32.const 0
-            local.get 12
-            i64.store offset=66240
-            i32.const 0
-            local.get 13
-            i64.store offset=66368
-            i32.const 0
-            local.get 14
-            i64.store offset=66376
-            i32.const 0
-            local.get 15
-            i64.store offset=66384
-            i32.const 0
-            local.get 16
-            i64.store offset=66392
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i32.const 0
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            local.get 19
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i32.const 2017
-            call_indirect (type 1)
-            local.set 19
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load align=1
+              local.set 17
               i32.const 0
+              i64.load offset=66240
+              local.set 12
+              local.get 12
+              local.get 17
+              i64.add
+              local.set 18
+              local.get 18
+              local.set 12
+              i64.const 192
+              local.set 13
+              local.get 18
+              local.set 14
+              local.get 18
+              local.set 15
+              local.get 17
+              local.set 16
+              local.get 0
+              i64.const 3
+              i64.add
+              local.set 17
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
+              i32.const 0
+              local.get 13
+              i64.store offset=66368
+              i32.const 0
+              local.get 14
+              i64.store offset=66376
+              i32.const 0
+              local.get 15
+              i64.store offset=66384
+              i32.const 0
+              local.get 16
+              i64.store offset=66392
+              i32.const 0
+              local.get 1
+              i64.extend_i32_s
+              i64.store offset=131080
+              local.get 0
+              i32.const 0
+              i32.const 6
+              call_indirect (type 6)
+              i32.const 65536
+              local.get 17
+              i64.const 0
+              i64.const 0
+              i64.const 0
+              i32.const 2017
+              call_indirect (type 1)
+              local.set 17
+              i32.const 0
+              i32.load8_u offset=131072
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                i32.const 1
+                i32.store offset=131088
+                i32.const 0
+                return
+              end
+              i32.const 0
+              i32.load8_u offset=131076
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                i32.const 0
+                i32.const 7
+                call_indirect (type 6)
+              end
+              i32.const 0
+              i64.load offset=131080
+              i32.wrap_i64
+              local.set 1
+              local.get 1
               i32.const 1
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 1
+              i64.extend_i32_s
+              i64.store offset=131080
+              i32.const 0
+              i32.const 2
               i32.store offset=131088
               i32.const 0
               return
+              unreachable
             end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              i32.const 0
-              i32.const 7
-              call_indirect (type 6)
-            end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            local.get 1
-            i32.const 1
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            i32.const 0
-            i32.const 2
-            i32.store offset=131088
-            i32.const 0
-            return
             unreachable
           end
           i32.const 0
@@ -311,8 +291,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 1197 bytes
+;; 1114 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,27 +11,20 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 22
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66288
-            local.set 11
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66288
+              local.set 11
+              local.get 11
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -55,72 +48,41 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              i64.load align=1
+              local.set 22
+              i32.const 0
+              i64.load offset=66240
+              local.set 12
+              local.get 12
+              local.get 22
+              i64.add
+              local.set 23
               local.get 23
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 24
-            i32.const 0
-            i64.load offset=66240
-            local.set 12
-            local.get 12
-            local.get 24
-            i64.add
-            local.set 25
-            local.get 25
-            local.set 12
-            local.get 25
-            local.set 13
-            local.get 24
-            local.set 14
-            i32.const 0
-            i64.load offset=66296
-            local.set 15
-            local.get 15
-            i64.const 1
-            i64.add
-            local.set 26
-            local.get 26
-            local.set 15
-            i64.const 320
-            local.set 16
-            local.get 26
-            local.set 17
-            local.get 11
-            i64.const 8
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.set 12
+              local.get 23
+              local.set 13
+              local.get 22
+              local.set 14
+              i32.const 0
+              i64.load offset=66296
+              local.set 15
+              local.get 15
+              i64.const 1
+              i64.add
+              local.set 24
+              local.get 24
+              local.set 15
+              i64.const 320
+              local.set 16
+              local.get 24
+              local.set 17
+              local.get 11
+              i64.const 8
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -142,217 +104,192 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 126
+                i64.const 1691048883519551
                 local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 6
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              i64.load align=1
+              local.set 24
+              i32.const 0
+              i64.load offset=66264
+              local.set 18
+              local.get 18
+              local.get 24
+              i64.add
+              local.set 24
+              local.get 24
               local.get 23
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 26
-            i32.const 0
-            i64.load offset=66264
-            local.set 18
-            local.get 18
-            local.get 26
-            i64.add
-            local.set 26
-            local.get 26
-            local.get 25
-            local.get 24
-            i64.lt_u
-            i64.extend_i32_u
-            i64.add
-            local.set 24
-            local.get 26
-            local.get 18
-            i64.lt_u
-            local.get 24
-            local.get 26
-            i64.lt_u
-            i32.or
-            i64.extend_i32_u
-            local.set 25
-            local.get 24
-            local.set 18
-            i32.const 0
-            i64.load offset=66248
-            local.set 19
-            local.get 19
-            i64.const -1
-            i64.add
-            local.set 19
-            i32.const 0
-            i64.load offset=66256
-            local.set 20
-            local.get 20
-            local.get 25
-            i64.sub
-            local.set 24
-            local.get 20
-            i64.const 0
-            i64.lt_u
-            local.get 20
-            local.get 25
-            i64.lt_u
-            i32.or
-            local.set 27
-            local.get 24
-            local.get 20
-            local.get 24
-            i64.xor
-            local.set 25
-            local.get 25
-            local.get 20
-            i64.and
-            i64.const 63
-            i64.shr_u
-            i64.const 1
-            i64.and
-            i64.const 11
-            i64.shl
-            local.get 20
-            local.get 24
-            i64.xor
-            i64.const 16
-            i64.and
-            i64.or
-            local.set 25
-            local.set 20
-            i64.const 64
-            local.set 16
-            local.get 24
-            local.set 17
-            i64.const 0
-            local.set 13
-            local.get 27
-            i64.extend_i32_u
-            local.set 14
-            local.get 25
-            local.set 21
-            local.get 1
-            i32.const 6
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 27
-            i32.lt_u
-            if  ;; label = @5
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66384
-              i32.const 0
-              local.get 14
-              i64.store offset=66392
-              i32.const 0
-              local.get 15
-              i64.store offset=66296
-              i32.const 0
-              local.get 16
-              i64.store offset=66368
-              i32.const 0
-              local.get 17
-              i64.store offset=66376
-              i32.const 0
-              local.get 18
-              i64.store offset=66264
-              i32.const 0
-              local.get 19
-              i64.store offset=66248
-              i32.const 0
-              local.get 20
-              i64.store offset=66256
-              i32.const 0
-              local.get 21
-              i64.store offset=66400
-              i32.const 0
-              local.get 0
-              i64.const 19
+              local.get 22
+              i64.lt_u
+              i64.extend_i32_u
               i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3019
-              return_call_indirect (type 0)
-            else
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66384
-              i32.const 0
-              local.get 14
-              i64.store offset=66392
-              i32.const 0
-              local.get 15
-              i64.store offset=66296
-              i32.const 0
-              local.get 16
-              i64.store offset=66368
-              i32.const 0
-              local.get 17
-              i64.store offset=66376
-              i32.const 0
+              local.set 22
+              local.get 24
               local.get 18
-              i64.store offset=66264
+              i64.lt_u
+              local.get 22
+              local.get 24
+              i64.lt_u
+              i32.or
+              i64.extend_i32_u
+              local.set 23
+              local.get 22
+              local.set 18
               i32.const 0
+              i64.load offset=66248
+              local.set 19
               local.get 19
-              i64.store offset=66248
-              i32.const 0
-              local.get 20
-              i64.store offset=66256
-              i32.const 0
-              local.get 21
-              i64.store offset=66400
-              i32.const 0
-              local.get 0
-              i64.const 19
+              i64.const -1
               i64.add
-              i64.store offset=65544
-              local.get 1
+              local.set 19
               i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
+              i64.load offset=66256
+              local.set 20
+              local.get 20
+              local.get 23
+              i64.sub
+              local.set 22
+              local.get 20
+              i64.const 0
+              i64.lt_u
+              local.get 20
+              local.get 23
+              i64.lt_u
+              i32.or
+              local.set 25
+              local.get 22
+              local.get 20
+              local.get 22
+              i64.xor
+              local.set 23
+              local.get 23
+              local.get 20
+              i64.and
+              i64.const 63
+              i64.shr_u
+              i64.const 1
+              i64.and
+              i64.const 11
+              i64.shl
+              local.get 20
+              local.get 22
+              i64.xor
+              i64.const 16
+              i64.and
+              i64.or
+              local.set 23
+              local.set 20
+              i64.const 64
+              local.set 16
+              local.get 22
+              local.set 17
+              i64.const 0
+              local.set 13
+              local.get 25
+              i64.extend_i32_u
+              local.set 14
+              local.get 23
+              local.set 21
               local.get 1
-              local.get 2
-              i32.const 3019
-              return_call_indirect (type 0)
+              i32.const 6
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 25
+              i32.lt_u
+              if  ;; label = @6
+                i32.const 0
+                local.get 12
+                i64.store offset=66240
+                i32.const 0
+                local.get 13
+                i64.store offset=66384
+                i32.const 0
+                local.get 14
+                i64.store offset=66392
+                i32.const 0
+                local.get 15
+                i64.store offset=66296
+                i32.const 0
+                local.get 16
+                i64.store offset=66368
+                i32.const 0
+                local.get 17
+                i64.store offset=66376
+                i32.const 0
+                local.get 18
+                i64.store offset=66264
+                i32.const 0
+                local.get 19
+                i64.store offset=66248
+                i32.const 0
+                local.get 20
+                i64.store offset=66256
+                i32.const 0
+                local.get 21
+                i64.store offset=66400
+                i32.const 0
+                local.get 0
+                i64.const 19
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 3 (;@3;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3019
+                return_call_indirect (type 0)
+              else
+                i32.const 0
+                local.get 12
+                i64.store offset=66240
+                i32.const 0
+                local.get 13
+                i64.store offset=66384
+                i32.const 0
+                local.get 14
+                i64.store offset=66392
+                i32.const 0
+                local.get 15
+                i64.store offset=66296
+                i32.const 0
+                local.get 16
+                i64.store offset=66368
+                i32.const 0
+                local.get 17
+                i64.store offset=66376
+                i32.const 0
+                local.get 18
+                i64.store offset=66264
+                i32.const 0
+                local.get 19
+                i64.store offset=66248
+                i32.const 0
+                local.get 20
+                i64.store offset=66256
+                i32.const 0
+                local.get 21
+                i64.store offset=66400
+                i32.const 0
+                local.get 0
+                i64.const 19
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 3 (;@3;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3019
+                return_call_indirect (type 0)
+              end
+              unreachable
             end
             unreachable
           end
@@ -413,8 +350,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -424,7 +382,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -434,7 +392,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -444,7 +402,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 8
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -454,7 +412,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 16
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -464,7 +422,7 @@
       i64.store offset=66296
     end
     local.get 9
-    i64.const 32
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -474,7 +432,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 64
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1

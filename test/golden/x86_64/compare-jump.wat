@@ -1,4 +1,4 @@
-;; 858 bytes
+;; 897 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,82 +16,30 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66264
-            local.set 11
-            i32.const 0
-            i64.load offset=66240
-            local.set 12
-            i64.const 256
-            local.set 13
-            local.get 12
-            local.get 11
-            i64.sub
-            local.set 14
-            local.get 12
-            local.set 15
-            local.get 11
-            local.set 16
-            local.get 1
-            i32.const 2
-            i32.sub
-            local.set 1
-            local.get 12
-            local.get 11
-            i64.lt_s
-            if  ;; label = @5
+            block  ;; label = @5
               i32.const 0
-              local.get 13
-              i64.store offset=66368
+              i64.load offset=66264
+              local.set 11
               i32.const 0
-              local.get 14
-              i64.store offset=66376
-              i32.const 0
-              local.get 15
-              i64.store offset=66384
-              i32.const 0
-              local.get 16
-              i64.store offset=66392
-              i32.const 0
-              local.get 0
-              i64.const 20
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3020
-              return_call_indirect (type 0)
-            else
-              i32.const 0
-              i64.load offset=66248
-              local.set 17
-              local.get 17
-              i32.wrap_i64
-              local.set 20
-              i64.const 288
+              i64.load offset=66240
+              local.set 12
+              i64.const 256
               local.set 13
-              local.get 20
-              i32.const 100
-              i32.sub
-              i64.extend_i32_u
+              local.get 12
+              local.get 11
+              i64.sub
               local.set 14
-              local.get 20
-              i64.extend_i32_u
+              local.get 12
               local.set 15
-              i64.const 100
+              local.get 11
               local.set 16
               local.get 1
               i32.const 2
               i32.sub
               local.set 1
-              i32.const 100
-              local.get 20
-              i32.lt_u
+              local.get 12
+              local.get 11
+              i64.lt_s
               if  ;; label = @6
                 i32.const 0
                 local.get 13
@@ -121,25 +69,30 @@
                 return_call_indirect (type 0)
               else
                 i32.const 0
-                i64.load offset=66256
-                local.set 18
-                local.get 18
+                i64.load offset=66248
+                local.set 17
+                local.get 17
                 i32.wrap_i64
                 local.set 20
-                i64.const 160
+                i64.const 288
                 local.set 13
                 local.get 20
+                i32.const 100
+                i32.sub
                 i64.extend_i32_u
                 local.set 14
-                i64.const 0
+                local.get 20
+                i64.extend_i32_u
+                local.set 15
+                i64.const 100
                 local.set 16
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
+                i32.const 100
                 local.get 20
-                i32.const 0
-                i32.ne
+                i32.lt_u
                 if  ;; label = @7
                   i32.const 0
                   local.get 13
@@ -169,32 +122,25 @@
                   return_call_indirect (type 0)
                 else
                   i32.const 0
-                  i64.load offset=66288
-                  local.set 19
-                  local.get 19
-                  i64.const 255
-                  i64.and
-                  local.set 21
-                  i64.const 312
+                  i64.load offset=66256
+                  local.set 18
+                  local.get 18
+                  i32.wrap_i64
+                  local.set 20
+                  i64.const 160
                   local.set 13
-                  local.get 21
-                  i64.const 7
-                  i64.sub
-                  i64.const 255
-                  i64.and
+                  local.get 20
+                  i64.extend_i32_u
                   local.set 14
-                  local.get 21
-                  local.set 15
-                  i64.const 7
+                  i64.const 0
                   local.set 16
                   local.get 1
                   i32.const 2
                   i32.sub
                   local.set 1
-                  i64.const 7
-                  local.get 21
-                  i64.extend8_s
-                  i64.ge_s
+                  local.get 20
+                  i32.const 0
+                  i32.ne
                   if  ;; label = @8
                     i32.const 0
                     local.get 13
@@ -224,34 +170,91 @@
                     return_call_indirect (type 0)
                   else
                     i32.const 0
-                    local.get 13
-                    i64.store offset=66368
-                    i32.const 0
-                    local.get 14
-                    i64.store offset=66376
-                    i32.const 0
-                    local.get 15
-                    i64.store offset=66384
-                    i32.const 0
-                    local.get 16
-                    i64.store offset=66392
-                    i32.const 0
-                    local.get 0
-                    i64.const 20
-                    i64.add
-                    i64.store offset=65544
+                    i64.load offset=66288
+                    local.set 19
+                    local.get 19
+                    i64.const 255
+                    i64.and
+                    local.set 21
+                    i64.const 312
+                    local.set 13
+                    local.get 21
+                    i64.const 7
+                    i64.sub
+                    i64.const 255
+                    i64.and
+                    local.set 14
+                    local.get 21
+                    local.set 15
+                    i64.const 7
+                    local.set 16
                     local.get 1
-                    i32.const 0
-                    i32.le_s
-                    br_if 5 (;@3;)
-                    local.get 0
-                    local.get 1
-                    local.get 2
-                    i32.const 3020
-                    return_call_indirect (type 0)
+                    i32.const 2
+                    i32.sub
+                    local.set 1
+                    i64.const 7
+                    local.get 21
+                    i64.extend8_s
+                    i64.ge_s
+                    if  ;; label = @9
+                      i32.const 0
+                      local.get 13
+                      i64.store offset=66368
+                      i32.const 0
+                      local.get 14
+                      i64.store offset=66376
+                      i32.const 0
+                      local.get 15
+                      i64.store offset=66384
+                      i32.const 0
+                      local.get 16
+                      i64.store offset=66392
+                      i32.const 0
+                      local.get 0
+                      i64.const 20
+                      i64.add
+                      i64.store offset=65544
+                      local.get 1
+                      i32.const 0
+                      i32.le_s
+                      br_if 6 (;@3;)
+                      local.get 0
+                      local.get 1
+                      local.get 2
+                      i32.const 3020
+                      return_call_indirect (type 0)
+                    else
+                      i32.const 0
+                      local.get 13
+                      i64.store offset=66368
+                      i32.const 0
+                      local.get 14
+                      i64.store offset=66376
+                      i32.const 0
+                      local.get 15
+                      i64.store offset=66384
+                      i32.const 0
+                      local.get 16
+                      i64.store offset=66392
+                      i32.const 0
+                      local.get 0
+                      i64.const 20
+                      i64.add
+                      i64.store offset=65544
+                      local.get 1
+                      i32.const 0
+                      i32.le_s
+                      br_if 6 (;@3;)
+                      local.get 0
+                      local.get 1
+                      local.get 2
+                      i32.const 3020
+                      return_call_indirect (type 0)
+                    end
                   end
                 end
               end
+              unreachable
             end
             unreachable
           end
@@ -312,8 +315,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 2022 bytes
+;; 1739 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,476 +11,295 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
     i64.const 2048
     local.set 20
-    i64.const 2048
-    local.set 22
-    i64.const 2048
-    local.set 24
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66296
-            local.set 11
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66296
+              local.set 11
+              local.get 11
+              local.set 6
               local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              i64.const -4089
+              i64.and
+              local.get 20
+              i64.ne
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
                 local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 21
-              end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 26
-            i32.const 0
-            i64.load offset=66288
-            local.set 12
-            i32.const 0
-            i64.load offset=66240
-            local.set 13
-            local.get 13
-            local.get 26
-            i64.eq
-            local.set 27
-            local.get 12
-            local.get 26
-            local.get 27
-            select
-            local.set 28
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
                 local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 21
-              end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 28
-            i64.store align=1
-            local.get 13
-            local.get 26
-            local.get 27
-            select
-            local.set 28
-            local.get 28
-            local.get 13
-            local.get 26
-            i64.sub
-            local.set 29
-            local.get 13
-            local.set 30
-            local.set 13
-            i64.const 256
-            local.set 14
-            local.get 29
-            local.set 15
-            local.get 30
-            local.set 16
-            local.get 26
-            local.set 17
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4093
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
-                local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 5
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
               else
                 local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
+                i32.wrap_i64
+                local.get 21
+                i32.add
+                local.set 4
+              end
+              local.get 4
+              i64.load align=1
+              local.set 22
+              i32.const 0
+              i64.load offset=66288
+              local.set 12
+              i32.const 0
+              i64.load offset=66240
+              local.set 13
+              local.get 13
+              local.get 22
+              i64.eq
+              local.set 23
+              local.get 12
+              local.get 22
+              local.get 23
+              select
+              local.set 24
+              local.get 11
+              local.set 6
+              local.get 6
+              i64.const -4089
+              i64.and
+              local.get 20
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
                 local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 21
-              end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load32_u align=1
-            local.set 26
-            local.get 28
-            i32.wrap_i64
-            local.set 27
-            local.get 26
-            i32.wrap_i64
-            local.get 27
-            i32.add
-            i64.extend_i32_u
-            local.set 28
-            local.get 28
-            local.set 29
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4093
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
-                local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 5
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
               else
                 local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
-                local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 21
+                local.get 21
+                i32.add
+                local.set 4
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 29
-            i64.store32 align=1
-            local.get 26
-            local.set 13
-            i64.const 224
-            local.set 14
-            local.get 28
-            local.set 15
-            local.get 28
-            local.set 16
-            local.get 27
-            i64.extend_i32_u
-            local.set 17
-            i32.const 0
-            i64.load offset=66256
-            local.set 18
-            local.get 18
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 24
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
-                local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 9
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 24
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 25
-              end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              local.get 24
+              i64.store align=1
+              local.get 13
+              local.get 22
+              local.get 23
+              select
+              local.set 24
+              local.get 24
+              local.get 13
+              local.get 22
+              i64.sub
+              local.set 25
+              local.get 13
+              local.set 26
+              local.set 13
+              i64.const 256
+              local.set 14
               local.get 25
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 26
-            local.get 26
-            i64.const 1
-            i64.add
-            local.set 26
-            local.get 26
-            local.set 28
-            local.get 18
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 24
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.set 15
+              local.get 26
+              local.set 16
+              local.get 22
+              local.set 17
+              local.get 11
+              local.set 6
               local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              i64.const -4093
+              i64.and
+              local.get 20
+              i64.ne
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
-                local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 9
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 24
-                local.get 4
                 local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 25
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1408474395181087
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
+              else
+                local.get 6
+                i32.wrap_i64
+                local.get 21
+                i32.add
+                local.set 4
               end
-            else
-              local.get 6
+              local.get 4
+              i64.load32_u align=1
+              local.set 22
+              local.get 24
               i32.wrap_i64
+              local.set 23
+              local.get 22
+              i32.wrap_i64
+              local.get 23
+              i32.add
+              i64.extend_i32_u
+              local.set 24
+              local.get 24
+              local.set 25
+              local.get 11
+              local.set 6
+              local.get 6
+              i64.const -4093
+              i64.and
+              local.get 20
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1408474395181087
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
+              else
+                local.get 6
+                i32.wrap_i64
+                local.get 21
+                i32.add
+                local.set 4
+              end
+              local.get 4
               local.get 25
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 28
-            i64.store align=1
-            i64.const 320
-            local.set 14
-            local.get 26
-            local.set 15
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.store32 align=1
+              local.get 22
+              local.set 13
+              i64.const 224
+              local.set 14
+              local.get 24
+              local.set 15
+              local.get 24
+              local.set 16
+              local.get 23
+              i64.extend_i32_u
+              local.set 17
+              i32.const 0
+              i64.load offset=66256
+              local.set 18
+              local.get 18
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -502,53 +321,21 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
+                i64.const 2535473813651487
                 local.set 9
-                i32.const 772
-                local.set 8
-                local.get 0
-                i64.const 13
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 3
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 21
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 26
-            i32.const 0
-            i64.load offset=66248
-            local.set 19
-            local.get 19
-            local.set 28
-            local.get 11
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load align=1
+              local.set 22
+              local.get 22
+              i64.const 1
+              i64.add
+              local.set 22
+              local.get 22
+              local.set 24
+              local.get 18
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -570,52 +357,134 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 124
+                i64.const 2535473813651487
                 local.set 9
-                i32.const 772
-                local.set 8
-                local.get 0
-                i64.const 13
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 3
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
+              end
+              local.get 4
+              local.get 24
+              i64.store align=1
+              i64.const 320
+              local.set 14
+              local.get 22
+              local.set 15
+              local.get 11
+              local.set 6
+              local.get 6
+              i64.const -4089
+              i64.and
+              local.get 20
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
                 local.get 6
                 i32.wrap_i64
-                i32.sub
-                local.set 21
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3662473232121887
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
+              else
+                local.get 6
+                i32.wrap_i64
+                local.get 21
+                i32.add
+                local.set 4
               end
-            else
+              local.get 4
+              i64.load align=1
+              local.set 22
+              i32.const 0
+              i64.load offset=66248
+              local.set 19
+              local.get 19
+              local.set 24
+              local.get 11
+              local.set 6
               local.get 6
-              i32.wrap_i64
-              local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            local.get 28
-            i64.store align=1
-            local.get 26
-            local.set 19
-            local.get 12
-            i64.const 1
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4096
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const -4089
+              i64.and
+              local.get 20
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3662473232121887
+                  local.set 9
+                  br 5 (;@2;)
+                else
+                  local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 20
+                  local.get 4
+                  local.get 6
+                  i32.wrap_i64
+                  i32.sub
+                  local.set 21
+                end
+              else
+                local.get 6
+                i32.wrap_i64
+                local.get 21
+                i32.add
+                local.set 4
+              end
+              local.get 4
+              local.get 24
+              i64.store align=1
+              local.get 22
+              local.set 19
+              local.get 12
+              i64.const 1
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -637,56 +506,23 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 380
+                i64.const 4507997673881663
                 local.set 9
-                i32.const 1028
-                local.set 8
-                local.get 0
-                i64.const 16
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 4
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 23
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load8_u
-            local.set 26
-            local.get 26
-            i64.const 4
-            i64.or
-            local.set 26
-            local.get 26
-            local.set 28
-            local.get 12
-            i64.const 1
-            i64.add
-            local.set 6
-            local.get 6
-            i64.const -4096
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              local.get 4
+              i64.load8_u
+              local.set 22
+              local.get 22
+              i64.const 4
+              i64.or
+              local.set 22
+              local.get 22
+              local.set 24
+              local.get 12
+              i64.const 1
+              i64.add
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -708,82 +544,57 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 380
+                i64.const 4507997673881663
                 local.set 9
-                i32.const 1028
-                local.set 8
-                local.get 0
-                i64.const 16
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 4
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 23
-              i32.add
-              local.set 4
+              local.get 4
+              local.get 24
+              i64.store8
+              i64.const 184
+              local.set 14
+              local.get 22
+              local.set 15
+              i64.const 0
+              local.set 17
+              local.get 1
+              i32.const 5
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 13
+              i64.store offset=66240
+              i32.const 0
+              local.get 14
+              i64.store offset=66368
+              i32.const 0
+              local.get 15
+              i64.store offset=66376
+              i32.const 0
+              local.get 16
+              i64.store offset=66384
+              i32.const 0
+              local.get 17
+              i64.store offset=66392
+              i32.const 0
+              local.get 19
+              i64.store offset=66248
+              i32.const 0
+              local.get 0
+              i64.const 21
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3021
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            local.get 28
-            i64.store8
-            i64.const 184
-            local.set 14
-            local.get 26
-            local.set 15
-            i64.const 0
-            local.set 17
-            local.get 1
-            i32.const 5
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 13
-            i64.store offset=66240
-            i32.const 0
-            local.get 14
-            i64.store offset=66368
-            i32.const 0
-            local.get 15
-            i64.store offset=66376
-            i32.const 0
-            local.get 16
-            i64.store offset=66384
-            i32.const 0
-            local.get 17
-            i64.store offset=66392
-            i32.const 0
-            local.get 19
-            i64.store offset=66248
-            i32.const 0
-            local.get 0
-            i64.const 21
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3021
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -843,8 +654,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -854,7 +686,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 4
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -864,7 +696,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 8
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -874,7 +706,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 16
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -884,7 +716,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 32
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -894,7 +726,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 64
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -904,7 +736,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 256
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 944 bytes
+;; 951 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -46,121 +46,129 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            loop  ;; label = @5
-              local.get 12
-              local.get 13
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4080
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 469
-                local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              v128.load align=1
-              local.set 20
-              local.get 20
-              local.set 11
-              local.get 20
-              local.set 21
-              local.get 14
-              local.get 13
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4080
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 469
-                local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 5
+            block  ;; label = @5
+              loop  ;; label = @6
+                local.get 12
+                local.get 13
                 i64.add
-                local.set 7
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4080
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 63
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                v128.load align=1
+                local.set 20
+                local.get 20
+                local.set 11
+                local.get 20
+                local.set 21
+                local.get 14
+                local.get 13
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4080
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1408474395181119
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 21
+                v128.store align=1
+                local.get 13
+                i64.const 16
+                i64.add
+                local.set 22
+                local.get 22
+                local.set 13
+                local.get 22
+                local.set 15
+                i64.const 256
+                local.set 17
+                local.get 22
+                local.get 16
+                i64.sub
+                local.set 18
+                local.get 16
+                local.set 19
                 local.get 1
-                i32.const 1
+                i32.const 5
                 i32.sub
                 local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 21
-              v128.store align=1
-              local.get 13
-              i64.const 16
-              i64.add
-              local.set 22
-              local.get 22
-              local.set 13
-              local.get 22
-              local.set 15
-              i64.const 256
-              local.set 17
-              local.get 22
-              local.get 16
-              i64.sub
-              local.set 18
-              local.get 16
-              local.set 19
-              local.get 1
-              i32.const 5
-              i32.sub
-              local.set 1
-              local.get 22
-              local.get 16
-              i64.lt_u
-              if  ;; label = @6
-                local.get 1
-                i32.const 0
-                i32.le_s
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                local.get 22
+                local.get 16
+                i64.lt_u
+                if  ;; label = @7
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i32.const 0
+                    local.get 11
+                    v128.store offset=66464 align=8
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66240
+                    i32.const 0
+                    local.get 15
+                    i64.store offset=66384
+                    i32.const 0
+                    local.get 17
+                    i64.store offset=66368
+                    i32.const 0
+                    local.get 18
+                    i64.store offset=66376
+                    i32.const 0
+                    local.get 19
+                    i64.store offset=66392
+                    i32.const 0
+                    local.get 0
+                    i64.store offset=65544
+                    br 5 (;@3;)
+                  end
+                  br 1 (;@6;)
+                else
                   i32.const 0
                   local.get 11
                   v128.store offset=66464 align=8
@@ -181,44 +189,21 @@
                   i64.store offset=66392
                   i32.const 0
                   local.get 0
+                  i64.const 18
+                  i64.add
                   i64.store offset=65544
-                  br 4 (;@3;)
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  br_if 4 (;@3;)
+                  local.get 0
+                  local.get 1
+                  local.get 2
+                  i32.const 3018
+                  return_call_indirect (type 0)
                 end
-                br 1 (;@5;)
-              else
-                i32.const 0
-                local.get 11
-                v128.store offset=66464 align=8
-                i32.const 0
-                local.get 13
-                i64.store offset=66240
-                i32.const 0
-                local.get 15
-                i64.store offset=66384
-                i32.const 0
-                local.get 17
-                i64.store offset=66368
-                i32.const 0
-                local.get 18
-                i64.store offset=66376
-                i32.const 0
-                local.get 19
-                i64.store offset=66392
-                i32.const 0
-                local.get 0
-                i64.const 18
-                i64.add
-                i64.store offset=65544
-                local.get 1
-                i32.const 0
-                i32.le_s
-                br_if 3 (;@3;)
-                local.get 0
-                local.get 1
-                local.get 2
-                i32.const 3018
-                return_call_indirect (type 0)
               end
+              unreachable
             end
             unreachable
           end
@@ -279,8 +264,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -300,7 +306,7 @@
       v128.store offset=66464 align=8
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -310,7 +316,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 16
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -320,7 +326,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 64
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -330,7 +336,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 128
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -340,7 +346,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 256
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1

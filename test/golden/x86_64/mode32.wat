@@ -1,4 +1,4 @@
-;; 1777 bytes
+;; 1727 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,311 +19,63 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66264
-            local.set 11
-            local.get 11
-            i32.wrap_i64
-            local.set 22
-            i32.const 0
-            i64.load offset=66272
-            local.set 12
-            local.get 12
-            i32.wrap_i64
-            i32.const -4
-            i32.add
-            local.set 23
-            local.get 23
-            i64.extend_i32_u
-            local.set 24
-            local.get 22
-            i64.extend_i32_u
-            local.set 25
-            local.get 24
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8200
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load offset=8192
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              local.set 9
-              i32.const 4
-              local.set 8
-              local.get 0
-              local.set 7
-              local.get 1
+            block  ;; label = @5
               i32.const 0
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            local.get 25
-            i64.store32 align=1
-            local.get 24
-            local.set 12
-            local.get 23
-            i32.const 8
-            i32.add
-            i64.extend_i32_u
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 2
-              local.set 9
-              i32.const 260
-              local.set 8
-              local.get 0
-              i64.const 1
-              i64.add
-              local.set 7
-              local.get 1
-              i32.const 1
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            i64.load32_u align=1
-            local.set 24
-            local.get 24
-            local.set 13
-            i32.const 0
-            i64.load offset=66288
-            local.set 14
-            local.get 22
-            local.get 14
-            i32.wrap_i64
-            i32.const 1
-            i32.shl
-            i32.add
-            i32.const 4
-            i32.add
-            i64.extend_i32_u
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 6
-              local.set 9
-              i32.const 516
-              local.set 8
-              local.get 0
-              i64.const 5
-              i64.add
-              local.set 7
-              local.get 1
-              i32.const 2
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            i64.load32_u align=1
-            local.set 25
-            local.get 24
-            i32.wrap_i64
-            local.get 25
-            i32.wrap_i64
-            i32.add
-            local.set 22
-            local.get 22
-            i64.extend_i32_u
-            local.set 24
-            local.get 24
-            local.set 13
-            i64.const 224
-            local.set 15
-            local.get 24
-            local.set 16
-            local.get 24
-            local.set 17
-            local.get 25
-            local.set 18
-            i32.const 0
-            local.get 12
-            i64.store offset=66272
-            i32.const 0
-            local.get 13
-            i64.store offset=66240
-            i32.const 0
-            local.get 15
-            i64.store offset=66368
-            i32.const 0
-            local.get 16
-            i64.store offset=66376
-            i32.const 0
-            local.get 17
-            i64.store offset=66384
-            i32.const 0
-            local.get 18
-            i64.store offset=66392
-            i32.const 0
-            local.get 1
-            i64.extend_i32_s
-            i64.store offset=131080
-            local.get 0
-            i64.const 9
-            i64.add
-            i32.const 3
-            i32.const 6
-            call_indirect (type 6)
-            i32.const 65536
-            i64.const 0
-            i64.const 0
-            i64.const 0
-            i64.const 1029
-            i32.const 2011
-            call_indirect (type 1)
-            local.set 24
-            i32.const 0
-            i32.load8_u offset=131072
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              i32.const 1
-              i32.store offset=131088
-              i32.const 0
-              return
-            end
-            i32.const 0
-            i32.load8_u offset=131076
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              i32.const 0
-              i32.const 7
-              call_indirect (type 6)
-            end
-            i32.const 0
-            i64.load offset=131080
-            i32.wrap_i64
-            local.set 1
-            local.get 24
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4092
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 9
-              i64.add
-              local.get 6
-              i32.const 1027
-              i32.const 1
-              call_indirect (type 2)
-              local.tee 4
-              i32.eqz
-              i64.const 0
-              local.set 9
-              i32.const 1
-              local.set 8
-              br_if 4 (;@1;)
-              i32.const 0
-              i64.load offset=131080
+              i64.load offset=66264
+              local.set 11
+              local.get 11
               i32.wrap_i64
-              local.set 1
-            end
-            local.get 4
-            i64.load32_u align=1
-            local.set 24
-            local.get 24
-            local.set 19
-            local.get 22
-            i32.const 1
-            i32.add
-            local.set 22
-            local.get 22
-            i64.extend_i32_u
-            local.set 24
-            local.get 24
-            local.set 13
-            i64.const 352
-            local.set 15
-            local.get 24
-            local.set 16
-            local.get 1
-            i32.const 6
-            i32.sub
-            local.set 1
-            local.get 22
-            i32.const 0
-            i32.ne
-            if  ;; label = @5
+              local.set 22
+              i32.const 0
+              i64.load offset=66272
+              local.set 12
               local.get 12
+              i32.wrap_i64
+              i32.const -4
+              i32.add
+              local.set 23
+              local.get 23
+              i64.extend_i32_u
+              local.set 24
+              local.get 22
+              i64.extend_i32_u
+              local.set 25
+              local.get 24
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8200
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load offset=8192
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              local.get 25
+              i64.store32 align=1
+              local.get 24
+              local.set 12
+              local.get 23
+              i32.const 8
+              i32.add
+              i64.extend_i32_u
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -346,89 +98,75 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 308
+                i64.const 282574488338434
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                i64.const 22
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
               end
               local.get 4
               i64.load32_u align=1
               local.set 24
-              local.get 12
+              local.get 24
+              local.set 13
+              i32.const 0
+              i64.load offset=66288
+              local.set 14
+              local.get 22
+              local.get 14
               i32.wrap_i64
+              i32.const 1
+              i32.shl
+              i32.add
               i32.const 4
+              i32.add
+              i64.extend_i32_u
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 1409573906808838
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load32_u align=1
+              local.set 25
+              local.get 24
+              i32.wrap_i64
+              local.get 25
+              i32.wrap_i64
               i32.add
               local.set 22
               local.get 22
               i64.extend_i32_u
-              local.set 25
-              local.get 25
-              local.set 12
-              local.get 24
-              local.set 11
-              local.get 25
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 311
-                local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 23
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load32_u align=1
               local.set 24
-              local.get 22
-              i32.const 4
-              i32.add
-              i64.extend_i32_u
-              local.set 12
               local.get 24
-              local.set 7
-              local.get 1
-              i32.const 2
-              i32.sub
-              local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66264
+              local.set 13
+              i64.const 224
+              local.set 15
+              local.get 24
+              local.set 16
+              local.get 24
+              local.set 17
+              local.get 25
+              local.set 18
               i32.const 0
               local.get 12
               i64.store offset=66272
@@ -442,146 +180,29 @@
               local.get 16
               i64.store offset=66376
               i32.const 0
-              local.get 19
-              i64.store offset=66248
-              local.get 2
-              i32.const 100
-              i32.eq
-              local.get 1
+              local.get 17
+              i64.store offset=66384
               i32.const 0
-              i32.le_s
-              i32.or
-              br_if 1 (;@4;)
-              i32.const 0
-              local.get 7
-              i64.store offset=65544
-              local.get 1
-              return
-            else
-              i32.const 0
-              i64.load offset=66296
-              local.set 20
-              local.get 20
-              i32.wrap_i64
-              local.set 22
-              local.get 22
-              i64.extend_i32_u
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 308
-                local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                i64.const 19
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load32_u align=1
-              local.set 24
-              local.get 22
-              i32.const 4
-              i32.add
-              i64.extend_i32_u
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4094
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 308
-                local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                i64.const 19
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load16_u align=1
-              local.set 25
-              local.get 25
-              i64.const 65535
-              i64.and
-              local.set 25
-              i32.const 0
-              local.get 13
-              i64.store offset=66240
-              i32.const 0
-              local.get 15
-              i64.store offset=66368
-              i32.const 0
-              local.get 16
-              i64.store offset=66376
-              i32.const 0
-              local.get 19
-              i64.store offset=66248
+              local.get 18
+              i64.store offset=66392
               i32.const 0
               local.get 1
               i64.extend_i32_s
               i64.store offset=131080
               local.get 0
-              i64.const 19
+              i64.const 9
               i64.add
-              i32.const 0
+              i32.const 3
               i32.const 6
               call_indirect (type 6)
               i32.const 65536
-              local.get 25
               i64.const 0
               i64.const 0
-              i64.const 4
-              i32.const 2025
+              i64.const 0
+              i64.const 1029
+              i32.const 2011
               call_indirect (type 1)
-              local.set 25
+              local.set 24
               i32.const 0
               i32.load8_u offset=131072
               (@metadata.code.branch_hint "\00") if  ;; label = @6
@@ -604,28 +225,342 @@
               i32.wrap_i64
               local.set 1
               local.get 24
-              local.set 21
-              i32.const 0
-              local.get 0
-              i64.const 22
-              i64.add
-              i64.store offset=65544
-              local.get 1
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4092
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 9
+                i64.add
+                local.get 6
+                i32.const 1027
+                i32.const 1
+                call_indirect (type 2)
+                local.tee 4
+                i32.eqz
+                i64.const 0
+                local.set 9
+                i32.const 1
+                local.set 8
+                br_if 5 (;@1;)
+                i32.const 0
+                i64.load offset=131080
+                i32.wrap_i64
+                local.set 1
+              end
+              local.get 4
+              i64.load32_u align=1
+              local.set 24
+              local.get 24
+              local.set 19
+              local.get 22
               i32.const 1
+              i32.add
+              local.set 22
+              local.get 22
+              i64.extend_i32_u
+              local.set 24
+              local.get 24
+              local.set 13
+              i64.const 352
+              local.set 15
+              local.get 24
+              local.set 16
+              local.get 1
+              i32.const 6
               i32.sub
               local.set 1
+              local.get 22
               i32.const 0
-              local.get 21
-              i64.store offset=66256
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              i32.const 0
-              i32.const 2
-              i32.store offset=131088
-              i32.const 0
-              return
+              i32.ne
+              if  ;; label = @6
+                local.get 12
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 6192449487634492
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 24
+                local.get 12
+                i32.wrap_i64
+                i32.const 4
+                i32.add
+                local.set 22
+                local.get 22
+                i64.extend_i32_u
+                local.set 25
+                local.get 25
+                local.set 12
+                local.get 24
+                local.set 11
+                local.get 25
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 6475023975972927
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 24
+                local.get 22
+                i32.const 4
+                i32.add
+                i64.extend_i32_u
+                local.set 12
+                local.get 24
+                local.set 7
+                local.get 1
+                i32.const 2
+                i32.sub
+                local.set 1
+                i32.const 0
+                local.get 11
+                i64.store offset=66264
+                i32.const 0
+                local.get 12
+                i64.store offset=66272
+                i32.const 0
+                local.get 13
+                i64.store offset=66240
+                i32.const 0
+                local.get 15
+                i64.store offset=66368
+                i32.const 0
+                local.get 16
+                i64.store offset=66376
+                i32.const 0
+                local.get 19
+                i64.store offset=66248
+                local.get 2
+                i32.const 100
+                i32.eq
+                local.get 1
+                i32.const 0
+                i32.le_s
+                i32.or
+                br_if 2 (;@4;)
+                i32.const 0
+                local.get 7
+                i64.store offset=65544
+                local.get 1
+                return
+              else
+                i32.const 0
+                i64.load offset=66296
+                local.set 20
+                local.get 20
+                i32.wrap_i64
+                local.set 22
+                local.get 22
+                i64.extend_i32_u
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 5348024557502524
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 24
+                local.get 22
+                i32.const 4
+                i32.add
+                i64.extend_i32_u
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4094
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 5348024557502524
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load16_u align=1
+                local.set 25
+                local.get 25
+                i64.const 65535
+                i64.and
+                local.set 25
+                i32.const 0
+                local.get 13
+                i64.store offset=66240
+                i32.const 0
+                local.get 15
+                i64.store offset=66368
+                i32.const 0
+                local.get 16
+                i64.store offset=66376
+                i32.const 0
+                local.get 19
+                i64.store offset=66248
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 19
+                i64.add
+                i32.const 0
+                i32.const 6
+                call_indirect (type 6)
+                i32.const 65536
+                local.get 25
+                i64.const 0
+                i64.const 0
+                i64.const 4
+                i32.const 2025
+                call_indirect (type 1)
+                local.set 25
+                i32.const 0
+                i32.load8_u offset=131072
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i32.const 0
+                  i32.const 1
+                  i32.store offset=131088
+                  i32.const 0
+                  return
+                end
+                i32.const 0
+                i32.load8_u offset=131076
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  i32.const 0
+                  i32.const 7
+                  call_indirect (type 6)
+                end
+                i32.const 0
+                i64.load offset=131080
+                i32.wrap_i64
+                local.set 1
+                local.get 24
+                local.set 21
+                i32.const 0
+                local.get 0
+                i64.const 22
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 1
+                i32.sub
+                local.set 1
+                i32.const 0
+                local.get 21
+                i64.store offset=66256
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                i32.const 0
+                i32.const 2
+                i32.store offset=131088
+                i32.const 0
+                return
+              end
+              unreachable
             end
             unreachable
           end
@@ -686,8 +621,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -727,7 +683,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 16
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -737,7 +693,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 32
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -747,7 +703,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 256
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 1040 bytes
+;; 1077 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,269 +16,272 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66264
-            local.set 11
-            i32.const 0
-            i64.load offset=66240
-            local.set 12
-            local.get 12
-            local.get 11
-            i64.mul
-            local.set 21
-            i32.const 0
-            i64.load offset=66256
-            local.set 13
-            local.get 13
-            i32.wrap_i64
-            i32.const 100
-            i32.mul
-            i64.extend_i32_u
-            local.set 22
-            local.get 22
-            local.set 14
-            i32.const 0
-            i64.load offset=66288
-            local.set 15
-            local.get 21
-            local.get 15
-            i64.mul
-            local.set 23
-            local.get 23
-            local.set 12
-            i64.const 576
-            local.set 16
-            local.get 23
-            local.set 17
-            i64.const 0
-            local.set 18
-            local.get 21
-            local.set 24
-            local.get 15
-            local.set 25
-            local.get 24
-            i64.const 32
-            i64.shr_u
-            local.tee 21
-            local.get 25
-            i64.const 4294967295
-            i64.and
-            local.tee 26
-            i64.mul
-            local.get 24
-            i64.const 4294967295
-            i64.and
-            local.get 26
-            i64.mul
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.set 27
-            local.get 21
-            local.get 25
-            i64.const 32
-            i64.shr_u
-            local.tee 26
-            i64.mul
-            local.get 27
-            i64.const 32
-            i64.shr_u
-            i64.add
-            local.get 24
-            i64.const 4294967295
-            i64.and
-            local.get 26
-            i64.mul
-            local.get 27
-            i64.const 4294967295
-            i64.and
-            i64.add
-            i64.const 32
-            i64.shr_u
-            i64.add
-            i64.const 0
-            i64.ne
-            i64.extend_i32_u
-            local.set 19
-            i64.const 0
-            local.set 13
-            local.get 23
-            i32.wrap_i64
-            i64.extend_i32_u
-            local.set 21
-            local.get 22
-            local.set 24
-            local.get 24
-            i64.const 0
-            i64.add
-            i64.const 0
-            i64.le_u
-            if (result i64)  ;; label = @5
-              i64.const -1
-              i64.const 0
-              local.get 21
-              i64.sub
-              local.get 24
-              i64.eqz
-              select
-            else
-              local.get 21
-              local.get 24
-              i64.div_u
-            end
-            local.set 21
-            i64.const 0
-            local.set 22
-            i64.const 4294967295
-            local.get 21
-            i64.lt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
               i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 15
-              i64.add
-              local.get 22
-              i64.const 0
-              i32.const 4
-              i32.const 5
-              call_indirect (type 5)
-              i64.const 494
-              local.set 9
-              i32.const 1
-              local.set 8
-              br 4 (;@1;)
-            end
-            local.get 21
-            i32.wrap_i64
-            i64.extend_i32_u
-            local.set 21
-            local.get 21
-            local.set 12
-            local.get 21
-            i64.const 63
-            i64.shr_s
-            local.set 13
-            i32.const 0
-            i64.load offset=66296
-            local.set 20
-            i64.const 0
-            local.set 22
-            local.get 20
-            i64.const 0
-            i64.eq
-            local.get 21
-            i64.const -9223372036854775808
-            i64.eq
-            local.get 20
-            i64.const -1
-            i64.eq
-            i32.and
-            i32.or
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.load offset=66264
+              local.set 11
               i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 19
+              i64.load offset=66240
+              local.set 12
+              local.get 12
+              local.get 11
+              i64.mul
+              local.set 21
+              i32.const 0
+              i64.load offset=66256
+              local.set 13
+              local.get 13
+              i32.wrap_i64
+              i32.const 100
+              i32.mul
+              i64.extend_i32_u
+              local.set 22
+              local.get 22
+              local.set 14
+              i32.const 0
+              i64.load offset=66288
+              local.set 15
+              local.get 21
+              local.get 15
+              i64.mul
+              local.set 23
+              local.get 23
+              local.set 12
+              i64.const 576
+              local.set 16
+              local.get 23
+              local.set 17
+              i64.const 0
+              local.set 18
+              local.get 21
+              local.set 24
+              local.get 15
+              local.set 25
+              local.get 24
+              i64.const 32
+              i64.shr_u
+              local.tee 21
+              local.get 25
+              i64.const 4294967295
+              i64.and
+              local.tee 26
+              i64.mul
+              local.get 24
+              i64.const 4294967295
+              i64.and
+              local.get 26
+              i64.mul
+              i64.const 32
+              i64.shr_u
               i64.add
-              local.get 22
+              local.set 27
+              local.get 21
+              local.get 25
+              i64.const 32
+              i64.shr_u
+              local.tee 26
+              i64.mul
+              local.get 27
+              i64.const 32
+              i64.shr_u
+              i64.add
+              local.get 24
+              i64.const 4294967295
+              i64.and
+              local.get 26
+              i64.mul
+              local.get 27
+              i64.const 4294967295
+              i64.and
+              i64.add
+              i64.const 32
+              i64.shr_u
+              i64.add
               i64.const 0
-              i32.const 6
-              i32.const 5
-              call_indirect (type 5)
-              i64.const 494
-              local.set 9
-              i32.const 1
-              local.set 8
-              br 4 (;@1;)
-            end
-            local.get 21
-            local.set 22
-            local.get 20
-            local.set 23
-            local.get 23
-            i64.const 1
-            i64.add
-            i64.const 1
-            i64.le_u
-            if (result i64)  ;; label = @5
+              i64.ne
+              i64.extend_i32_u
+              local.set 19
+              i64.const 0
+              local.set 13
+              local.get 23
+              i32.wrap_i64
+              i64.extend_i32_u
+              local.set 21
+              local.get 22
+              local.set 24
+              local.get 24
+              i64.const 0
+              i64.add
+              i64.const 0
+              i64.le_u
+              if (result i64)  ;; label = @6
+                i64.const -1
+                i64.const 0
+                local.get 21
+                i64.sub
+                local.get 24
+                i64.eqz
+                select
+              else
+                local.get 21
+                local.get 24
+                i64.div_u
+              end
+              local.set 21
+              i64.const 0
+              local.set 22
+              i64.const 4294967295
+              local.get 21
+              i64.lt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 15
+                i64.add
+                local.get 22
+                i64.const 0
+                i32.const 4
+                i32.const 5
+                call_indirect (type 5)
+                i64.const 127
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
+              end
+              local.get 21
+              i32.wrap_i64
+              i64.extend_i32_u
+              local.set 21
+              local.get 21
+              local.set 12
+              local.get 21
+              i64.const 63
+              i64.shr_s
+              local.set 13
+              i32.const 0
+              i64.load offset=66296
+              local.set 20
+              i64.const 0
+              local.set 22
+              local.get 20
+              i64.const 0
+              i64.eq
+              local.get 21
+              i64.const -9223372036854775808
+              i64.eq
+              local.get 20
               i64.const -1
-              i64.const 0
-              local.get 22
-              i64.sub
+              i64.eq
+              i32.and
+              i32.or
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 19
+                i64.add
+                local.get 22
+                i64.const 0
+                i32.const 6
+                i32.const 5
+                call_indirect (type 5)
+                i64.const 127
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
+              end
+              local.get 21
+              local.set 22
+              local.get 20
+              local.set 23
               local.get 23
-              i64.eqz
-              select
-            else
-              local.get 22
+              i64.const 1
+              i64.add
+              i64.const 1
+              i64.le_u
+              if (result i64)  ;; label = @6
+                i64.const -1
+                i64.const 0
+                local.get 22
+                i64.sub
+                local.get 23
+                i64.eqz
+                select
+              else
+                local.get 22
+                local.get 23
+                i64.div_s
+              end
+              local.set 12
+              local.get 21
+              local.set 22
+              local.get 20
+              local.set 23
               local.get 23
-              i64.div_s
+              i64.const 1
+              i64.add
+              i64.const 1
+              i64.le_u
+              if (result i64)  ;; label = @6
+                local.get 22
+                i64.const 0
+                local.get 23
+                i64.eqz
+                select
+              else
+                local.get 22
+                local.get 23
+                i64.rem_s
+              end
+              local.set 13
+              local.get 1
+              i32.const 7
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
+              i32.const 0
+              local.get 13
+              i64.store offset=66256
+              i32.const 0
+              local.get 14
+              i64.store offset=66248
+              i32.const 0
+              local.get 16
+              i64.store offset=66368
+              i32.const 0
+              local.get 17
+              i64.store offset=66376
+              i32.const 0
+              local.get 18
+              i64.store offset=66384
+              i32.const 0
+              local.get 19
+              i64.store offset=66392
+              i32.const 0
+              local.get 0
+              i64.const 22
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3022
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.set 12
-            local.get 21
-            local.set 22
-            local.get 20
-            local.set 23
-            local.get 23
-            i64.const 1
-            i64.add
-            i64.const 1
-            i64.le_u
-            if (result i64)  ;; label = @5
-              local.get 22
-              i64.const 0
-              local.get 23
-              i64.eqz
-              select
-            else
-              local.get 22
-              local.get 23
-              i64.rem_s
-            end
-            local.set 13
-            local.get 1
-            i32.const 7
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 12
-            i64.store offset=66240
-            i32.const 0
-            local.get 13
-            i64.store offset=66256
-            i32.const 0
-            local.get 14
-            i64.store offset=66248
-            i32.const 0
-            local.get 16
-            i64.store offset=66368
-            i32.const 0
-            local.get 17
-            i64.store offset=66376
-            i32.const 0
-            local.get 18
-            i64.store offset=66384
-            i32.const 0
-            local.get 19
-            i64.store offset=66392
-            i32.const 0
-            local.get 0
-            i64.const 22
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3022
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -338,8 +341,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -349,7 +373,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -359,7 +383,7 @@
       i64.store offset=66240
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -369,7 +393,7 @@
       i64.store offset=66256
     end
     local.get 9
-    i64.const 8
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -379,7 +403,7 @@
       i64.store offset=66248
     end
     local.get 9
-    i64.const 32
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -389,7 +413,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 64
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -399,7 +423,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 128
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -409,7 +433,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 256
+    i64.const 64
     i64.and
     i64.eqz
     if  ;; label = @1

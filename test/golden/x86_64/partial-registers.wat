@@ -1,4 +1,4 @@
-;; 620 bytes
+;; 659 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,136 +16,139 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66240
-            local.set 11
-            i32.const 0
-            i64.load offset=66248
-            local.set 12
-            local.get 11
-            i64.const -256
-            i64.and
-            i64.const 5
-            i64.or
-            i64.const -65281
-            i64.and
-            local.get 12
-            i64.const 255
-            i64.and
-            i64.const 8
-            i64.shl
-            i64.or
-            local.set 22
-            local.get 22
-            local.set 11
-            i32.const 0
-            i64.load offset=66264
-            local.set 13
-            local.get 13
-            i64.const -65536
-            i64.and
-            i64.const 1234
-            i64.or
-            local.set 23
-            local.get 23
-            local.set 13
-            local.get 12
-            i64.const 8
-            i64.shr_u
-            i64.const 255
-            i64.and
-            local.set 24
-            local.get 12
-            i64.const 255
-            i64.and
-            local.get 24
-            i64.add
-            i64.const 255
-            i64.and
-            local.set 25
-            local.get 12
-            i64.const -256
-            i64.and
-            local.get 25
-            i64.or
-            local.set 12
-            i64.const 248
-            local.set 14
-            local.get 25
-            local.set 15
-            local.get 25
-            local.set 16
-            local.get 24
-            local.set 17
-            local.get 22
-            i32.wrap_i64
-            local.set 26
-            local.get 26
-            i64.extend_i32_u
-            local.set 18
-            local.get 22
-            i64.const 255
-            i64.and
-            local.set 19
-            local.get 23
-            i64.const 65535
-            i64.and
-            i64.extend16_s
-            local.set 20
-            local.get 26
-            i64.extend_i32_s
-            local.set 21
-            local.get 1
-            i32.const 8
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 11
-            i64.store offset=66240
-            i32.const 0
-            local.get 12
-            i64.store offset=66248
-            i32.const 0
-            local.get 13
-            i64.store offset=66264
-            i32.const 0
-            local.get 14
-            i64.store offset=66368
-            i32.const 0
-            local.get 15
-            i64.store offset=66376
-            i32.const 0
-            local.get 16
-            i64.store offset=66384
-            i32.const 0
-            local.get 17
-            i64.store offset=66392
-            i32.const 0
-            local.get 18
-            i64.store offset=66256
-            i32.const 0
-            local.get 19
-            i64.store offset=66288
-            i32.const 0
-            local.get 20
-            i64.store offset=66296
-            i32.const 0
-            local.get 21
-            i64.store offset=66304
-            i32.const 0
-            local.get 0
-            i64.const 22
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3022
-            return_call_indirect (type 0)
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66240
+              local.set 11
+              i32.const 0
+              i64.load offset=66248
+              local.set 12
+              local.get 11
+              i64.const -256
+              i64.and
+              i64.const 5
+              i64.or
+              i64.const -65281
+              i64.and
+              local.get 12
+              i64.const 255
+              i64.and
+              i64.const 8
+              i64.shl
+              i64.or
+              local.set 22
+              local.get 22
+              local.set 11
+              i32.const 0
+              i64.load offset=66264
+              local.set 13
+              local.get 13
+              i64.const -65536
+              i64.and
+              i64.const 1234
+              i64.or
+              local.set 23
+              local.get 23
+              local.set 13
+              local.get 12
+              i64.const 8
+              i64.shr_u
+              i64.const 255
+              i64.and
+              local.set 24
+              local.get 12
+              i64.const 255
+              i64.and
+              local.get 24
+              i64.add
+              i64.const 255
+              i64.and
+              local.set 25
+              local.get 12
+              i64.const -256
+              i64.and
+              local.get 25
+              i64.or
+              local.set 12
+              i64.const 248
+              local.set 14
+              local.get 25
+              local.set 15
+              local.get 25
+              local.set 16
+              local.get 24
+              local.set 17
+              local.get 22
+              i32.wrap_i64
+              local.set 26
+              local.get 26
+              i64.extend_i32_u
+              local.set 18
+              local.get 22
+              i64.const 255
+              i64.and
+              local.set 19
+              local.get 23
+              i64.const 65535
+              i64.and
+              i64.extend16_s
+              local.set 20
+              local.get 26
+              i64.extend_i32_s
+              local.set 21
+              local.get 1
+              i32.const 8
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 11
+              i64.store offset=66240
+              i32.const 0
+              local.get 12
+              i64.store offset=66248
+              i32.const 0
+              local.get 13
+              i64.store offset=66264
+              i32.const 0
+              local.get 14
+              i64.store offset=66368
+              i32.const 0
+              local.get 15
+              i64.store offset=66376
+              i32.const 0
+              local.get 16
+              i64.store offset=66384
+              i32.const 0
+              local.get 17
+              i64.store offset=66392
+              i32.const 0
+              local.get 18
+              i64.store offset=66256
+              i32.const 0
+              local.get 19
+              i64.store offset=66288
+              i32.const 0
+              local.get 20
+              i64.store offset=66296
+              i32.const 0
+              local.get 21
+              i64.store offset=66304
+              i32.const 0
+              local.get 0
+              i64.const 22
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3022
+              return_call_indirect (type 0)
+              unreachable
+            end
             unreachable
           end
           i32.const 0
@@ -205,8 +208,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 1146 bytes
+;; 1053 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,29 +11,20 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 v128 v128 v128 v128 v128 i64 i64 i64 i64 i32 i64 i32 v128 v128 v128 v128 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 v128 v128 v128 v128 v128 i64 i64 i64 v128 v128 v128 v128 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 20
-    i64.const 2048
-    local.set 22
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66296
-            local.set 17
-            local.get 17
-            local.set 6
-            local.get 6
-            i64.const -4081
-            i64.and
-            local.get 20
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66296
+              local.set 17
+              local.get 17
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -57,153 +48,122 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 20
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 21
               end
-            else
-              local.get 6
-              i32.wrap_i64
+              local.get 4
+              v128.load align=1
+              local.set 20
+              i32.const 0
+              v128.load offset=66496 align=8
+              local.set 11
+              local.get 20
+              local.get 11
+              i32x4.add
+              local.set 20
+              local.get 20
+              local.set 12
+              v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+              local.get 20
+              i8x16.eq
+              local.set 21
               local.get 21
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            v128.load align=1
-            local.set 24
-            i32.const 0
-            v128.load offset=66496 align=8
-            local.set 11
-            local.get 24
-            local.get 11
-            i32x4.add
-            local.set 24
-            local.get 24
-            local.set 12
-            v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-            local.get 24
-            i8x16.eq
-            local.set 25
-            local.get 25
-            local.set 13
-            local.get 25
-            i8x16.bitmask
-            i64.extend_i32_u
-            local.set 18
-            local.get 24
-            local.get 24
-            i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
-            local.set 14
-            i32.const 0
-            v128.load offset=66544 align=8
-            local.set 15
-            i32.const 0
-            v128.load offset=66528 align=8
-            local.set 16
-            local.get 16
-            local.set 25
-            local.get 15
-            local.set 26
-            block  ;; label = @5
+              local.set 13
+              local.get 21
+              i8x16.bitmask
+              i64.extend_i32_u
+              local.set 18
+              local.get 20
+              local.get 20
+              i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+              local.set 14
+              i32.const 0
+              v128.load offset=66544 align=8
+              local.set 15
+              i32.const 0
+              v128.load offset=66528 align=8
+              local.set 16
+              local.get 16
+              local.set 21
+              local.get 15
+              local.set 22
               block  ;; label = @6
-                local.get 25
-                local.get 26
-                f32x4.mul
-                local.set 27
-                local.get 27
-                i32.const 1
-                i32x4.shl
-                v128.const i32x4 0xfe000000 0xfe000000 0xfe000000 0xfe000000
-                i32x4.add
-                v128.const i32x4 0xfd000000 0xfd000000 0xfd000000 0xfd000000
-                i32x4.lt_u
-                i32x4.all_true
-                i32.eqz
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                block  ;; label = @7
+                  local.get 21
+                  local.get 22
+                  f32x4.mul
+                  local.set 23
+                  local.get 23
+                  i32.const 1
+                  i32x4.shl
+                  v128.const i32x4 0xfe000000 0xfe000000 0xfe000000 0xfe000000
+                  i32x4.add
+                  v128.const i32x4 0xfd000000 0xfd000000 0xfd000000 0xfd000000
+                  i32x4.lt_u
+                  i32x4.all_true
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 1 (;@6;)
+                end
                 i32.const 0
-                i32.load offset=131136
-                i32.const 1
-                i32.and
-                i32.const 1
-                i32.ne
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 1 (;@5;)
+                local.get 21
+                v128.store
+                i32.const 0
+                local.get 22
+                v128.store offset=16
+                i32.const 65536
+                i64.const 0
+                i64.const 0
+                i64.const 0
+                i64.const 52
+                i32.const 2165
+                call_indirect (type 1)
+                drop
+                i32.const 0
+                v128.load
+                local.set 23
               end
+              local.get 23
+              local.set 16
               i32.const 0
-              local.get 25
-              v128.store
-              i32.const 0
-              local.get 26
-              v128.store offset=16
-              i32.const 65536
+              i64.load offset=66288
+              local.set 19
               i64.const 0
+              local.set 24
+              local.get 19
+              i64.const 15
+              i64.and
               i64.const 0
-              i64.const 0
-              i64.const 52
-              i32.const 2165
-              call_indirect (type 1)
-              drop
-              i32.const 0
-              v128.load
-              local.set 27
-            end
-            local.get 27
-            local.set 16
-            i32.const 0
-            i64.load offset=66288
-            local.set 19
-            i64.const 0
-            local.set 28
-            local.get 19
-            i64.const 15
-            i64.and
-            i64.const 0
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 28
-              i64.add
-              local.get 28
-              i64.const 269
-              i32.const 7
-              i32.const 5
-              call_indirect (type 5)
-              i64.const 174
-              local.set 9
-              i32.const 1
-              local.set 8
-              br 4 (;@1;)
-            end
-            local.get 24
-            local.set 25
-            local.get 19
-            local.set 6
-            local.get 6
-            i64.const -4081
-            i64.and
-            local.get 22
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 28
+                i64.add
+                local.get 24
+                i64.const 269
+                i32.const 7
+                i32.const 5
+                call_indirect (type 5)
+                i64.const 31
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
+              end
+              local.get 20
+              local.set 21
+              local.get 19
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -225,78 +185,53 @@
               i64.const 4080
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 174
+                i64.const 7888995929292831
                 local.set 9
-                i32.const 1796
-                local.set 8
-                local.get 0
-                i64.const 28
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 7
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 22
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 23
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 23
-              i32.add
-              local.set 4
+              local.get 4
+              local.get 21
+              v128.store align=1
+              local.get 14
+              i64x2.extract_lane 0
+              local.set 24
+              local.get 24
+              local.set 18
+              local.get 1
+              i32.const 9
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 12
+              v128.store offset=66464 align=8
+              i32.const 0
+              local.get 13
+              v128.store offset=66480 align=8
+              i32.const 0
+              local.get 14
+              v128.store offset=66512 align=8
+              i32.const 0
+              local.get 16
+              v128.store offset=66528 align=8
+              i32.const 0
+              local.get 18
+              i64.store offset=66240
+              i32.const 0
+              local.get 0
+              i64.const 36
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3036
+              return_call_indirect (type 0)
+              unreachable
             end
-            local.get 4
-            local.get 25
-            v128.store align=1
-            local.get 14
-            i64x2.extract_lane 0
-            local.set 28
-            local.get 28
-            local.set 18
-            local.get 1
-            i32.const 9
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 12
-            v128.store offset=66464 align=8
-            i32.const 0
-            local.get 13
-            v128.store offset=66480 align=8
-            i32.const 0
-            local.get 14
-            v128.store offset=66512 align=8
-            i32.const 0
-            local.get 16
-            v128.store offset=66528 align=8
-            i32.const 0
-            local.get 18
-            i64.store offset=66240
-            i32.const 0
-            local.get 0
-            i64.const 36
-            i64.add
-            i64.store offset=65544
-            local.get 1
-            i32.const 0
-            i32.le_s
-            br_if 1 (;@3;)
-            local.get 0
-            local.get 1
-            local.get 2
-            i32.const 3036
-            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
@@ -356,8 +291,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -367,7 +323,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -377,7 +333,7 @@
       v128.store offset=66464 align=8
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -387,7 +343,7 @@
       v128.store offset=66480 align=8
     end
     local.get 9
-    i64.const 8
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -397,7 +353,7 @@
       v128.store offset=66512 align=8
     end
     local.get 9
-    i64.const 32
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -407,7 +363,7 @@
       v128.store offset=66528 align=8
     end
     local.get 9
-    i64.const 128
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1

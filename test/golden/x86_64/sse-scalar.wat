@@ -1,4 +1,4 @@
-;; 2008 bytes
+;; 1850 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,31 +11,20 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 f32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 f32)
     i32.const 0
     i32.load offset=131104
     local.set 3
-    i64.const 2048
-    local.set 25
-    i64.const 2048
-    local.set 27
-    i64.const 2048
-    local.set 29
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66296
-            local.set 12
-            local.get 12
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 25
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
+            block  ;; label = @5
+              i32.const 0
+              i64.load offset=66296
+              local.set 12
+              local.get 12
+              local.set 6
               local.get 6
               i32.wrap_i64
               i32.const 8
@@ -59,408 +48,42 @@
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
-                i32.const 4
-                local.set 8
-                local.get 0
-                local.set 7
-                local.get 1
-                i32.const 0
-                i32.sub
-                local.set 1
                 br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 25
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 26
               end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 26
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            i64.load align=1
-            local.set 31
-            v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-            local.get 31
-            i64x2.replace_lane 0
-            local.set 11
-            i32.const 0
-            i64.load offset=66480
-            local.set 13
-            local.get 11
-            f64x2.extract_lane 0
-            local.set 32
-            local.get 13
-            f64.reinterpret_i64
-            local.set 33
-            block  ;; label = @5
-              block  ;; label = @6
-                block  ;; label = @7
-                  local.get 32
-                  local.get 33
-                  f64.add
-                  local.set 34
-                  local.get 34
-                  i64.reinterpret_f64
-                  i64.const 52
-                  i64.shr_u
-                  i64.const 2047
-                  i64.and
-                  i64.const 0
-                  i64.sub
-                  i64.const 2047
-                  i64.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  i32.const 0
-                  i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
-                  i32.ne
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
-                local.get 34
-                i64.reinterpret_f64
-                i64.const 52
-                i64.shr_u
-                i64.const 2047
-                i64.and
-                i64.const 0
-                i64.sub
-                i64.const 2047
-                i64.ge_u
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 32
-                local.set 35
-                local.get 34
-                local.set 36
-                local.get 33
-                local.set 37
-                local.get 35
-                local.get 37
-                f64.add
-                local.tee 38
-                local.get 35
-                f64.sub
-                local.set 39
-                local.get 35
-                local.get 38
-                local.get 39
-                f64.sub
-                f64.sub
-                local.get 37
-                local.get 39
-                f64.sub
-                f64.add
-                f64.const 0x0p+0 (;=0;)
-                f64.eq
-                local.get 38
-                local.get 36
-                f64.eq
-                i32.and
-                i32.eqz
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 1 (;@5;)
-              end
-              i32.const 65536
-              local.get 32
-              i64.reinterpret_f64
-              local.get 33
-              i64.reinterpret_f64
-              i64.const 0
-              i64.const 0
-              i32.const 2132
-              call_indirect (type 1)
-              f64.reinterpret_i64
-              local.set 34
-            end
-            local.get 11
-            local.get 34
-            f64x2.replace_lane 0
-            local.set 11
-            i32.const 0
-            i64.load offset=66288
-            local.set 14
-            local.get 14
-            local.set 6
-            local.get 6
-            i64.const -4089
-            i64.and
-            local.get 27
-            i64.ne
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1
-                local.set 9
-                i32.const 516
-                local.set 8
-                local.get 0
-                i64.const 8
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              else
-                local.get 6
-                i64.const -4096
-                i64.and
-                local.set 27
-                local.get 4
-                local.get 6
-                i32.wrap_i64
-                i32.sub
-                local.set 28
-              end
-            else
-              local.get 6
-              i32.wrap_i64
-              local.get 28
-              i32.add
-              local.set 4
-            end
-            local.get 4
-            f64.load align=1
-            local.set 32
-            block  ;; label = @5
-              block  ;; label = @6
-                block  ;; label = @7
-                  local.get 34
-                  local.get 32
-                  f64.mul
-                  local.set 33
-                  local.get 33
-                  i64.reinterpret_f64
-                  i64.const 52
-                  i64.shr_u
-                  i64.const 2047
-                  i64.and
-                  i64.const 2
-                  i64.sub
-                  i64.const 2045
-                  i64.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  i32.const 0
-                  i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
-                  i32.ne
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
-                local.get 33
-                i64.reinterpret_f64
-                i64.const 52
-                i64.shr_u
-                i64.const 2047
-                i64.and
-                i64.const 0
-                i64.sub
-                i64.const 2047
-                i64.ge_u
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 34
-                local.set 35
-                local.get 33
-                local.set 36
-                local.get 32
-                local.set 37
-                local.get 35
-                f64x2.splat
-                local.get 37
-                f64x2.splat
-                local.get 36
-                f64.neg
-                f64x2.splat
-                f64x2.relaxed_madd
-                f64x2.extract_lane 0
-                f64.const 0x0p+0 (;=0;)
-                f64.eq
-                local.get 36
-                f64.abs
-                f64.const 0x1p-900 (;=1.18305e-271;)
-                f64.gt
-                i32.and
-                i32.eqz
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                br 1 (;@5;)
-              end
-              i32.const 65536
-              local.get 34
-              i64.reinterpret_f64
-              local.get 32
-              i64.reinterpret_f64
-              i64.const 0
-              i64.const 0
-              i32.const 2134
-              call_indirect (type 1)
-              f64.reinterpret_i64
-              local.set 33
-            end
-            local.get 11
-            local.get 33
-            f64x2.replace_lane 0
-            local.set 11
-            i32.const 0
-            i64.load offset=66240
-            local.set 15
-            local.get 15
-            i32.wrap_i64
-            f64.convert_i32_s
-            i64.reinterpret_f64
-            local.set 31
-            local.get 31
-            local.set 16
-            local.get 31
-            f64.reinterpret_i64
-            local.set 32
-            block  ;; label = @5
-              block  ;; label = @6
-                block  ;; label = @7
-                  i64.const 0
-                  local.set 40
-                  local.get 33
-                  local.get 33
-                  f64.ne
-                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
-                  local.get 32
-                  local.get 32
-                  f64.ne
-                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
-                  br 2 (;@5;)
-                end
-              end
-              i32.const 65536
-              local.get 33
-              i64.reinterpret_f64
-              local.get 32
-              i64.reinterpret_f64
-              i64.const 0
-              i64.const 0
-              i32.const 2142
-              call_indirect (type 1)
-              local.set 40
-            end
-            local.get 33
-            i64.reinterpret_f64
-            f64.reinterpret_i64
-            local.set 32
-            local.get 31
-            f64.reinterpret_i64
-            local.set 33
-            i64.const 0
-            local.set 17
-            local.get 32
-            local.get 33
-            f64.lt
-            local.get 33
-            local.get 32
-            f64.lt
-            i32.or
-            i64.extend_i32_u
-            local.set 18
-            local.get 33
-            local.get 32
-            f64.le
-            i64.extend_i32_u
-            local.set 19
-            i64.const 1
-            local.set 20
-            local.get 40
-            local.set 21
-            local.get 1
-            i32.const 6
-            i32.sub
-            local.set 1
-            local.get 33
-            local.get 32
-            f64.lt
-            if  ;; label = @5
+              local.get 4
+              i64.load align=1
+              local.set 25
+              v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+              local.get 25
+              i64x2.replace_lane 0
+              local.set 11
               i32.const 0
-              local.get 11
-              v128.store offset=66464 align=8
-              i32.const 0
-              local.get 16
-              i64.store offset=66496
-              i32.const 0
-              local.get 17
-              i64.store offset=66368
-              i32.const 0
-              local.get 18
-              i64.store offset=66376
-              i32.const 0
-              local.get 19
-              i64.store offset=66384
-              i32.const 0
-              local.get 20
-              i64.store offset=66392
-              i32.const 0
-              local.get 21
-              i64.store offset=66400
-              i32.const 0
-              local.get 0
-              i64.const 26
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3026
-              return_call_indirect (type 0)
-            else
+              i64.load offset=66480
+              local.set 13
               local.get 11
               f64x2.extract_lane 0
-              local.set 32
+              local.set 26
+              local.get 13
+              f64.reinterpret_i64
+              local.set 27
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 32
-                    i32.trunc_sat_f64_s
-                    i64.extend_i32_s
-                    local.set 31
-                    local.get 32
-                    f64.abs
-                    f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
-                    f64.lt
-                    i32.eqz
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    local.get 26
+                    local.get 27
+                    f64.add
+                    local.set 28
+                    local.get 28
+                    i64.reinterpret_f64
+                    i64.const 52
+                    i64.shr_u
+                    i64.const 2047
+                    i64.and
+                    i64.const 0
+                    i64.sub
+                    i64.const 2047
+                    i64.ge_u
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     i32.const 0
                     i32.load offset=131136
                     i32.const 1
@@ -470,36 +93,338 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
+                  local.get 28
+                  i64.reinterpret_f64
+                  i64.const 52
+                  i64.shr_u
+                  i64.const 2047
+                  i64.and
+                  i64.const 0
+                  i64.sub
+                  i64.const 2047
+                  i64.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  local.get 26
+                  local.set 29
+                  local.get 28
+                  local.set 30
+                  local.get 27
+                  local.set 31
+                  local.get 29
                   local.get 31
-                  f64.convert_i64_s
+                  f64.add
+                  local.tee 32
+                  local.get 29
+                  f64.sub
+                  local.set 33
+                  local.get 29
                   local.get 32
+                  local.get 33
+                  f64.sub
+                  f64.sub
+                  local.get 31
+                  local.get 33
+                  f64.sub
+                  f64.add
+                  f64.const 0x0p+0 (;=0;)
                   f64.eq
-                  br_if 1 (;@6;)
+                  local.get 32
+                  local.get 30
+                  f64.eq
+                  i32.and
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 32
+                local.get 26
+                i64.reinterpret_f64
+                local.get 27
                 i64.reinterpret_f64
                 i64.const 0
                 i64.const 0
-                i64.const 1
-                i32.const 2148
+                i32.const 2132
                 call_indirect (type 1)
-                local.set 31
+                f64.reinterpret_i64
+                local.set 28
               end
-              local.get 31
-              i32.wrap_i64
-              i64.extend_i32_u
-              local.set 22
-              local.get 32
-              local.set 33
-              local.get 12
+              local.get 11
+              local.get 28
+              f64x2.replace_lane 0
+              local.set 11
+              i32.const 0
+              i64.load offset=66288
+              local.set 14
+              local.get 14
               local.set 6
               local.get 6
-              i64.const -4089
-              i64.and
-              local.get 29
-              i64.ne
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 2253998836940801
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              f64.load align=1
+              local.set 26
+              block  ;; label = @6
+                block  ;; label = @7
+                  block  ;; label = @8
+                    local.get 28
+                    local.get 26
+                    f64.mul
+                    local.set 27
+                    local.get 27
+                    i64.reinterpret_f64
+                    i64.const 52
+                    i64.shr_u
+                    i64.const 2047
+                    i64.and
+                    i64.const 2
+                    i64.sub
+                    i64.const 2045
+                    i64.ge_u
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.const 1
+                    i32.and
+                    i32.const 1
+                    i32.ne
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    br 2 (;@6;)
+                  end
+                  local.get 27
+                  i64.reinterpret_f64
+                  i64.const 52
+                  i64.shr_u
+                  i64.const 2047
+                  i64.and
+                  i64.const 0
+                  i64.sub
+                  i64.const 2047
+                  i64.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  local.get 28
+                  local.set 29
+                  local.get 27
+                  local.set 30
+                  local.get 26
+                  local.set 31
+                  local.get 29
+                  f64x2.splat
+                  local.get 31
+                  f64x2.splat
+                  local.get 30
+                  f64.neg
+                  f64x2.splat
+                  f64x2.relaxed_madd
+                  f64x2.extract_lane 0
+                  f64.const 0x0p+0 (;=0;)
+                  f64.eq
+                  local.get 30
+                  f64.abs
+                  f64.const 0x1p-900 (;=1.18305e-271;)
+                  f64.gt
+                  i32.and
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 1 (;@6;)
+                end
+                i32.const 65536
+                local.get 28
+                i64.reinterpret_f64
+                local.get 26
+                i64.reinterpret_f64
+                i64.const 0
+                i64.const 0
+                i32.const 2134
+                call_indirect (type 1)
+                f64.reinterpret_i64
+                local.set 27
+              end
+              local.get 11
+              local.get 27
+              f64x2.replace_lane 0
+              local.set 11
+              i32.const 0
+              i64.load offset=66240
+              local.set 15
+              local.get 15
+              i32.wrap_i64
+              f64.convert_i32_s
+              i64.reinterpret_f64
+              local.set 25
+              local.get 25
+              local.set 16
+              local.get 25
+              f64.reinterpret_i64
+              local.set 26
+              block  ;; label = @6
+                block  ;; label = @7
+                  block  ;; label = @8
+                    i64.const 0
+                    local.set 34
+                    local.get 27
+                    local.get 27
+                    f64.ne
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    local.get 26
+                    local.get 26
+                    f64.ne
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    br 2 (;@6;)
+                  end
+                end
+                i32.const 65536
+                local.get 27
+                i64.reinterpret_f64
+                local.get 26
+                i64.reinterpret_f64
+                i64.const 0
+                i64.const 0
+                i32.const 2142
+                call_indirect (type 1)
+                local.set 34
+              end
+              local.get 27
+              i64.reinterpret_f64
+              f64.reinterpret_i64
+              local.set 26
+              local.get 25
+              f64.reinterpret_i64
+              local.set 27
+              i64.const 0
+              local.set 17
+              local.get 26
+              local.get 27
+              f64.lt
+              local.get 27
+              local.get 26
+              f64.lt
+              i32.or
+              i64.extend_i32_u
+              local.set 18
+              local.get 27
+              local.get 26
+              f64.le
+              i64.extend_i32_u
+              local.set 19
+              i64.const 1
+              local.set 20
+              local.get 34
+              local.set 21
+              local.get 1
+              i32.const 6
+              i32.sub
+              local.set 1
+              local.get 27
+              local.get 26
+              f64.lt
+              if  ;; label = @6
+                i32.const 0
+                local.get 11
+                v128.store offset=66464 align=8
+                i32.const 0
+                local.get 16
+                i64.store offset=66496
+                i32.const 0
+                local.get 17
+                i64.store offset=66368
+                i32.const 0
+                local.get 18
+                i64.store offset=66376
+                i32.const 0
+                local.get 19
+                i64.store offset=66384
+                i32.const 0
+                local.get 20
+                i64.store offset=66392
+                i32.const 0
+                local.get 21
+                i64.store offset=66400
+                i32.const 0
+                local.get 0
+                i64.const 26
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 3 (;@3;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3026
+                return_call_indirect (type 0)
+              else
+                local.get 11
+                f64x2.extract_lane 0
+                local.set 26
+                block  ;; label = @7
+                  block  ;; label = @8
+                    block  ;; label = @9
+                      local.get 26
+                      i32.trunc_sat_f64_s
+                      i64.extend_i32_s
+                      local.set 25
+                      local.get 26
+                      f64.abs
+                      f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
+                      f64.lt
+                      i32.eqz
+                      (@metadata.code.branch_hint "\00") br_if 1 (;@8;)
+                      i32.const 0
+                      i32.load offset=131136
+                      i32.const 1
+                      i32.and
+                      i32.const 1
+                      i32.ne
+                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
+                      br 2 (;@7;)
+                    end
+                    local.get 25
+                    f64.convert_i64_s
+                    local.get 26
+                    f64.eq
+                    br_if 1 (;@7;)
+                  end
+                  i32.const 65536
+                  local.get 26
+                  i64.reinterpret_f64
+                  i64.const 0
+                  i64.const 0
+                  i64.const 1
+                  i32.const 2148
+                  call_indirect (type 1)
+                  local.set 25
+                end
+                local.get 25
+                i32.wrap_i64
+                i64.extend_i32_u
+                local.set 22
+                local.get 26
+                local.set 27
+                local.get 12
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -521,173 +446,148 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 4065
+                  i64.const 7319448906105087
                   local.set 9
-                  i32.const 260
-                  local.set 8
-                  local.get 0
-                  i64.const 26
-                  i64.add
-                  local.set 7
-                  local.get 1
-                  i32.const 1
-                  i32.sub
-                  local.set 1
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 29
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 30
                 end
-              else
-                local.get 6
+                local.get 4
+                local.get 27
+                f64.store align=1
+                i32.const 0
+                i64.load offset=66528
+                local.set 23
+                local.get 23
+                local.tee 25
                 i32.wrap_i64
-                local.get 30
-                i32.add
-                local.set 4
-              end
-              local.get 4
-              local.get 33
-              f64.store align=1
-              i32.const 0
-              i64.load offset=66528
-              local.set 23
-              local.get 23
-              local.tee 31
-              i32.wrap_i64
-              f32.reinterpret_i32
-              local.set 41
-              block  ;; label = @6
+                f32.reinterpret_i32
+                local.set 35
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 41
-                    f32.sqrt
-                    local.set 42
-                    local.get 31
-                    i64.const -4294967296
-                    i64.lt_u
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    local.get 42
+                    block  ;; label = @9
+                      local.get 35
+                      f32.sqrt
+                      local.set 36
+                      local.get 25
+                      i64.const -4294967296
+                      i64.lt_u
+                      (@metadata.code.branch_hint "\00") br_if 1 (;@8;)
+                      local.get 36
+                      i32.reinterpret_f32
+                      i32.const 23
+                      i32.shr_u
+                      i32.const 255
+                      i32.and
+                      i32.const 2
+                      i32.sub
+                      i32.const 253
+                      i32.ge_u
+                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
+                      i32.const 0
+                      i32.load offset=131136
+                      i32.const 1
+                      i32.and
+                      i32.const 1
+                      i32.ne
+                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
+                      br 2 (;@7;)
+                    end
+                    local.get 36
                     i32.reinterpret_f32
                     i32.const 23
                     i32.shr_u
                     i32.const 255
                     i32.and
-                    i32.const 2
+                    i32.const 0
                     i32.sub
-                    i32.const 253
+                    i32.const 255
                     i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    i32.const 0
-                    i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
-                    i32.ne
+                    local.get 35
+                    f64.promote_f32
+                    local.set 26
+                    local.get 36
+                    f64.promote_f32
+                    local.set 27
+                    local.get 27
+                    local.get 27
+                    f64.mul
+                    local.get 26
+                    f64.eq
+                    i32.eqz
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    br 2 (;@6;)
+                    br 1 (;@7;)
                   end
-                  local.get 42
-                  i32.reinterpret_f32
-                  i32.const 23
-                  i32.shr_u
-                  i32.const 255
-                  i32.and
-                  i32.const 0
-                  i32.sub
-                  i32.const 255
-                  i32.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 41
-                  f64.promote_f32
-                  local.set 32
-                  local.get 42
-                  f64.promote_f32
-                  local.set 33
-                  local.get 33
-                  local.get 33
-                  f64.mul
-                  local.get 32
-                  f64.eq
-                  i32.eqz
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 1 (;@6;)
+                  i32.const 65536
+                  local.get 25
+                  i64.const 0
+                  i64.const 0
+                  i64.const 0
+                  i32.const 2141
+                  call_indirect (type 1)
+                  i32.wrap_i64
+                  f32.reinterpret_i32
+                  local.set 36
                 end
-                i32.const 65536
-                local.get 31
-                i64.const 0
-                i64.const 0
-                i64.const 0
-                i32.const 2141
-                call_indirect (type 1)
-                i32.wrap_i64
-                f32.reinterpret_i32
-                local.set 42
+                i32.const 0
+                i64.load offset=66512
+                local.set 24
+                local.get 24
+                i64.const -4294967296
+                i64.and
+                local.get 36
+                i32.reinterpret_f32
+                i64.extend_i32_u
+                i64.const -4294967296
+                i64.or
+                i64.or
+                local.set 24
+                local.get 1
+                i32.const 3
+                i32.sub
+                local.set 1
+                i32.const 0
+                local.get 11
+                v128.store offset=66464 align=8
+                i32.const 0
+                local.get 16
+                i64.store offset=66496
+                i32.const 0
+                local.get 17
+                i64.store offset=66368
+                i32.const 0
+                local.get 18
+                i64.store offset=66376
+                i32.const 0
+                local.get 19
+                i64.store offset=66384
+                i32.const 0
+                local.get 20
+                i64.store offset=66392
+                i32.const 0
+                local.get 21
+                i64.store offset=66400
+                i32.const 0
+                local.get 22
+                i64.store offset=66248
+                i32.const 0
+                local.get 24
+                i64.store offset=66512
+                i32.const 0
+                local.get 0
+                i64.const 34
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 3 (;@3;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3034
+                return_call_indirect (type 0)
               end
-              i32.const 0
-              i64.load offset=66512
-              local.set 24
-              local.get 24
-              i64.const -4294967296
-              i64.and
-              local.get 42
-              i32.reinterpret_f32
-              i64.extend_i32_u
-              i64.const -4294967296
-              i64.or
-              i64.or
-              local.set 24
-              local.get 1
-              i32.const 3
-              i32.sub
-              local.set 1
-              i32.const 0
-              local.get 11
-              v128.store offset=66464 align=8
-              i32.const 0
-              local.get 16
-              i64.store offset=66496
-              i32.const 0
-              local.get 17
-              i64.store offset=66368
-              i32.const 0
-              local.get 18
-              i64.store offset=66376
-              i32.const 0
-              local.get 19
-              i64.store offset=66384
-              i32.const 0
-              local.get 20
-              i64.store offset=66392
-              i32.const 0
-              local.get 21
-              i64.store offset=66400
-              i32.const 0
-              local.get 22
-              i64.store offset=66248
-              i32.const 0
-              local.get 24
-              i64.store offset=66512
-              i32.const 0
-              local.get 0
-              i64.const 34
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3034
-              return_call_indirect (type 0)
+              unreachable
             end
             unreachable
           end
@@ -748,8 +648,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -769,7 +690,7 @@
       v128.store offset=66464 align=8
     end
     local.get 9
-    i64.const 32
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -779,7 +700,7 @@
       i64.store offset=66496
     end
     local.get 9
-    i64.const 64
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -789,7 +710,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 128
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -799,7 +720,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 256
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -809,7 +730,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 512
+    i64.const 32
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -819,7 +740,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 1024
+    i64.const 64
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -829,7 +750,7 @@
       i64.store offset=66400
     end
     local.get 9
-    i64.const 2048
+    i64.const 128
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 1092 bytes
+;; 1067 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,297 +19,252 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66280
-            local.set 11
-            i32.const 0
-            i64.load offset=66272
-            local.set 12
-            local.get 12
-            i64.const -8
-            i64.add
-            local.set 19
-            local.get 11
-            local.set 20
-            local.get 19
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8200
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load offset=8192
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 0
-              local.set 9
-              i32.const 4
-              local.set 8
-              local.get 0
-              local.set 7
-              local.get 1
+            block  ;; label = @5
               i32.const 0
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            local.get 20
-            i64.store align=1
-            local.get 19
-            local.set 11
-            local.get 19
-            i64.const 32
-            i64.sub
-            local.set 20
-            local.get 20
-            local.set 12
-            i64.const 256
-            local.set 13
-            local.get 20
-            local.set 14
-            local.get 19
-            local.set 15
-            i64.const 32
-            local.set 16
-            i32.const 0
-            i64.load offset=66296
-            local.set 17
-            local.get 17
-            local.set 21
-            local.get 19
-            i64.const -8
-            i64.add
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8200
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load offset=8192
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 63
-              local.set 9
-              i32.const 772
-              local.set 8
-              local.get 0
+              i64.load offset=66280
+              local.set 11
+              i32.const 0
+              i64.load offset=66272
+              local.set 12
+              local.get 12
+              i64.const -8
+              i64.add
+              local.set 19
+              local.get 11
+              local.set 20
+              local.get 19
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8200
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load offset=8192
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 0
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              local.get 20
+              i64.store align=1
+              local.get 19
+              local.set 11
+              local.get 19
+              i64.const 32
+              i64.sub
+              local.set 20
+              local.get 20
+              local.set 12
+              i64.const 256
+              local.set 13
+              local.get 20
+              local.set 14
+              local.get 19
+              local.set 15
+              i64.const 32
+              local.set 16
+              i32.const 0
+              i64.load offset=66296
+              local.set 17
+              local.get 17
+              local.set 21
+              local.get 19
+              i64.const -8
+              i64.add
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8200
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load offset=8192
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 2255098348568639
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              local.get 21
+              i64.store align=1
+              local.get 20
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 3382097767039039
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load align=1
+              local.set 21
+              local.get 20
               i64.const 8
               i64.add
-              local.set 7
-              local.get 1
-              i32.const 3
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            local.get 21
-            i64.store align=1
-            local.get 20
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 63
-              local.set 9
-              i32.const 1028
-              local.set 8
-              local.get 0
-              i64.const 12
+              local.set 12
+              local.get 21
+              local.set 18
+              local.get 19
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 3664672255377535
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load align=1
+              local.set 20
+              local.get 19
+              i64.const 8
               i64.add
-              local.set 7
-              local.get 1
-              i32.const 4
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            i64.load align=1
-            local.set 21
-            local.get 20
-            i64.const 8
-            i64.add
-            local.set 12
-            local.get 21
-            local.set 18
-            local.get 19
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 191
-              local.set 9
-              i32.const 1284
-              local.set 8
-              local.get 0
-              i64.const 13
+              local.set 19
+              local.get 20
+              local.set 11
+              local.get 19
+              local.set 12
+              local.get 19
+              local.set 6
+              local.get 6
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.const 3947246743715967
+                local.set 9
+                br 4 (;@2;)
+              end
+              local.get 4
+              i64.load align=1
+              local.set 20
+              local.get 19
+              i64.const 8
               i64.add
+              local.set 12
+              local.get 20
               local.set 7
               local.get 1
-              i32.const 5
+              i32.const 7
               i32.sub
               local.set 1
-              br 3 (;@2;)
-            end
-            local.get 4
-            i64.load align=1
-            local.set 20
-            local.get 19
-            i64.const 8
-            i64.add
-            local.set 19
-            local.get 20
-            local.set 11
-            local.get 19
-            local.set 12
-            local.get 19
-            local.set 6
-            local.get 6
-            i32.wrap_i64
-            i32.const 8
-            i32.shr_u
-            i32.const 8176
-            i32.and
-            local.get 3
-            i32.add
-            local.tee 5
-            i32.load offset=8
-            local.get 6
-            i32.wrap_i64
-            i32.add
-            local.set 4
-            local.get 5
-            i64.load
-            local.get 6
-            i64.xor
-            i64.const 4088
-            i64.gt_u
-            (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 191
-              local.set 9
-              i32.const 1540
-              local.set 8
-              local.get 0
-              i64.const 14
-              i64.add
-              local.set 7
+              i32.const 0
+              local.get 11
+              i64.store offset=66280
+              i32.const 0
+              local.get 12
+              i64.store offset=66272
+              i32.const 0
+              local.get 13
+              i64.store offset=66368
+              i32.const 0
+              local.get 14
+              i64.store offset=66376
+              i32.const 0
+              local.get 15
+              i64.store offset=66384
+              i32.const 0
+              local.get 16
+              i64.store offset=66392
+              i32.const 0
+              local.get 18
+              i64.store offset=66240
+              local.get 2
+              i32.const 100
+              i32.eq
               local.get 1
-              i32.const 6
-              i32.sub
-              local.set 1
-              br 3 (;@2;)
+              i32.const 0
+              i32.le_s
+              i32.or
+              br_if 1 (;@4;)
+              i32.const 0
+              local.get 7
+              i64.store offset=65544
+              local.get 1
+              return
+              unreachable
             end
-            local.get 4
-            i64.load align=1
-            local.set 20
-            local.get 19
-            i64.const 8
-            i64.add
-            local.set 12
-            local.get 20
-            local.set 7
-            local.get 1
-            i32.const 7
-            i32.sub
-            local.set 1
-            i32.const 0
-            local.get 11
-            i64.store offset=66280
-            i32.const 0
-            local.get 12
-            i64.store offset=66272
-            i32.const 0
-            local.get 13
-            i64.store offset=66368
-            i32.const 0
-            local.get 14
-            i64.store offset=66376
-            i32.const 0
-            local.get 15
-            i64.store offset=66384
-            i32.const 0
-            local.get 16
-            i64.store offset=66392
-            i32.const 0
-            local.get 18
-            i64.store offset=66240
-            local.get 2
-            i32.const 100
-            i32.eq
-            local.get 1
-            i32.const 0
-            i32.le_s
-            i32.or
-            br_if 0 (;@4;)
-            i32.const 0
-            local.get 7
-            i64.store offset=65544
-            local.get 1
-            return
             unreachable
           end
           i32.const 0
@@ -369,8 +324,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -440,7 +416,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 128
+    i64.const 64
     i64.and
     i64.eqz
     if  ;; label = @1

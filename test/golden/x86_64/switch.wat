@@ -1,4 +1,4 @@
-;; 758 bytes
+;; 785 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,150 +19,143 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            i32.const 0
-            i64.load offset=66296
-            local.set 11
-            local.get 11
-            i32.wrap_i64
-            local.set 18
-            i64.const 288
-            local.set 12
-            local.get 18
-            i32.const 5
-            i32.sub
-            i64.extend_i32_u
-            local.set 13
-            local.get 18
-            i64.extend_i32_u
-            local.set 14
-            i64.const 5
-            local.set 15
-            local.get 1
-            i32.const 2
-            i32.sub
-            local.set 1
-            i32.const 5
-            local.get 18
-            i32.lt_u
-            if  ;; label = @5
+            block  ;; label = @5
               i32.const 0
-              local.get 12
-              i64.store offset=66368
-              i32.const 0
-              local.get 13
-              i64.store offset=66376
-              i32.const 0
-              local.get 14
-              i64.store offset=66384
-              i32.const 0
-              local.get 15
-              i64.store offset=66392
-              i32.const 0
-              local.get 0
-              i64.const 21
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3021
-              return_call_indirect (type 0)
-            else
-              local.get 0
-              i64.const 76
-              i64.add
-              local.set 19
-              local.get 19
-              local.set 16
-              local.get 19
+              i64.load offset=66296
+              local.set 11
               local.get 11
-              i64.const 2
-              i64.shl
-              i64.add
-              local.set 6
-              local.get 6
               i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 62
-                local.set 9
-                i32.const 260
-                local.set 8
-                local.get 0
-                i64.const 12
-                i64.add
-                local.set 7
-                local.get 1
-                i32.const 1
-                i32.sub
-                local.set 1
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load32_u align=1
-              local.set 20
-              local.get 20
-              i32.wrap_i64
-              i64.extend_i32_s
-              local.get 19
-              i64.add
-              local.set 20
-              local.get 20
-              local.set 17
-              i64.const 192
+              local.set 18
+              i64.const 288
               local.set 12
-              local.get 20
+              local.get 18
+              i32.const 5
+              i32.sub
+              i64.extend_i32_u
               local.set 13
-              local.get 20
+              local.get 18
+              i64.extend_i32_u
               local.set 14
-              local.get 19
+              i64.const 5
               local.set 15
-              local.get 20
-              local.set 7
               local.get 1
-              i32.const 4
+              i32.const 2
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66368
-              i32.const 0
-              local.get 13
-              i64.store offset=66376
-              i32.const 0
-              local.get 14
-              i64.store offset=66384
-              i32.const 0
-              local.get 15
-              i64.store offset=66392
-              i32.const 0
-              local.get 16
-              i64.store offset=66256
-              i32.const 0
-              local.get 17
-              i64.store offset=66240
-              br 1 (;@4;)
+              i32.const 5
+              local.get 18
+              i32.lt_u
+              if  ;; label = @6
+                i32.const 0
+                local.get 12
+                i64.store offset=66368
+                i32.const 0
+                local.get 13
+                i64.store offset=66376
+                i32.const 0
+                local.get 14
+                i64.store offset=66384
+                i32.const 0
+                local.get 15
+                i64.store offset=66392
+                i32.const 0
+                local.get 0
+                i64.const 21
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 3 (;@3;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3021
+                return_call_indirect (type 0)
+              else
+                local.get 0
+                i64.const 76
+                i64.add
+                local.set 19
+                local.get 19
+                local.set 16
+                local.get 19
+                local.get 11
+                i64.const 2
+                i64.shl
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3378799232155679
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 20
+                local.get 20
+                i32.wrap_i64
+                i64.extend_i32_s
+                local.get 19
+                i64.add
+                local.set 20
+                local.get 20
+                local.set 17
+                i64.const 192
+                local.set 12
+                local.get 20
+                local.set 13
+                local.get 20
+                local.set 14
+                local.get 19
+                local.set 15
+                local.get 20
+                local.set 7
+                local.get 1
+                i32.const 4
+                i32.sub
+                local.set 1
+                i32.const 0
+                local.get 12
+                i64.store offset=66368
+                i32.const 0
+                local.get 13
+                i64.store offset=66376
+                i32.const 0
+                local.get 14
+                i64.store offset=66384
+                i32.const 0
+                local.get 15
+                i64.store offset=66392
+                i32.const 0
+                local.get 16
+                i64.store offset=66256
+                i32.const 0
+                local.get 17
+                i64.store offset=66240
+                br 2 (;@4;)
+              end
+              unreachable
             end
             unreachable
           end
@@ -223,8 +216,29 @@
         return
       end
       i32.const 0
-      local.get 7
+      local.get 0
+      local.get 9
+      i64.const 48
+      i64.shr_s
+      i64.add
       i64.store offset=65544
+      local.get 9
+      i64.const 40
+      i64.shr_u
+      i32.wrap_i64
+      i32.const 255
+      i32.and
+      local.set 8
+      local.get 1
+      local.get 8
+      i32.sub
+      local.set 1
+      local.get 8
+      i32.const 8
+      i32.shl
+      i32.const 4
+      i32.or
+      local.set 8
       i32.const 0
       local.get 1
       i64.extend_i32_s
@@ -234,7 +248,7 @@
       i32.store offset=131092
     end
     local.get 9
-    i64.const 2
+    i64.const 1
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -244,7 +258,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -254,7 +268,7 @@
       i64.store offset=66376
     end
     local.get 9
-    i64.const 8
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -264,7 +278,7 @@
       i64.store offset=66384
     end
     local.get 9
-    i64.const 16
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -274,7 +288,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 32
+    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1
