@@ -19,6 +19,7 @@ enum {
     CONTEXTS = 24,       // inlined calls
     SWITCH_TARGETS = 24, // of a computed jump
     SWITCHES = 2,        // such jumps: where there are many, each leads elsewhere
+    MOST_PLACES = 40,    // that they lead to, in the pages around
     HOME = REGION_PAGES, // index of the entry's page among the pages
     PAGE = (int)GUEST_PAGE_SIZE
 };
@@ -43,6 +44,7 @@ struct form {
         i32 to; // where the callee returns to
     } contexts[CONTEXTS];
     unsigned ncontexts, nswitches;
+    unsigned places; // that computed jumps lead to, 0: not counted
 };
 
 static int page_index(i32 rel) {
@@ -252,6 +254,22 @@ static void call_ways(struct form *m, unsigned i) {
     b->succ[0] = (i16)node_at(m, b->end_rel, context);
 }
 
+// Do computed jumps lead to more places around here than could be told apart? Then it is the
+// evaluation loop of a big interpreter, of which each handler jumps to the next: tests of a few
+// would seldom find it, and put those handlers' code into all others.
+static bool threaded(struct form *m) {
+    struct forming *f = m->f;
+    struct cpu *c = f->c;
+    if (m->places) return m->places > MOST_PLACES;
+    for (i32 k = -REGION_PAGES; k <= REGION_PAGES; k++) {
+        u32 ppn = f->ppn[HOME];
+        const struct code_page *p = k ? code_page_at(f, k * PAGE, &ppn) : c->pages[ppn];
+        for (u32 i = p ? p->blocks : 0; i; i = block_of(c, i)->page_next)
+            m->places += block_of(c, i)->jumped && block_of(c, i)->mode == f->mode;
+    }
+    return m->places > MOST_PLACES;
+}
+
 // A computed jump: to the blocks of the entry's page that such jumps were seen to lead to, one test
 // after the other.
 static void switch_ways(struct form *m, unsigned i) {
@@ -262,6 +280,7 @@ static void switch_ways(struct form *m, unsigned i) {
     int last = (int)i;
     unsigned n = 0;
     if (c->set.disabled & PASS_SWITCH || m->nodes[i].context || m->nswitches == SWITCHES) return;
+    if (threaded(m)) return;
     m->nswitches++;
     for (u32 k = c->pages[f->ppn[HOME]]->blocks; k && n < SWITCH_TARGETS;
          k = block_of(c, k)->page_next) {
