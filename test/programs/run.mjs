@@ -5,7 +5,7 @@
 //
 // interp is build/berth, one container a case; jit the translator in Node, one container for all. The first lines of
 // a case may hold "# long" (left out without --long or its name) and "# seconds N" (a limit other than 120 of a free
-// machine's seconds; WAIT=3 in the environment multiplies all) or "# only ENGINE", with the reason. --accept writes what comes out where nothing is
+// machine's seconds; WAIT=3 in the environment multiplies all). --accept writes what comes out where nothing is
 // expected yet. The expected output of the short ones is what the image's programs print on a real processor (chroot
 // into the unpacked image), not what our engines made of them.
 import { spawn } from 'node:child_process';
@@ -31,7 +31,6 @@ function readCase(name) {
         name,
         expected,
         long: note('long') !== undefined,
-        only: note('only')?.split(/[ :]/)[0],
         seconds: Number(note('seconds') ?? 120) * patience,
         out: fs.existsSync(expected) ? fs.readFileSync(expected, 'utf8') : '',
     };
@@ -145,7 +144,7 @@ const accept = flag('--accept');
 const at = args.indexOf('--engine');
 const engineName = at < 0 ? 'interp' : args.splice(at, 2)[1];
 const all = fs.readdirSync(folder).filter((f) => f.endsWith('.sh')).map((f) => readCase(path.basename(f, '.sh')));
-const wanted = (c) => (args.length > 0 ? args.some((part) => c.name.includes(part)) : (long || !c.long) && (c.only ?? engineName) === engineName);
+const wanted = (c) => (args.length > 0 ? args.some((part) => c.name.includes(part)) : long || !c.long);
 const chosen = all.filter(wanted);
 const engine = engineName === 'jit' ? await translator() : native();
 let failed = 0;

@@ -1,5 +1,4 @@
 # 32-bit programs: static and dynamic, x87 arithmetic, int 0x80 and the vDSO, threads (a segment of the LDT or GDT), signals.
-# only interp: with the translator one of these runs for ever
 cat >t.c <<'C'
 #include <math.h>
 #include <pthread.h>

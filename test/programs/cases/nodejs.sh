@@ -1,5 +1,4 @@
 # V8: its own JIT compilers, garbage collection, regular expressions, big integers, worker threads, WebAssembly.
-# only interp: with the translator node, and then the guest's kernel, jumps to wrong places in many runs
 cat >t.js <<'J'
 const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
 let hash = 0;
