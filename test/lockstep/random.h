@@ -51,6 +51,8 @@ struct shape_maker {
 extern const struct shape_maker shape_riscv64, shape_x86_64;
 
 unsigned shape_nodes(const struct shape *s);
+// Node number `want` of the kind after node *i of function *f, around, over all functions.
+bool shape_find(const struct shape *s, u8 kind, unsigned want, unsigned *f, unsigned *i);
 // Without the nodes [at, at + n), counted over all functions.
 void shape_drop(struct shape *s, unsigned at, unsigned n);
 

@@ -236,13 +236,8 @@ static void put_switch(struct layout *l, unsigned f, unsigned i) {
 
 static void put_patch(struct layout *l, unsigned f, unsigned i) {
     const struct node *n = &l->s->func[f].node[i];
-    // Slots are looked for from here on, around, over all functions.
-    unsigned want = n->to, pf = f, pi = i;
-    for (unsigned tries = 0; tries < 2 * SHAPE_FUNCS * SHAPE_NODES; tries++) {
-        if (++pi >= l->s->func[pf].n) pi = 0, pf = (pf + 1) % l->s->nfuncs;
-        if (pi < l->s->func[pf].n && l->s->func[pf].node[pi].kind == N_SLOT && want-- == 0) break;
-    }
-    if (pi >= l->s->func[pf].n || l->s->func[pf].node[pi].kind != N_SLOT) return;
+    unsigned pf = f, pi = i;
+    if (!shape_find(l->s, N_SLOT, n->to, &pf, &pi)) return;
     bool alias = n->arg && l->s->paging;
     put_la(l, 28, (i64)l->node[pf][pi] + (alias ? CODE_ALIAS : 0));
     put(l, enc_i(RV_LW, 26, 28, 0));

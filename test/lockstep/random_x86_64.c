@@ -304,13 +304,8 @@ static void put_string(struct layout *l, const struct node *n, struct rng *r) {
 
 static void put_patch(struct layout *l, unsigned f, unsigned i) {
     const struct node *n = &l->s->func[f].node[i];
-    // Slots are looked for from here on, around, over all functions.
-    unsigned want = n->to, pf = f, pi = i;
-    for (unsigned tries = 0; tries < 2 * SHAPE_FUNCS * SHAPE_NODES; tries++) {
-        if (++pi >= l->s->func[pf].n) pi = 0, pf = (pf + 1) % l->s->nfuncs;
-        if (pi < l->s->func[pf].n && l->s->func[pf].node[pi].kind == N_SLOT && want-- == 0) break;
-    }
-    if (pi >= l->s->func[pf].n || l->s->func[pf].node[pi].kind != N_SLOT) return;
+    unsigned pf = f, pi = i;
+    if (!shape_find(l->s, N_SLOT, n->to, &pf, &pi)) return;
     u32 at = l->node[pf][pi] + 2 + (n->arg >> 1 & 3); // a byte of the immediate, or four
     bool alias = n->arg & 1, bytes = n->arg & 8;
     u32 shift = alias ? X86_ALIAS : 0;

@@ -18,3 +18,13 @@ void shape_drop(struct shape *s, unsigned at, unsigned n) {
         n = last > own ? last - own - at : 0;
     }
 }
+
+bool shape_find(const struct shape *s, u8 kind, unsigned want, unsigned *f, unsigned *i) {
+    unsigned pf = *f, pi = *i;
+    for (unsigned tries = 0; tries < 2 * SHAPE_FUNCS * SHAPE_NODES; tries++) {
+        if (++pi >= s->func[pf].n) pi = 0, pf = (pf + 1) % s->nfuncs;
+        if (pi < s->func[pf].n && s->func[pf].node[pi].kind == kind && want-- == 0) break;
+    }
+    *f = pf, *i = pi;
+    return pi < s->func[pf].n && s->func[pf].node[pi].kind == kind;
+}
