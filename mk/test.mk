@@ -80,11 +80,15 @@ check_list = \
 	$(foreach t,$(DIFF_SH),$(call line,diff/$(notdir $(basename $(t))),120,par,$(t))) \
 	$(foreach t,$(sort $(CHECK_SCRIPTS)),$(call line,check/$(call name_of,$(t)),120,par,$(t))) \
 	$(foreach t,$(FUZZ),$(call line,fuzz/$(t),60,par,$(call fuzz_command,$(t))))
+# The rest of TEST_SCRIPTS keep one CPU busy each and share the machine.
+ALONE_SCRIPTS := bench/smoke_test.sh test/programs/jit.sh
+script = $(call line,test/$(call name_of,$(2)),600,$(1),$(2))
 test_list = $(check_list) \
 	$(foreach t,$(UNIT),$(call line,asan/$(t),300,par,$(B)/asan/bin/$(t))) \
 	$(foreach t,$(WEB_TESTS),$(call line,web/$(notdir $(basename $(basename $(t)))),300,ser,node --test --test-reporter=tap $(t))) \
-	$(foreach t,$(WASM_TESTS),$(call line,wasm/$(notdir $(basename $(t))),600,ser,node --test --test-reporter=tap $(t))) \
-	$(foreach t,$(sort $(TEST_SCRIPTS)),$(call line,test/$(call name_of,$(t)),600,ser,$(t))) \
+	$(foreach t,$(WASM_TESTS),$(call line,wasm/$(notdir $(basename $(t))),600,par,node --test --test-reporter=tap $(t))) \
+	$(foreach t,$(sort $(filter-out $(ALONE_SCRIPTS),$(TEST_SCRIPTS))),$(call script,par,$(t))) \
+	$(foreach t,$(filter $(ALONE_SCRIPTS),$(TEST_SCRIPTS)),$(call script,ser,$(t))) \
 	$(foreach t,$(E2E_TESTS),$(call line,e2e/$(notdir $(basename $(basename $(t)))),900,ser,node --test --test-reporter=tap $(t)))
 
 # Everything is built first, going on after errors; that it all built is the first test.
