@@ -37,6 +37,7 @@ struct cpu_board {
     // the next timer interrupt, ~0 none. A change outside of these calls is told by cpu_set_irq
     // (any line; line 2 is NMI).
     bool (*irq_pending)(void *arg);
+    bool (*irq_ready)(void *arg); // the same without looking at timers; may be NULL
     int (*irq_ack)(void *arg);
     u64 (*irq_timer)(void *arg);
 };

@@ -96,6 +96,10 @@ struct cpu {
         u32 how;          // enum region_exit, when translated code has unwound
         u32 region;       // the one it was in
         bool interp_only; // translations are not used in this run
+        // A call of more privileged code (jit_abi.c): where and with which mix it will have
+        // returned.
+        u32 inner; // enum region_inner
+        u64 inner_pc, inner_mix;
         v128 vector;      // of a slow vector access
         v128 operands[3]; // of a helper that takes vectors
     } run;
@@ -194,6 +198,17 @@ static inline void code_called(struct cpu *c, u32 index) {
 // What tags of the jump cache are mixed with now.
 static inline u64 jump_mix(const struct cpu *c) {
     return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
+}
+
+// The state may have changed in any way: the context and what tags are mixed with follow it.
+static inline void look_again(struct cpu *c) {
+    if (unlikely(c->tlb.jumps_wrapped)) {
+        code_forget_jumps(c);
+        c->tlb.jumps_wrapped = false;
+    }
+    tlb_switch(&c->tlb, c->arch->tlb_key(c->s));
+    c->tlb.flushed = false;
+    c->run.mix = jump_mix(c);
 }
 
 // ---- cpu.c

@@ -96,7 +96,7 @@ static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     c->stats.insns_translated += insns;
     if (!returned && c->run.how == REGION_FAULT) {
         c->stats.exits_fault++;
-    } else if (!returned && c->run.how == REGION_LEAVE) {
+    } else if (!returned && (c->run.how == REGION_LEAVE || c->run.how == REGION_LEFT)) {
         c->stats.exits_leave++;
     } else if (!returned && (c->run.how & 0xff) == REGION_MISS) {
         c->stats.exits_miss++;
@@ -188,14 +188,8 @@ u64 interp_run(struct cpu *c, u32 limit) {
 relook: // state.pc says where; mode and mappings may have changed
     u = &nowhere;
     pc = s->pc;
-    if (c->tlb.jumps_wrapped) {
-        code_forget_jumps(c);
-        c->tlb.jumps_wrapped = false;
-    }
-    tlb_switch(&c->tlb, c->arch->tlb_key(s));
-    c->tlb.flushed = false;
+    look_again(c);
     tlb = c->tlb.cur;
-    c->run.mix = jump_mix(c);
 jump : { // to the guest address pc
     const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     to = e->index;
@@ -331,13 +325,15 @@ dispatch:
                     i64 before = c->run.budget, all = before + c->run.more;
                     u64 count = run_count(c);
                     c->run.more = 0;
+                    c->run.inner = INNER_NONE;
                     i32 rest =
                         ((region_fn)(uintptr_t)(u32)u->imm)(c->run.page, (i32)all, REGION_DEPTH);
                     pc = s->pc;
+                    tlb = c->tlb.cur;
                     split_budget(c, rest > 0 ? rest : c->run.budget, before);
                     note_exit(c, rest > 0, run_count(c) - count);
                     if (rest > 0) goto jump;
-                    if (c->run.how == REGION_JUMP) goto jump;
+                    if (c->run.how == REGION_JUMP || c->run.how == REGION_LEFT) goto jump;
                     if (c->run.how == REGION_FAULT) goto faulted;
                     if (c->run.how == REGION_LEAVE) goto left;
                     if ((c->run.how & 0xff) == REGION_MISS) goto missed;

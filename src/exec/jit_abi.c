@@ -84,16 +84,69 @@ static u32 guard(u64 va, u32 host) {
     return (u32)(uintptr_t)page == host;
 }
 
-// An instruction that may have changed anything is complete, and all state in memory: may the code
-// go on at `pc` as it is? Interrupts are looked at here as the interpreter does.
-static u32 stay(u64 pc, u32 unused) {
-    struct cpu *c = running;
-    (void)unused;
-    if (c->attention || c->s->stop || c->tlb.flushed || c->run.budget <= 0) return 0;
+// An instruction that may have changed anything is complete, and all state in memory. What the run
+// loop does then (interp.c, "left"), or false, with how translated code is to be left.
+static bool go_on(struct cpu *c) {
+    c->run.how = REGION_LEAVE;
+    if (c->attention || c->s->stop || c->run.budget <= 0) return false;
     c->s->icount = c->run.icount + run_count(c);
     c->s->insn_index = 0;
     take_interrupt(c);
-    return c->s->pc == pc && c->tlb.cur->key == c->arch->tlb_key(c->s) && c->run.mix == jump_mix(c);
+    c->run.how = REGION_LEFT;
+    return true;
+}
+
+// May the code go on at `pc` as it is?
+static u32 stay(u64 pc, u32 unused) {
+    struct cpu *c = running;
+    (void)unused;
+    const struct tlb_context *cur = c->tlb.cur;
+    u64 mix = c->run.mix;
+    bool flushed = c->tlb.flushed;
+    if (!go_on(c)) return 0;
+    look_again(c);
+    return c->s->pc == pc && !flushed && c->tlb.cur == cur && c->run.mix == mix;
+}
+
+// The translation of the code at state.pc, if a jump has found it before; 0: none.
+static u32 function_at_pc(const struct cpu *c) {
+    gva pc = c->s->pc;
+    const struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
+    return e->tag == (pc ^ c->run.mix) && jump_canonical(pc) ? e->function : 0;
+}
+
+// More privileged code was called, to return to `back`: the function to call, in frames of its own
+// (REGION_INNER_DEPTH), or 0 for the run loop. The caller's frames stay below it. They know nothing
+// of another address space or privilege, so control comes back to them through go_back only, and
+// whatever changes translations unwinds them, too (stay).
+static u32 go_in(u64 back, u32 unused) {
+    struct cpu *c = running;
+    (void)unused;
+    u64 mix = c->run.mix;
+    bool flushed = c->tlb.flushed;
+    if (!go_on(c)) return 0;
+    look_again(c);
+    u32 f = function_at_pc(c);
+    if (!f || flushed || c->run.inner) return 0;
+    c->run.inner = INNER_CALLED;
+    c->run.inner_pc = back;
+    c->run.inner_mix = mix;
+    return f;
+}
+
+// More privileged code has returned. 1: to the frame that called it, which is right below; else the
+// function to go on with where there are no frames; 0: to the run loop.
+static u32 go_back(u64 unused, u32 depth) {
+    struct cpu *c = running;
+    (void)unused;
+    bool flushed = c->tlb.flushed;
+    if (!go_on(c)) return 0;
+    look_again(c);
+    if (depth == REGION_DEPTH) return function_at_pc(c);
+    bool back = depth == REGION_INNER_DEPTH && c->run.inner == INNER_CALLED && !flushed &&
+                c->s->pc == c->run.inner_pc && c->run.mix == c->run.inner_mix;
+    if (back) c->run.inner = INNER_RETURNED;
+    return back;
 }
 
 // Stands in for what is not translated: state.pc says where to go on.
@@ -163,6 +216,7 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .how = AT(c->run.how),
         .region = AT(c->run.region),
         .mix = AT(c->run.mix),
+        .inner = AT(c->run.inner),
         .tlb_cur = AT(c->tlb.cur),
         .tlb_r = offsetof(struct tlb_context, r),
         .tlb_w = offsetof(struct tlb_context, w),
@@ -187,6 +241,8 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .heed = FN(heed_call),
         .guard = FN(guard),
         .stay = FN(stay),
+        .go_in = FN(go_in),
+        .go_back = FN(go_back),
         .fallback = fallback,
         .helper = helper_function,
         .arg = c,

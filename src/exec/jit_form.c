@@ -299,10 +299,17 @@ static void switch_ways(struct form *m, unsigned i) {
     if (n) r->blocks[i].end = END_SWITCH;
 }
 
-// An instruction that may change anything: on after it, if it is not a way elsewhere.
+// An instruction that may change anything: on after it, if it is not a way elsewhere or that
+// returns to there.
 static void leave_ways(struct form *m, unsigned i) {
     struct region_block *b = &m->f->r.blocks[i];
     if (m->f->c->set.disabled & PASS_CHAIN) return;
+    if (b->ops[b->nops - 1].imm == IR_JUMP_CALL) {
+        if (m->f->c->set.disabled & PASS_CALLS) return;
+        b->end = END_CALL;
+        b->succ[0] = (i16)node_at(m, b->end_rel, m->nodes[i].context);
+        return;
+    }
     for (u32 k = b->nops - 1; k-- > 1;) {
         const struct ir_insn *o = &b->ops[k];
         if (o->op != IR_SET || o->imm != offsetof(struct guest_state, pc)) continue;

@@ -230,6 +230,8 @@ bool lapic_pending(struct lapic *l) {
     return deliverable(l) >= 0;
 }
 
+bool lapic_ready(const struct lapic *l) { return deliverable(l) >= 0; }
+
 u64 lapic_next_timer(const struct lapic *l) { return l->expiry; }
 
 // Registers.

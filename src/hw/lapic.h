@@ -42,6 +42,7 @@ bool lapic_write_msr(struct lapic *l, u32 msr, u64 val);
 u64 lapic_tsc(const struct lapic *l);
 
 bool lapic_pending(struct lapic *l);         // also looks at the timer
+bool lapic_ready(const struct lapic *l);     // does not
 int lapic_ack(struct lapic *l);              // the vector, now in service; -1: none
 u64 lapic_next_timer(const struct lapic *l); // in ns of now(); ~0: none
 bool lapic_enabled(const struct lapic *l);   // not switched off by IA32_APIC_BASE

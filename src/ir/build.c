@@ -236,7 +236,9 @@ void ir_jumpind(struct ir_block *b, ir_ref addr, enum ir_jump_hint hint) {
     b->ended = true;
 }
 
-void ir_leave(struct ir_block *b) {
-    append(b, IR_LEAVE, 0, 0, 0, 0, 0);
+void ir_leave_as(struct ir_block *b, enum ir_jump_hint hint) {
+    append(b, IR_LEAVE, 0, 0, 0, 0, hint);
     b->ended = true;
 }
+
+void ir_leave(struct ir_block *b) { ir_leave_as(b, IR_JUMP_PLAIN); }

@@ -213,6 +213,9 @@ void ir_jump_call(struct ir_block *b, i64 rel);
 void ir_branch(struct ir_block *b, ir_ref cond, i64 taken, i64 fallthrough);
 void ir_jumpind(struct ir_block *b, ir_ref addr, enum ir_jump_hint hint);
 void ir_leave(struct ir_block *b);
+// The same for a call of more privileged code, which returns to the instruction after the one being
+// lifted, and for its return: only hints, anything may happen.
+void ir_leave_as(struct ir_block *b, enum ir_jump_hint hint);
 
 // Removes from a complete block the sets that nothing can see and the values that nothing uses.
 void ir_drop_dead(struct ir_block *b);

@@ -84,6 +84,7 @@ static bool msr_write(void *arg, u32 msr, u64 val) {
 }
 
 static bool irq_pending(void *m) { return lapic_pending(((struct machine *)m)->board->lapic); }
+static bool irq_ready(void *m) { return lapic_ready(((struct machine *)m)->board->lapic); }
 static int irq_ack(void *m) { return lapic_ack(((struct machine *)m)->board->lapic); }
 static u64 irq_timer(void *m) { return lapic_next_timer(((struct machine *)m)->board->lapic); }
 
@@ -93,6 +94,7 @@ static void set_hooks(struct cpu_board *c) {
     c->msr_read = msr_read;
     c->msr_write = msr_write;
     c->irq_pending = irq_pending;
+    c->irq_ready = irq_ready;
     c->irq_ack = irq_ack;
     c->irq_timer = irq_timer;
 }

@@ -178,23 +178,108 @@ void guest_call(struct emit *e, bool direct, i64 target) {
     memset(&e->late, 0xff, sizeof e->late);
 }
 
+// Everything unwinds; run.how is set.
+static void unwind_told(struct emit *e) {
+    w_i32_const(out(e), 0);
+    w_op(out(e), W_RETURN);
+}
+
+// Calls `function` of exec/, which tells in run.how why when it gives 0.
+static void ask(struct emit *e, u32 function) {
+    call_indirect(e, T_GUARD, function);
+    w_local(out(e), W_LOCAL_TEE, L_PTR);
+    w_op(out(e), W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    unwind_told(e);
+    close_if(e);
+}
+
+static void load_lpc(struct emit *e) {
+    push_base(e);
+    mem_at(e, W_I64_LOAD, 3, e->abi->state + e->abi->pc_cell);
+    w_local(out(e), W_LOCAL_SET, L_PC);
+}
+
+// More privileged code was called: so is its function, and it must have returned as such (go_back).
+static void call_inner(struct emit *e) {
+    struct buf *o = out(e);
+    push_pcrel(e, e->b->end_rel);
+    w_i32_const(o, 0);
+    ask(e, e->abi->go_in);
+    load_lpc(e);
+    push_pc_page(e);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_i32_const(o, REGION_INNER_DEPTH);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    w_op(o, W_CALL_INDIRECT);
+    w_u32(o, T_REGION);
+    w_u32(o, 0);
+    w_local(o, W_LOCAL_TEE, L_BUDGET);
+    w_op(o, W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    unwind_told(e);
+    close_if(e);
+    push_base(e);
+    mem_at(e, W_I32_LOAD, 2, e->abi->inner);
+    w_i32_const(o, INNER_RETURNED);
+    w_op(o, W_I32_NE);
+    open_if(e, W_T_VOID, true);
+    store_budget(e);
+    unwind(e, REGION_JUMP);
+    close_if(e);
+    push_base(e);
+    w_i32_const(o, INNER_NONE);
+    mem_at(e, W_I32_STORE, 2, e->abi->inner);
+    if (!e->flow.memory) return;
+    push_base(e); // the same translations, but maybe kept elsewhere
+    mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
+    w_local(o, W_LOCAL_SET, L_TLB);
+}
+
+// To where more privileged code has returned, or has called without a frame.
+static void cross(struct emit *e) {
+    struct buf *o = out(e);
+    w_i64_const(o, 0);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    ask(e, e->abi->go_back);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    w_i32_const(o, 1);
+    w_op(o, W_I32_EQ);
+    open_if(e, W_T_VOID, false);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_op(o, W_RETURN);
+    close_if(e);
+    load_lpc(e);
+    push_pc_page(e);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    w_op(o, W_RETURN_CALL_INDIRECT);
+    w_u32(o, T_REGION);
+    w_u32(o, 0);
+}
+
 // The instruction may have changed anything: out to the run loop, or on when nothing has changed
-// that code depends on.
+// that code depends on, or on with other code.
 void leave(struct emit *e) {
+    u64 hint = e->b->ops[e->b->nops - 1].imm;
     store_cells(e, &e->dirty);
     memset(&e->dirty, 0, sizeof e->dirty);
     store_budget(e);
     if (e->b->end != END_CALL) {
-        unwind(e, REGION_LEAVE);
+        if (hint == IR_JUMP_PLAIN || !e->abi->passes.calls)
+            unwind(e, REGION_LEAVE);
+        else
+            cross(e);
         return;
     }
-    push_pcrel(e, e->b->end_rel);
-    w_i32_const(out(e), 0);
-    call_indirect(e, T_GUARD, e->abi->stay);
-    w_op(out(e), W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    unwind(e, REGION_LEAVE);
-    close_if(e);
+    if (hint == IR_JUMP_CALL) {
+        call_inner(e);
+    } else {
+        push_pcrel(e, e->b->end_rel);
+        w_i32_const(out(e), 0);
+        ask(e, e->abi->stay);
+    }
     if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
     memset(&e->late, 0xff, sizeof e->late);
 }

@@ -12,14 +12,20 @@
 #include "base/buf.h"
 #include "ir/ir.h"
 
-enum { REGION_DEPTH = 100 }; // wasm frames that guest calls may nest
+// Wasm frames that guest calls may nest, and those of a call of more privileged code on top of
+// them.
+enum { REGION_DEPTH = 100, REGION_INNER_DEPTH = 60 };
+
+// Whether frames of less privileged code lie below those of more privileged code; how that has
+// ended.
+enum region_inner { INNER_NONE, INNER_CALLED, INNER_RETURNED };
 
 enum { REGION_BLOCKS = 96, REGION_CELLS = 128, REGION_PAGES = 4 };
 
 enum region_end {
     END_OUT,    // JUMP or BRANCH: ways by succ; JUMPIND, LEAVE: none
-    END_CALL,   // JUMP or JUMPIND of a call that stays one; succ[0]: where it returns to. LEAVE to
-                // the next instruction: that one
+    END_CALL,   // JUMP, JUMPIND or LEAVE of a call that stays one; succ[0]: where it returns to.
+                // LEAVE to the next instruction: that one
     END_SWITCH, // JUMPIND of which targets are known; succ[0]: the first END_TEST
     END_TEST,   // no block: is the target that of succ[0]? yes: there; succ[1]: next test or out
     END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
@@ -67,6 +73,7 @@ struct region_abi {
     u32 how;                 // u32, enum region_exit
     u32 region;              // u32: id of the region whose budget ended
     u32 mix;                 // u64
+    u32 inner;               // u32, enum region_inner
     u32 tlb_cur;             // pointer to the current context
     u32 tlb_r, tlb_w, tlb_x; // offsets of the tables in a context
     u32 tlb_slots;           // entries a table
@@ -79,7 +86,8 @@ struct region_abi {
     u32 inexact, inexact_mask, inexact_bit;
     bool boxed, denormals;
     // C functions of exec/jit_abi.c, as table indices.
-    u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard, stay;
+    u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
+    u32 stay, go_in, go_back;
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
@@ -101,6 +109,7 @@ enum region_exit {
     REGION_REFUSED, // the pages are not those it was made from; nothing was done
     REGION_MISS,    // an access the TLB does not know: go on at state.pc, but not with a region;
                     // above the low eight bits, how many instructions of the block are done
+    REGION_LEFT,    // as LEAVE, and what the run loop does then is done: go on at state.pc
 };
 
 enum { MODULE_FUNCTIONS = 256 };

@@ -110,7 +110,7 @@ void xlift_retf(struct lift *l, unsigned arg) {
 void xlift_iret(struct lift *l, unsigned arg) {
     (void)arg;
     ir_call(B, HELPER_iret, 0, 0, 0, l->d.opsize);
-    ir_leave(B);
+    ir_leave_as(B, IR_JUMP_RETURN);
 }
 
 static void software(struct lift *l, ir_ref cond, unsigned vector) {

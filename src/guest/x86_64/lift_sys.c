@@ -19,9 +19,14 @@ void xlift_sys_leave(struct lift *l, unsigned helper) {
 }
 
 // The helper sets the pc.
-void xlift_sys_jump(struct lift *l, unsigned helper) {
+void xlift_sys_enter(struct lift *l, unsigned helper) {
     ir_call(B, helper, xlift_ip(l, l->next), 0, 0, l->d.opsize);
-    ir_leave(B);
+    ir_leave_as(B, IR_JUMP_CALL);
+}
+
+void xlift_sys_return(struct lift *l, unsigned helper) {
+    ir_call(B, helper, 0, 0, 0, l->d.opsize);
+    ir_leave_as(B, IR_JUMP_RETURN);
 }
 
 void xlift_sti(struct lift *l, unsigned arg) {

@@ -314,6 +314,14 @@ static void external(struct x86_state *s, unsigned vector) {
     deliver_all(s, e);
 }
 
+// STI holds one off. The timer is looked at between runs; here, where every system call comes by, a
+// look at the clock would cost as much as all the rest.
+static bool is_held(struct x86_state *s) {
+    const struct cpu_board *b = s->g.board;
+    if (!b->irq_ready) return x86_interrupt_pending(&s->g);
+    return (s->eflags & FL_IF && b->irq_ready(b->arg)) || (s->nmi && !s->nmi_blocked);
+}
+
 bool x86_take_interrupt(struct guest_state *g) {
     struct x86_state *s = x86_of(g);
     bool nmi = s->nmi && !s->nmi_blocked;
@@ -321,7 +329,7 @@ bool x86_take_interrupt(struct guest_state *g) {
     s->held = false;
     if (!nmi && (!(s->eflags & FL_IF) || !b->irq_ack)) return false;
     if (s->shadow_at && s->shadow_at == g->icount) {
-        s->held = x86_interrupt_pending(g);
+        s->held = is_held(s);
         return false;
     }
     if (nmi) {

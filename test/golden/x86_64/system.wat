@@ -1,4 +1,4 @@
-;; 696 bytes
+;; 741 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -144,11 +144,33 @@
               local.get 1
               i64.extend_i32_s
               i64.store offset=131080
+              i64.const 0
+              local.get 2
               i32.const 0
-              i32.const 2
-              i32.store offset=131088
+              call_indirect (type 7)
+              local.tee 4
+              i32.eqz
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i32.const 0
+                return
+              end
+              local.get 4
+              i32.const 1
+              i32.eq
+              if  ;; label = @6
+                local.get 1
+                return
+              end
               i32.const 0
-              return
+              i64.load offset=65544
+              local.set 7
+              local.get 7
+              i64.const -4096
+              i64.and
+              local.get 1
+              local.get 2
+              local.get 4
+              return_call_indirect (type 0)
               unreachable
             end
             unreachable
