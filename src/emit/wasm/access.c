@@ -99,7 +99,9 @@ static void translate(struct emit *e, u32 i, unsigned bytes, bool write, struct 
     struct buf *o = out(e);
     u32 table = write ? e->abi->tlb_w : e->abi->tlb_r;
     u32 info = place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
-    unsigned base = e->bases[op->a], kept = base ? e->flow.kept[write][base - 1] : 0;
+    unsigned page =
+        flow_page(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, op->a, e->bases);
+    unsigned kept = page ? e->flow.kept[write][page - 1] : 0;
     push(e, op->a);
     if (op->imm) {
         w_i64_const(o, (i64)op->imm);

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
 #include "ir/ops.h"
 
 static bool is_cell_op(const struct ir_insn *o, u32 pc_cell) {
@@ -169,76 +168,13 @@ static void find_late(const struct region *r, const struct summary *m, struct fl
     }
 }
 
-u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases) {
-    const struct ir_insn *o = &ops[i];
-    u8 base = 0;
-    if (o->op == IR_GET && o->imm / 8 < IR_KNOWN_CELLS) base = f->index[o->imm / 8];
-    if (o->op == IR_ADD64 && ops[o->b].op == IR_CONST64) base = bases[o->a];
-    if (base && f->vector[base - 1]) base = 0;
-    // What is set into a register is used from there.
-    if (o->op == IR_SET && o->imm / 8 < IR_KNOWN_CELLS && f->index[o->imm / 8] && !bases[o->a])
-        bases[o->a] = f->index[o->imm / 8];
-    return bases[i] = base;
-}
-
-// Marks the blocks that can be reached from themselves.
-static void find_loops(const struct region *r, bool *loops) {
-    u64 from[REGION_BLOCKS][(REGION_BLOCKS + 63) / 64] = {{0}};
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (unsigned k = r->n; k-- > 0;)
-            for (int s = 0; s < 2; s++) {
-                i16 to = r->blocks[k].succ[s];
-                for (unsigned w = 0; to >= 0 && w < ARRAY_LEN(from[0]); w++) {
-                    u64 more = from[to][w] | ((unsigned)to / 64 == w ? (u64)1 << to % 64 : 0);
-                    changed |= (more & ~from[k][w]) != 0;
-                    from[k][w] |= more;
-                }
-            }
-    }
-    for (unsigned k = 0; k < r->n; k++) loops[k] = from[k][k / 64] >> k % 64 & 1;
-}
-
-// Finds the address registers whose page is worth keeping. The first access pays for two looks and
-// every one is twice the code: in a region without loops a few must follow.
-static void find_kept(const struct region *r, u32 pc_cell, struct flow *f) {
-    u16 uses[2][REGION_CELLS] = {{0}};
-    bool jumps[REGION_CELLS] = {false}, loops[REGION_BLOCKS];
-    find_loops(r, loops);
-    for (unsigned k = 0; k < r->n; k++) {
-        const struct region_block *b = &r->blocks[k];
-        u8 bases[IR_BLOCK_CAP] = {0};
-        for (u32 i = 1; i < b->nops; i++) {
-            const struct ir_insn *o = &b->ops[i];
-            if (o->op == IR_SET && is_cell_op(o, pc_cell)) {
-                unsigned c = cell_of(f, o);
-                jumps[c] |= bases[o->a] != c + 1;
-            }
-            flow_base(f, b->ops, i, bases);
-            unsigned bytes = ir_access_bytes((enum ir_op)o->op);
-            if (!bytes || !bases[o->a]) continue;
-            bool write = ir_ops[o->op].result == IR_NONE || (o->op >= IR_LDW8 && o->op <= IR_LDW64);
-            uses[write][bases[o->a] - 1] += loops[k] ? KEPT_USES : 1;
-        }
-    }
-    while (f->nkept < REGION_KEPT) {
-        unsigned best = 0, cell = 0, write = 0;
-        for (unsigned w = 0; w < 2; w++)
-            for (unsigned c = 0; c < f->n; c++)
-                if (!jumps[c] && !f->kept[w][c] && uses[w][c] > best)
-                    best = uses[w][c], cell = c, write = w;
-        if (best < KEPT_USES) return;
-        f->kept[write][cell] = (u8)++f->nkept;
-    }
-}
-
 bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f) {
     memset(f, 0, sizeof *f);
     if (!find_cells(r, pc_cell, f)) return false;
     for (unsigned k = 0; k < r->n; k++)
         for (u32 i = 1; i < r->blocks[k].nops; i++)
             f->memory |= ir_access_bytes((enum ir_op)r->blocks[k].ops[i].op) != 0;
-    if (f->memory && keep) find_kept(r, pc_cell, f);
+    if (f->memory && keep) flow_keep(r, pc_cell, f);
     find_dirty(r, pc_cell, f);
     struct summary m[REGION_BLOCKS];
     for (unsigned k = 0; k < r->n; k++) summarise(r, k, pc_cell, f, &m[k]);

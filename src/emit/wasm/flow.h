@@ -40,7 +40,7 @@ static inline unsigned cells_count(const struct cellset *s) {
 }
 
 enum { FLOW_DIRTY = 104 }; // cells that an exit can say are dirty (cells.c)
-enum { REGION_KEPT = 10, KEPT_USES = 4 };
+enum { REGION_KEPT = 10 };
 
 struct flow {
     // The cells: state offsets; vectors have 16 bytes and both their halves' indices in `index`.
@@ -52,20 +52,29 @@ struct flow {
     struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
     struct cellset late_in[REGION_BLOCKS];  // still in memory only: loaded where it is needed
     struct cellset fault; // what may be dirty at any operation that faults or on a cold way out
-    // Address registers whose page is kept: cells that in this region only move by constants, so
-    // that the next access is most likely to the same page again. By cell: 1 + its place in `kept`,
-    // for loads and for stores.
+    // Pages kept, by the cell that addresses are computed from: 1 + its place among them, for loads
+    // and for stores.
     u8 kept[2][REGION_CELLS];
     unsigned nkept;
+    // Cells that only move by constants in the loop around the block, in all of the region where
+    // there is none.
+    struct cellset steady[REGION_BLOCKS];
     bool memory; // there are loads or stores
 };
 
 // keep: look for `kept` too. False: too many cells, or one this cannot hold.
 bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f);
 
+// ---- kept.c
+void flow_keep(const struct region *r, u32 pc_cell, struct flow *f);
+
 // The cell that an address is computed from by adding constants, 1 + its number; 0: none. bases[]
 // has those of the operations before it in the block; this fills in that of operation i.
 u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases);
+
+// 1 + the cell whose page an access of `block` may be in, 0: none.
+unsigned flow_page(const struct flow *f, unsigned block, const struct ir_insn *ops, ir_ref address,
+                   const u8 *bases);
 
 // What a helper call means for cells in locals.
 static inline bool helper_sees(u8 effects) {

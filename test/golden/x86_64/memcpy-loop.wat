@@ -1,4 +1,4 @@
-;; 951 bytes
+;; 1053 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 v128 v128 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 v128 v128 i64)
     i32.const 0
     v128.load offset=66464 align=8
     local.set 11
@@ -42,6 +42,10 @@
     i32.const 0
     i32.load offset=131104
     local.set 3
+    i64.const 2048
+    local.set 20
+    i64.const 2048
+    local.set 22
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -53,80 +57,126 @@
                 i64.add
                 local.set 6
                 local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load
-                local.get 6
-                i64.xor
-                i64.const 4080
-                i64.gt_u
+                i64.const -4081
+                i64.and
+                local.get 20
+                i64.ne
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 63
-                  local.set 9
-                  br 5 (;@2;)
+                  local.get 6
+                  i32.wrap_i64
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8
+                  local.get 6
+                  i32.wrap_i64
+                  i32.add
+                  local.set 4
+                  local.get 5
+                  i64.load
+                  local.get 6
+                  i64.xor
+                  i64.const 4080
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 63
+                    local.set 9
+                    br 6 (;@2;)
+                  else
+                    local.get 6
+                    i64.const -4096
+                    i64.and
+                    local.set 20
+                    local.get 4
+                    local.get 6
+                    i32.wrap_i64
+                    i32.sub
+                    local.set 21
+                  end
+                else
+                  local.get 6
+                  i32.wrap_i64
+                  local.get 21
+                  i32.add
+                  local.set 4
                 end
                 local.get 4
                 v128.load align=1
-                local.set 20
-                local.get 20
+                local.set 24
+                local.get 24
                 local.set 11
-                local.get 20
-                local.set 21
+                local.get 24
+                local.set 25
                 local.get 14
                 local.get 13
                 i64.add
                 local.set 6
                 local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4080
-                i64.gt_u
+                i64.const -4081
+                i64.and
+                local.get 22
+                i64.ne
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1408474395181119
-                  local.set 9
-                  br 5 (;@2;)
+                  local.get 6
+                  i32.wrap_i64
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8200
+                  local.get 6
+                  i32.wrap_i64
+                  i32.add
+                  local.set 4
+                  local.get 5
+                  i64.load offset=8192
+                  local.get 6
+                  i64.xor
+                  i64.const 4080
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 1408474395181119
+                    local.set 9
+                    br 6 (;@2;)
+                  else
+                    local.get 6
+                    i64.const -4096
+                    i64.and
+                    local.set 22
+                    local.get 4
+                    local.get 6
+                    i32.wrap_i64
+                    i32.sub
+                    local.set 23
+                  end
+                else
+                  local.get 6
+                  i32.wrap_i64
+                  local.get 23
+                  i32.add
+                  local.set 4
                 end
                 local.get 4
-                local.get 21
+                local.get 25
                 v128.store align=1
                 local.get 13
                 i64.const 16
                 i64.add
-                local.set 22
-                local.get 22
+                local.set 26
+                local.get 26
                 local.set 13
-                local.get 22
+                local.get 26
                 local.set 15
                 i64.const 256
                 local.set 17
-                local.get 22
+                local.get 26
                 local.get 16
                 i64.sub
                 local.set 18
@@ -136,7 +186,7 @@
                 i32.const 5
                 i32.sub
                 local.set 1
-                local.get 22
+                local.get 26
                 local.get 16
                 i64.lt_u
                 if  ;; label = @7
