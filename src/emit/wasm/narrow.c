@@ -250,6 +250,16 @@ static ir_ref signed_logic(struct narrow *n, const struct ir_insn *o) {
     return ir_SEXT32(&n->b, emit32(n, half_of((enum ir_op)o->op), a, low(n, o->b, MOST_DEPTH)));
 }
 
+// With a constant of 32 bits that 64-bit instructions of most hosts would have to load first.
+static ir_ref with_wide_constant(struct narrow *n, const struct ir_insn *o) {
+    u64 k;
+    if (o->op != IR_AND64 && o->op != IR_OR64 && o->op != IR_XOR64) return 0;
+    if (!is_const(n->ops, o->b, &k) || k >> 31 != 1) return 0;
+    if (o->op != IR_AND64 && !(n->facts[o->a] & ZERO)) return 0;
+    ir_ref a = low(n, o->a, MOST_DEPTH);
+    return ir_ZEXT32(&n->b, emit32(n, half_of((enum ir_op)o->op), a, low(n, o->b, MOST_DEPTH)));
+}
+
 // A comparison of values that are extended alike.
 static ir_ref comparison(struct narrow *n, const struct ir_insn *o) {
     static const u16 half[][2] = {{IR_EQ64, IR_EQ32},   {IR_NE64, IR_NE32},   {IR_LTS64, IR_LTS32},
@@ -304,6 +314,7 @@ static ir_ref rewritten(struct narrow *n, ir_ref i) {
         return emit32(n, (enum ir_op)o->op, n->to[o->a], n->to[o->b]);
     default:
         r = signed_logic(n, o);
+        if (!r) r = with_wide_constant(n, o);
         if (!r) r = comparison(n, o);
         return r ? r : copy(n, i);
     }

@@ -90,6 +90,11 @@ static ir_ref top_xor(struct lift *l, ir_ref r, unsigned size, ir_ref other) {
     return ir_SHL64(B, ir_AND64(B, ir_XOR64(B, top, other), k(l, 1)), k(l, 11));
 }
 
+// Bit n of v at the place of OF, among others.
+static ir_ref at_of(struct lift *l, ir_ref v, unsigned n) {
+    return n < 11 ? ir_SHL64(B, v, k(l, 11 - n)) : ir_SHRU64(B, v, k(l, n - 11));
+}
+
 static ir_ref rotated(struct lift *l, unsigned how, unsigned size, ir_ref a, ir_ref c) {
     if (size == 8) return how == ROT_L ? ir_ROTL64(B, a, c) : ir_ROTR64(B, a, c);
     // 8 and 16 bits: of as many copies as fill 32.
@@ -107,13 +112,10 @@ void xlift_rotate(struct lift *l, unsigned how) {
     ir_ref r = rotated(l, how, size, a, c), cf, of;
     xlift_write(l, &p, r);
     if (known_zero(l, c)) return;
-    if (how == ROT_L) {
-        cf = ir_AND64(B, r, k(l, 1));
-        of = top_xor(l, r, size, cf);
-    } else {
-        cf = bit_at(l, r, k(l, 8 * size - 1));
-        of = top_xor(l, r, size, ir_SHRU64(B, r, k(l, 8 * size - 2)));
-    }
+    unsigned top = 8 * size - 1;
+    cf = how == ROT_L ? ir_AND64(B, r, k(l, 1)) : bit_at(l, r, k(l, top));
+    of = ir_XOR64(B, at_of(l, r, top), at_of(l, r, how == ROT_L ? 0 : top - 1));
+    of = ir_AND64(B, of, k(l, FL_OF));
     flags_rotated(l, c, cf, of);
 }
 
