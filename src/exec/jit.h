@@ -87,8 +87,8 @@ struct jit {
 // made anew so that it stays.
 bool jit_count_miss(struct cpu *c, u32 id);
 
-// The rest belongs to region `id` and goes with it; if that one is gone already (it wrote to its own
-// page), after this run.
+// The rest belongs to region `id` and goes with it; if that one is gone already (it wrote to its
+// own page), after this run.
 void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest);
 
 // ---- jit_form.c

@@ -40,7 +40,8 @@ void ir_print(const struct ir_block *b, struct buf *out) {
         if (o->a) buf_printf(out, " %%%u", o->a);
         if (o->b) buf_printf(out, " %%%u", o->b);
         if (o->c) buf_printf(out, " %%%u", o->c);
-        if (uses_imm((enum ir_op)o->op) || (o->op == IR_LEAVE && o->imm)) buf_printf(out, " imm=%lld", (long long)o->imm);
+        if (uses_imm((enum ir_op)o->op) || (o->op == IR_LEAVE && o->imm))
+            buf_printf(out, " imm=%lld", (long long)o->imm);
         if (uses_aux((enum ir_op)o->op)) buf_printf(out, " aux=%d", (i32)o->aux);
         buf_put_u8(out, '\n');
     }

@@ -15,6 +15,23 @@ void push_budget_gone(struct emit *e) {
     w_op(out(e), W_I32_LE_S);
 }
 
+// Calls the pushed function of a region; its arguments are below it.
+static void call_region(struct emit *e, u8 op) {
+    w_op(out(e), op);
+    w_u32(out(e), T_REGION);
+    w_u32(out(e), 0);
+}
+
+// Pops what such a call, or a question to exec/, has given. 0: everything unwinds, run.how says
+// why.
+static void unwind_if_zero(struct emit *e) {
+    w_op(out(e), W_I32_EQZ);
+    open_if(e, W_T_VOID, true);
+    w_i32_const(out(e), 0);
+    w_op(out(e), W_RETURN);
+    close_if(e);
+}
+
 // Pushes the page that `rel` lies in.
 static void push_page_of(struct emit *e, i64 rel) { push_pcrel(e, rel & -(i64)PAGE); }
 
@@ -35,9 +52,7 @@ void go_to(struct emit *e, i64 rel) {
     w_local(o, W_LOCAL_GET, L_BUDGET);
     w_local(o, W_LOCAL_GET, L_DEPTH);
     w_i32_const(o, (i32)slot);
-    w_op(o, W_RETURN_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
+    call_region(e, W_RETURN_CALL_INDIRECT);
 }
 
 // Pushes the function of the jump cache's entry for L_PC, or 0.
@@ -78,6 +93,15 @@ static void push_pc_page(struct emit *e) {
     w_op(out(e), W_I64_AND);
 }
 
+// To the function in L_PTR, of the code at L_PC.
+static void tail_call(struct emit *e) {
+    push_pc_page(e);
+    w_local(out(e), W_LOCAL_GET, L_BUDGET);
+    w_local(out(e), W_LOCAL_GET, L_DEPTH);
+    w_local(out(e), W_LOCAL_GET, L_PTR);
+    call_region(e, W_RETURN_CALL_INDIRECT);
+}
+
 // End of the chain exit: L_PC is where to go. To another region directly if the jump cache knows
 // one.
 void chain(struct emit *e) {
@@ -89,13 +113,7 @@ void chain(struct emit *e) {
     push_budget_gone(e);
     w_op(o, W_I32_OR);
     br_exit(e, W_BR_IF, EXIT_STOP - EXIT_CHAIN - 1); // the labels up to the chain's are closed
-    push_pc_page(e);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_local(o, W_LOCAL_GET, L_PTR);
-    w_op(o, W_RETURN_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
+    tail_call(e);
 }
 
 // The guest returns (L_PC): to the caller's frame when there is one.
@@ -155,17 +173,11 @@ void guest_call(struct emit *e, bool direct, i64 target) {
             w_i32_const(o, (i32)slot);
         else
             w_local(o, W_LOCAL_GET, L_PTR);
-        w_op(o, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
-        w_u32(o, T_REGION);
-        w_u32(o, 0);
+        call_region(e, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
         if (tail) close_if(e);
     }
     w_local(o, W_LOCAL_TEE, L_BUDGET);
-    w_op(o, W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    w_i32_const(o, 0);
-    w_op(o, W_RETURN);
-    close_if(e);
+    unwind_if_zero(e);
     push_base(e);
     mem_at(e, W_I64_LOAD, 3, e->abi->state + e->abi->pc_cell);
     w_local(o, W_LOCAL_TEE, L_PC);
@@ -178,20 +190,11 @@ void guest_call(struct emit *e, bool direct, i64 target) {
     memset(&e->late, 0xff, sizeof e->late);
 }
 
-// Everything unwinds; run.how is set.
-static void unwind_told(struct emit *e) {
-    w_i32_const(out(e), 0);
-    w_op(out(e), W_RETURN);
-}
-
 // Calls `function` of exec/, which tells in run.how why when it gives 0.
 static void ask(struct emit *e, u32 function) {
     call_indirect(e, T_GUARD, function);
     w_local(out(e), W_LOCAL_TEE, L_PTR);
-    w_op(out(e), W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    unwind_told(e);
-    close_if(e);
+    unwind_if_zero(e);
 }
 
 static void load_lpc(struct emit *e) {
@@ -211,14 +214,9 @@ static void call_inner(struct emit *e) {
     w_local(o, W_LOCAL_GET, L_BUDGET);
     w_i32_const(o, REGION_INNER_DEPTH);
     w_local(o, W_LOCAL_GET, L_PTR);
-    w_op(o, W_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
+    call_region(e, W_CALL_INDIRECT);
     w_local(o, W_LOCAL_TEE, L_BUDGET);
-    w_op(o, W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    unwind_told(e);
-    close_if(e);
+    unwind_if_zero(e);
     push_base(e);
     mem_at(e, W_I32_LOAD, 2, e->abi->inner);
     w_i32_const(o, INNER_RETURNED);
@@ -250,13 +248,7 @@ static void cross(struct emit *e) {
     w_op(o, W_RETURN);
     close_if(e);
     load_lpc(e);
-    push_pc_page(e);
-    w_local(o, W_LOCAL_GET, L_BUDGET);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_local(o, W_LOCAL_GET, L_PTR);
-    w_op(o, W_RETURN_CALL_INDIRECT);
-    w_u32(o, T_REGION);
-    w_u32(o, 0);
+    tail_call(e);
 }
 
 // The instruction may have changed anything: out to the run loop, or on when nothing has changed

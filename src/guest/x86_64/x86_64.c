@@ -67,7 +67,8 @@ static size_t describe(const struct guest_state *g, char *buf, size_t cap) {
     const struct x86_state *s = x86_const(g);
     if (cap == 0) return 0;
     size_t n = 0;
-    int r = snprintf(buf, cap, "pc=%016llx cpl%u %s fl=%llx", (unsigned long long)g->pc, (unsigned)s->cpl,
+    int r = snprintf(buf, cap, "pc=%016llx cpl%u %s fl=%llx", (unsigned long long)g->pc,
+                     (unsigned)s->cpl,
                      s->code == X86_CODE64   ? "64"
                      : s->code == X86_CODE32 ? "32"
                                              : "16",

@@ -19,7 +19,8 @@ typedef void (*oci_progress_fn)(void *arg, const struct oci_progress *p);
 // Unpacks the image, or takes it from $XDG_CACHE_HOME/berth/unpacked where the same manifest was
 // unpacked before (BERTH_NO_CACHE=1 turns that off). Fills *store, *config and *tree, which the
 // caller frees: imgtree_destroy, then posix_store_close, and oci_config_free.
-// `arch` is a list as oci_pull_settings takes it, NULL: any. `progress` may be NULL. Returns 0 or <0 with `err` naming the file.
+// `arch` is a list as oci_pull_settings takes it, NULL: any. `progress` may be NULL. Returns 0 or
+// <0 with `err` naming the file.
 int posix_load_image(const char *ref, const char *arch, struct blob_store *store,
                      const struct log *log, oci_progress_fn progress, void *progress_arg,
                      struct oci_config **config, struct imgtree **tree, struct err *err);
