@@ -375,9 +375,11 @@ static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt
 static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t) {
     const struct ir_insn *o = &l->b->ops[i];
     u16 a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
-    u16 d = t == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, false);
+    u16 d =
+        t == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, t == IR_I32);
     put(l, code, d, a, b, c);
     home(l, (ir_ref)i, d);
+    l->clean[i] = t == IR_I32;
 }
 
 static void lower_load(struct lower *l, u32 i, enum uop_code code, bool vec) {

@@ -84,7 +84,8 @@ static bool identity(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_r
         *out = x;
         return true;
     case IR_AND64:
-        if (v == ~(u64)0)
+    case IR_AND32:
+        if (v == (op == IR_AND32 ? (u32)~0u : ~(u64)0))
             *out = x;
         else if (v == 0)
             *out = y;

@@ -58,6 +58,23 @@ static ir_ref cc_a(struct lift *l) { return cell(l, X86_CELL(cc_a)); }
 static ir_ref cc_b(struct lift *l) { return cell(l, X86_CELL(cc_b)); }
 static ir_ref cc_x(struct lift *l) { return cell(l, X86_CELL(cc_x)); }
 
+// What a canonical value is as an i32, if it is one by what it was made from.
+static ir_ref as_i32(struct lift *l, ir_ref v) {
+    u64 k;
+    if (ir_is_const(l->b, v, &k)) return k >> 32 ? 0 : ir_const32(l->b, (u32)k);
+    return l->b->ops[v].op == IR_ZEXT32 ? l->b->ops[v].a : 0;
+}
+
+// Canonical values compared, without extending those of 32 bits: IR_EQ64 or IR_LTU64 or IR_GEU64.
+static ir_ref compare(struct lift *l, enum ir_op op, ir_ref a, ir_ref b) {
+    enum ir_op op32 = op == IR_EQ64 ? IR_EQ32 : op == IR_LTU64 ? IR_LTU32 : IR_GEU32;
+    u64 k;
+    if (ir_is_const(l->b, a, &k) && ir_is_const(l->b, b, &k))
+        return ir_emit(l->b, op, a, b, 0, 0, 0);
+    ir_ref x = as_i32(l, a), y = as_i32(l, b);
+    return ir_emit(l->b, x && y ? op32 : op, x && y ? x : a, x && y ? y : b, 0, 0, 0);
+}
+
 static ir_ref is_set(struct lift *l, ir_ref v, u64 bit) {
     return ir_NE64(l->b, ir_AND64(l->b, v, xlift_k(l, bit)), xlift_k(l, 0));
 }
@@ -91,7 +108,7 @@ static ir_ref carry_i32(struct lift *l) {
     b = cc_b(l);
     if (ir_is_const(l->b, b, &k) && k == 0) return ir_const32(l->b, 0);
     a = cc_a(l);
-    return ir_LTU64(l->b, a, b);
+    return compare(l, IR_LTU64, a, b);
 }
 
 ir_ref xlift_carry(struct lift *l) {
@@ -159,17 +176,17 @@ static ir_ref parity(struct lift *l) {
 static ir_ref zero(struct lift *l, bool known, u64 op) {
     if (known && CC_KIND(op) == CC_SUB) {
         ir_ref a = cc_a(l);
-        return ir_EQ64(l->b, a, cc_b(l));
+        return compare(l, IR_EQ64, a, cc_b(l));
     }
     if (known && CC_KIND(op) == CC_FLAGS && float_compare(l))
         return ir_XOR32(l->b, l->b->ops[cc_res(l)].a, ir_const32(l->b, 1));
-    return ir_EQ64(l->b, cc_res(l), xlift_k(l, 0));
+    return compare(l, IR_EQ64, cc_res(l), xlift_k(l, 0));
 }
 
 static ir_ref below_equal(struct lift *l, bool known, u64 op) {
     if (known && CC_KIND(op) == CC_SUB) {
         ir_ref a = cc_a(l);
-        return ir_GEU64(l->b, cc_b(l), a);
+        return compare(l, IR_GEU64, cc_b(l), a);
     }
     u64 k;
     ir_ref f = float_compare(l);
@@ -280,7 +297,8 @@ void xlift_cc_patch(struct lift *l, ir_ref cf, ir_ref of) {
 }
 
 void xlift_cc_keep_zero(struct lift *l, ir_ref cf) {
-    // As a result of its own, so that the undefined flags do not depend on how the flags before lay.
+    // As a result of its own, so that the undefined flags do not depend on how the flags before
+    // lay.
     ir_ref not_zero = ir_ZEXT32(l->b, ir_NE64(l->b, cc_res(l), xlift_k(l, 0)));
     xlift_cc(l, CC_LOGIC, 8, not_zero);
     xlift_cc_carry_bit(l, cf);

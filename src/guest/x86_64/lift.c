@@ -23,6 +23,7 @@ bool xlift_is_bit(struct lift *l, ir_ref v) {
     const struct ir_insn *from = &l->b->ops[o->a];
     if (o->op != IR_ZEXT32) return false;
     if (from->op == IR_OR32) return is_comparison(l, from->a) && is_comparison(l, from->b);
+    if (from->op == IR_AND32) return ir_is_const(l->b, from->b, &k) && k == 1;
     return is_comparison(l, o->a);
 }
 
@@ -32,7 +33,9 @@ static bool fits_size(struct lift *l, ir_ref v, unsigned size) {
     if (ir_is_const(l->b, v, &k)) return k <= xlift_mask(size);
     switch (o->op) {
     case IR_ZEXT32:
-        return size >= 4 || xlift_is_bit(l, v);
+        if (size >= 4 || xlift_is_bit(l, v)) return true;
+        o = &l->b->ops[o->a];
+        return o->op == IR_AND32 && ir_is_const(l->b, o->b, &k) && k <= xlift_mask(size);
     case IR_LDU8:
     case IR_LDW8:
         return true;
@@ -87,6 +90,13 @@ ir_ref xlift_sext(struct lift *l, ir_ref v, unsigned size) {
     }
 }
 
+ir_ref xlift_alu_op(struct lift *l, enum ir_op op64, enum ir_op op32, ir_ref a, ir_ref b,
+                    unsigned size) {
+    if (size != 4) return xlift_zext(l, ir_emit(l->b, op64, a, b, 0, 0, 0), size);
+    ir_ref x = ir_TRUNC32(l->b, a), y = ir_TRUNC32(l->b, b);
+    return ir_ZEXT32(l->b, ir_emit(l->b, op32, x, y, 0, 0, 0));
+}
+
 static bool high_byte(const struct lift *l, unsigned n, unsigned size) {
     return size == 1 && !l->d.rex && !l->d.vex && n >= 4 && n < 8;
 }
@@ -134,8 +144,26 @@ struct ea xlift_ea_at(struct lift *l, ir_ref offset, unsigned seg) {
     return in_segment(l, offset, 0, l->d.seg != SEG_NONE && seg != SEG_ES ? l->d.seg : seg);
 }
 
-ir_ref xlift_offset(struct lift *l, i32 *out) {
+// Of an address size or for a result of 32 bits: all of it in 32 bits.
+static ir_ref offset32(struct lift *l) {
     const struct x86_insn *d = &l->d;
+    ir_ref a = 0;
+    if (d->base != X86_NOREG) a = ir_TRUNC32(l->b, ir_get(l->b, X86_R(d->base)));
+    if (d->index != X86_NOREG) {
+        ir_ref i = ir_TRUNC32(l->b, ir_get(l->b, X86_R(d->index)));
+        i = ir_SHL32(l->b, i, ir_const32(l->b, d->scale));
+        a = a ? ir_ADD32(l->b, a, i) : i;
+    }
+    ir_ref k = ir_const32(l->b, (u32)d->disp);
+    return ir_ZEXT32(l->b, a ? ir_ADD32(l->b, a, k) : k);
+}
+
+ir_ref xlift_offset(struct lift *l, unsigned size, i32 *out) {
+    const struct x86_insn *d = &l->d;
+    if (size == 4 && d->base != X86_RIP) {
+        *out = 0;
+        return offset32(l);
+    }
     i64 disp = d->disp;
     ir_ref a = 0;
     if (d->base == X86_RIP) {
@@ -167,13 +195,13 @@ static unsigned operand_seg(const struct lift *l) {
 
 struct ea xlift_ea(struct lift *l) {
     i32 disp;
-    ir_ref a = xlift_offset(l, &disp);
+    ir_ref a = xlift_offset(l, l->d.adsize, &disp);
     return in_segment(l, a, disp, operand_seg(l));
 }
 
 struct ea xlift_ea_indexed(struct lift *l, ir_ref more) {
     i32 disp;
-    ir_ref a = ir_ADD64(l->b, xlift_offset(l, &disp), more);
+    ir_ref a = ir_ADD64(l->b, xlift_offset(l, l->d.adsize, &disp), more);
     if (l->d.adsize < 8) a = xlift_zext(l, a, l->d.adsize);
     return in_segment(l, a, disp, operand_seg(l));
 }
@@ -208,6 +236,13 @@ static unsigned log2_size(unsigned size) { return size == 8 ? 3 : size / 2; }
 
 ir_ref xlift_load(struct lift *l, struct ea ea, unsigned size) {
     static const u16 op[4] = {IR_LDU8, IR_LDU16, IR_LDU32, IR_LD64};
+    i32 disp;
+    ir_ref a = xlift_linear(l, ea, size, false, &disp);
+    return ir_emit(l->b, (enum ir_op)op[log2_size(size)], a, 0, 0, 0, (u64)(i64)disp);
+}
+
+ir_ref xlift_load_signed(struct lift *l, struct ea ea, unsigned size) {
+    static const u16 op[3] = {IR_LDS8, IR_LDS16, IR_LDS32};
     i32 disp;
     ir_ref a = xlift_linear(l, ea, size, false, &disp);
     return ir_emit(l->b, (enum ir_op)op[log2_size(size)], a, 0, 0, 0, (u64)(i64)disp);

@@ -24,6 +24,9 @@ static inline ir_ref xlift_k(struct lift *l, u64 v) { return ir_const64(l->b, v)
 // ---- values. Sub-word values are i64, zero-extended from their size in bytes ("canonical").
 static inline u64 xlift_mask(unsigned size) { return ~(u64)0 >> (64 - 8 * size); }
 ir_ref xlift_zext(struct lift *l, ir_ref v, unsigned size);
+// The operation on canonical operands, of 32 bits as such, with its result canonical.
+ir_ref xlift_alu_op(struct lift *l, enum ir_op op64, enum ir_op op32, ir_ref a, ir_ref b,
+                    unsigned size);
 bool xlift_is_bit(struct lift *l, ir_ref v); // certainly 0 or 1
 ir_ref xlift_sext(struct lift *l, ir_ref v, unsigned size);
 ir_ref xlift_reg(struct lift *l, unsigned n, unsigned size); // canonical; AH.. by size 1 and no REX
@@ -39,9 +42,11 @@ struct ea {
 struct ea xlift_ea(struct lift *l);
 struct ea xlift_ea_at(struct lift *l, ir_ref offset, unsigned seg); // an offset of address size
 struct ea xlift_ea_indexed(struct lift *l, ir_ref more); // the ModRM operand plus an offset
-ir_ref xlift_offset(struct lift *l, i32 *disp);          // without its segment
+// Without its segment; of `size` bytes (the address's or fewer: the caller cuts what is longer).
+ir_ref xlift_offset(struct lift *l, unsigned size, i32 *disp);
 ir_ref xlift_load(struct lift *l, struct ea ea, unsigned size);
-ir_ref xlift_load_rmw(struct lift *l, struct ea ea, unsigned size); // faults as a store
+ir_ref xlift_load_signed(struct lift *l, struct ea ea, unsigned size); // 1, 2 or 4 to 8 bytes
+ir_ref xlift_load_rmw(struct lift *l, struct ea ea, unsigned size);    // faults as a store
 void xlift_store(struct lift *l, struct ea ea, unsigned size, ir_ref v);
 struct ea xlift_ea_plus(struct lift *l, struct ea ea, i32 more);
 // The linear address of an access, checked: what vector loads and stores use.

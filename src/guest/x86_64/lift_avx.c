@@ -97,7 +97,7 @@ static u64 elements(struct lift *l, unsigned size, unsigned index_size) {
 
 static ir_ref offset(struct lift *l) {
     i32 disp;
-    ir_ref a = xlift_offset(l, &disp);
+    ir_ref a = xlift_offset(l, l->d.adsize, &disp);
     return ir_ADD64(B, a, xlift_k(l, (u64)(i64)disp));
 }
 

@@ -20,22 +20,30 @@ void xlift_mov(struct lift *l, unsigned arg) {
     xlift_assign(l, 0, v);
 }
 
+// The second operand with its sign repeated.
+static ir_ref read_signed(struct lift *l, unsigned size) {
+    struct place p = xlift_place(l, 1);
+    if (p.mem && size < 8) return xlift_load_signed(l, p.ea, size);
+    return xlift_sext(l, p.mem ? xlift_load(l, p.ea, size) : xlift_reg(l, p.reg, size), size);
+}
+
 void xlift_movx(struct lift *l, unsigned is_signed) {
-    ir_ref v = xlift_read(l, 1);
-    if (is_signed) v = xlift_zext(l, xlift_sext(l, v, x86_operand_size(&l->d, 1)), l->d.opsize);
-    xlift_assign(l, 0, v);
+    unsigned size = x86_operand_size(&l->d, 1);
+    xlift_assign(l, 0,
+                 is_signed ? xlift_zext(l, read_signed(l, size), l->d.opsize) : xlift_read(l, 1));
 }
 
 void xlift_movsxd(struct lift *l, unsigned arg) {
     (void)arg;
-    ir_ref v = xlift_sext(l, xlift_read(l, 1), 4);
+    unsigned size = x86_operand_size(&l->d, 1);
+    ir_ref v = size == 4 ? read_signed(l, 4) : xlift_sext(l, xlift_read(l, 1), 4);
     xlift_assign(l, 0, xlift_zext(l, v, l->d.opsize));
 }
 
 void xlift_lea(struct lift *l, unsigned arg) {
     (void)arg;
     i32 disp;
-    ir_ref a = xlift_offset(l, &disp);
+    ir_ref a = xlift_offset(l, l->d.opsize < l->d.adsize ? l->d.opsize : l->d.adsize, &disp);
     if (disp) a = ir_ADD64(B, a, k(l, (u64)(i64)disp));
     xlift_assign(l, 0, xlift_zext(l, a, l->d.opsize));
 }
@@ -77,6 +85,11 @@ void xlift_cbw(struct lift *l, unsigned arg) {
 void xlift_cwd(struct lift *l, unsigned arg) {
     (void)arg;
     unsigned n = l->d.opsize;
+    if (n == 4) {
+        ir_ref low = ir_TRUNC32(B, ir_get(B, X86_R(RAX)));
+        ir_set(B, X86_R(RDX), ir_ZEXT32(B, ir_SHRS32(B, low, ir_const32(B, 31))));
+        return;
+    }
     ir_ref v = ir_SHRS64(B, xlift_sext(l, xlift_reg(l, RAX, 8), n), k(l, 63));
     xlift_set_reg(l, RDX, n, xlift_zext(l, v, n));
 }
@@ -97,8 +110,12 @@ void xlift_setcc(struct lift *l, unsigned arg) {
 void xlift_cmov(struct lift *l, unsigned arg) {
     (void)arg;
     ir_ref v = xlift_read(l, 1), old = xlift_read(l, 0);
-    ir_ref c = xlift_cond(l, l->d.opcode & 15);
-    xlift_assign(l, 0, ir_SEL64(B, c, v, old));
+    ir_ref c = xlift_cond(l, l->d.opcode & 15), r;
+    if (l->d.opsize == 4)
+        r = ir_ZEXT32(B, ir_SEL32(B, c, ir_TRUNC32(B, v), ir_TRUNC32(B, old)));
+    else
+        r = ir_SEL64(B, c, v, old);
+    xlift_assign(l, 0, r);
 }
 
 // ---- add to compare
@@ -148,10 +165,24 @@ static void flags_sub(struct lift *l, unsigned size, ir_ref a, ir_ref b, ir_ref 
     xlift_cc_carry(l, a, b);
 }
 
-static ir_ref logic(struct lift *l, unsigned op, ir_ref a, ir_ref b) {
+static ir_ref add(struct lift *l, ir_ref a, ir_ref b, unsigned size) {
+    return xlift_alu_op(l, IR_ADD64, IR_ADD32, a, b, size);
+}
+
+static ir_ref subtract(struct lift *l, ir_ref a, ir_ref b, unsigned size) {
+    return a == b ? k(l, 0) : xlift_alu_op(l, IR_SUB64, IR_SUB32, a, b, size);
+}
+
+static ir_ref logic(struct lift *l, unsigned op, ir_ref a, ir_ref b, unsigned size) {
     if (a == b) return op == ALU_XOR ? k(l, 0) : a;
-    if (op == ALU_AND) return ir_AND64(B, a, b);
-    return op == ALU_OR ? ir_OR64(B, a, b) : ir_XOR64(B, a, b);
+    if (size != 4) // of canonical operands it is canonical
+        return ir_emit(B,
+                       op == ALU_AND  ? IR_AND64
+                       : op == ALU_OR ? IR_OR64
+                                      : IR_XOR64,
+                       a, b, 0, 0, 0);
+    enum ir_op op32 = op == ALU_AND ? IR_AND32 : op == ALU_OR ? IR_OR32 : IR_XOR32;
+    return xlift_alu_op(l, IR_OP_INVALID, op32, a, b, 4);
 }
 
 void xlift_alu(struct lift *l, unsigned op) {
@@ -164,17 +195,16 @@ void xlift_alu(struct lift *l, unsigned op) {
     if (op == ALU_CMP) {
         p.size = (u8)x86_operand_size(&l->d, 0);
         a = xlift_read(l, 0);
-        r = a == b ? k(l, 0) : xlift_zext(l, ir_SUB64(B, a, b), p.size);
-        flags_sub(l, p.size, a, b, r);
+        flags_sub(l, p.size, a, b, subtract(l, a, b, p.size));
         return;
     }
     a = xlift_open(l, 0, &p);
     if (op == ALU_ADD)
-        r = xlift_zext(l, ir_ADD64(B, a, b), p.size);
+        r = add(l, a, b, p.size);
     else if (op == ALU_SUB)
-        r = a == b ? k(l, 0) : xlift_zext(l, ir_SUB64(B, a, b), p.size);
+        r = subtract(l, a, b, p.size);
     else
-        r = logic(l, op, a, b);
+        r = logic(l, op, a, b, p.size);
     xlift_write(l, &p, r);
     if (op == ALU_ADD) {
         xlift_cc(l, CC_ADD, p.size, r);
@@ -189,13 +219,14 @@ void xlift_alu(struct lift *l, unsigned op) {
 void xlift_test(struct lift *l, unsigned arg) {
     (void)arg;
     ir_ref a = xlift_read(l, 0), b = xlift_read(l, 1);
-    xlift_cc_logic(l, x86_operand_size(&l->d, 0), logic(l, ALU_AND, a, b));
+    unsigned size = x86_operand_size(&l->d, 0);
+    xlift_cc_logic(l, size, logic(l, ALU_AND, a, b, size));
 }
 
 void xlift_incdec(struct lift *l, unsigned inc) {
     struct place p;
     ir_ref a = xlift_open(l, 0, &p);
-    ir_ref r = xlift_zext(l, ir_ADD64(B, a, k(l, inc ? 1 : ~(u64)0)), p.size);
+    ir_ref r = add(l, a, k(l, inc ? 1 : ~(u64)0), p.size);
     xlift_write(l, &p, r);
     xlift_cc(l, inc ? CC_INC : CC_DEC, p.size, r);
 }
@@ -204,14 +235,14 @@ void xlift_not(struct lift *l, unsigned arg) {
     (void)arg;
     struct place p;
     ir_ref a = xlift_open(l, 0, &p);
-    xlift_write(l, &p, ir_XOR64(B, a, k(l, xlift_mask(p.size))));
+    xlift_write(l, &p, logic(l, ALU_XOR, a, k(l, xlift_mask(p.size)), p.size));
 }
 
 void xlift_neg(struct lift *l, unsigned arg) {
     (void)arg;
     struct place p;
     ir_ref a = xlift_open(l, 0, &p), zero = k(l, 0);
-    ir_ref r = xlift_zext(l, ir_SUB64(B, zero, a), p.size);
+    ir_ref r = xlift_alu_op(l, IR_SUB64, IR_SUB32, zero, a, p.size);
     xlift_write(l, &p, r);
     flags_sub(l, p.size, zero, a, r);
 }
@@ -220,7 +251,7 @@ void xlift_xadd(struct lift *l, unsigned arg) {
     (void)arg;
     struct place p, q = xlift_place(l, 1);
     ir_ref a = xlift_open(l, 0, &p), b = xlift_reg(l, q.reg, q.size);
-    ir_ref r = xlift_zext(l, ir_ADD64(B, a, b), p.size);
+    ir_ref r = add(l, a, b, p.size);
     if (p.mem) xlift_write(l, &p, r);
     xlift_write(l, &q, a);
     if (!p.mem) xlift_write(l, &p, r);
@@ -232,7 +263,7 @@ void xlift_cmpxchg(struct lift *l, unsigned arg) {
     (void)arg;
     struct place p;
     ir_ref old = xlift_open(l, 0, &p), src = xlift_read(l, 1), acc = xlift_reg(l, RAX, p.size);
-    ir_ref eq = ir_EQ64(B, acc, old), r = xlift_zext(l, ir_SUB64(B, acc, old), p.size);
+    ir_ref eq = ir_EQ64(B, acc, old), r = xlift_alu_op(l, IR_SUB64, IR_SUB32, acc, old, p.size);
     // A register is not written when the comparison fails, not even extended.
     ir_ref keep = p.mem || p.size < 4 ? old : ir_get(B, X86_R(p.reg));
     ir_ref put = ir_SEL64(B, eq, src, keep);
@@ -322,6 +353,8 @@ void xlift_mul(struct lift *l, unsigned is_signed) {
 
 static void multiply(struct lift *l, ir_ref a, ir_ref b) {
     ir_ref hi, overflow, lo = product(l, true, l->d.opsize, a, b, &hi, &overflow);
+    // Without the 64-bit product when nobody asks for the flags.
+    if (l->d.opsize == 4) lo = ir_ZEXT32(B, ir_MUL32(B, ir_TRUNC32(B, a), ir_TRUNC32(B, b)));
     xlift_assign(l, 0, lo);
     flags_mul(l, l->d.opsize, lo, overflow);
 }

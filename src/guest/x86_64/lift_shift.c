@@ -53,18 +53,23 @@ void xlift_shift(struct lift *l, unsigned how) {
         xlift_write(l, &p, a);
         return;
     }
-    ir_ref before = ir_SUB64(B, c, k(l, 1)); // count 0: the carry is not used
-    if (how == SHIFT_L) {
+    u64 n;
+    if (size == 4 && ir_is_const(B, c, &n)) {
+        static const u16 op[] = {
+            [SHIFT_L] = IR_SHL32, [SHIFT_R] = IR_SHRU32, [SHIFT_A] = IR_SHRS32};
+        r = xlift_alu_op(l, IR_OP_INVALID, (enum ir_op)op[how], a, c, 4);
+        cf = bit_at(l, a, k(l, how == SHIFT_L ? 32 - n : n - 1));
+    } else if (how == SHIFT_L) {
         r = ir_SHL64(B, a, c);
         cf = size == 8 ? bit_at(l, a, ir_SUB64(B, k(l, 64), c)) : bit_at(l, r, k(l, 8 * size));
         r = xlift_zext(l, r, size);
     } else if (how == SHIFT_R) {
         r = ir_SHRU64(B, a, c);
-        cf = bit_at(l, a, before);
+        cf = bit_at(l, a, ir_SUB64(B, c, k(l, 1))); // count 0: the carry is not used
     } else {
         ir_ref s = xlift_sext(l, a, size);
         r = xlift_zext(l, ir_SHRS64(B, s, c), size);
-        cf = ir_AND64(B, ir_SHRS64(B, s, before), k(l, 1));
+        cf = ir_AND64(B, ir_SHRS64(B, s, ir_SUB64(B, c, k(l, 1))), k(l, 1));
     }
     xlift_write(l, &p, r);
     flags_counted(l, c, how == SHIFT_L ? CC_SHL : CC_SHR, size, r, cf);

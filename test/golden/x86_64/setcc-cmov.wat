@@ -1,4 +1,4 @@
-;; 625 bytes
+;; 624 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -58,14 +58,13 @@
               local.set 18
               local.get 17
               i32.wrap_i64
-              i64.extend_i32_u
               local.get 18
               i32.wrap_i64
-              i64.extend_i32_u
               local.get 11
               local.get 12
               i64.ge_u
               select
+              i64.extend_i32_u
               local.set 18
               i32.const 0
               i64.load offset=66312

@@ -1,4 +1,4 @@
-;; 797 bytes
+;; 798 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -30,11 +30,11 @@
                 local.set 12
                 local.get 12
                 i32.wrap_i64
-                i64.extend_i32_u
                 local.set 24
                 local.get 24
-                i64.const 1
-                i64.shr_u
+                i32.const 1
+                i32.shr_u
+                i64.extend_i32_u
                 local.set 25
                 local.get 25
                 local.set 12
@@ -86,6 +86,7 @@
                 i64.const 1
                 i64.and
                 local.get 24
+                i64.extend_i32_u
                 i64.const 1
                 i64.and
                 local.get 26
@@ -114,8 +115,8 @@
               i32.const 7
               i32.rotl
               i64.extend_i32_u
-              local.set 24
-              local.get 24
+              local.set 25
+              local.get 25
               local.set 18
               i32.const 0
               i64.load offset=66296
@@ -123,19 +124,19 @@
               local.get 19
               i64.const 4
               i64.shl
-              local.get 24
+              local.get 25
               i64.const 1
               i64.shr_u
               i64.const 59
               i64.shr_u
               i64.or
-              local.set 24
-              local.get 24
+              local.set 25
+              local.get 25
               local.get 19
               i64.const 60
               i64.shr_u
-              local.set 25
-              local.get 24
+              local.set 26
+              local.get 25
               i64.const 63
               i64.shr_u
               local.get 19
@@ -146,17 +147,17 @@
               i64.and
               i64.const 11
               i64.shl
-              local.set 26
+              local.set 27
               local.set 19
-              local.get 26
+              local.get 27
               local.set 20
               i64.const 64
               local.set 14
-              local.get 24
+              local.get 25
               local.set 15
               i64.const 0
               local.set 16
-              local.get 25
+              local.get 26
               i64.const 1
               i64.and
               local.set 17

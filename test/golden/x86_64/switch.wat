@@ -1,4 +1,4 @@
-;; 785 bytes
+;; 783 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -111,11 +111,9 @@
                   br 5 (;@2;)
                 end
                 local.get 4
-                i64.load32_u align=1
+                i64.load32_s align=1
                 local.set 20
                 local.get 20
-                i32.wrap_i64
-                i64.extend_i32_s
                 local.get 19
                 i64.add
                 local.set 20
