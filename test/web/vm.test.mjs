@@ -323,7 +323,7 @@ describe('bad images', { timeout: 60_000 }, () => {
   test('an image for another machine than the one that was asked for', async () =>
     assert.match(
       await message(() => {}, (base) => base, { arch: 'x86_64' }),
-      /the image is for linux\/riscv64, but the machine was to be linux\/amd64/,
+      /the image is for linux\/riscv64, but the machine was to be linux\/amd64; start it as one for linux\/riscv64 /,
     ));
 });
 

@@ -125,8 +125,10 @@ static int check_arch(struct web_vm *vm) {
     const struct oci_config *c = oci_pull_config(vm->pull);
     if (!c || oci_arch_rank(vm->settings.arch, c->architecture) == 0) return 0;
     return err_set(&vm->err, ERR_UNSUPPORTED,
-                   "the image is for linux/%.30s, but the machine was to be linux/%.30s",
-                   c->architecture, oci_arch_name(vm->settings.arch));
+                   "the image is for linux/%.30s, but the machine was to be linux/%.30s; start it as "
+                   "one for linux/%.30s with that one's kernel, or use an image for linux/%.30s",
+                   c->architecture, oci_arch_name(vm->settings.arch), c->architecture,
+                   oci_arch_name(vm->settings.arch));
 }
 
 int berth_pull_next(struct web_vm *vm) {
