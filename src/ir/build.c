@@ -135,10 +135,25 @@ ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, 
     return append(b, op, x, y, z, aux, imm);
 }
 
+// The i64 that is half of a vector: 0 when it is not known as such.
+static ir_ref half_of(struct ir_block *b, ir_ref vector, bool high) {
+    const struct ir_insn *o = &b->ops[vector];
+    if (o->op == IR_VSPLAT64) return o->a;
+    if (o->op != IR_VZEXT64) return 0;
+    return high ? ir_const64(b, 0) : o->a;
+}
+
 ir_ref ir_get(struct ir_block *b, u32 cell) {
     assert(cell % 8 == 0);
     u32 i = cell / 8;
     if (i < IR_KNOWN_CELLS && ir_type_of(b, b->known[i]) == IR_I64) return b->known[i];
+    if (i < IR_KNOWN_CELLS && i && !b->known[i] && ir_type_of(b, b->known[i - 1]) == IR_V128) {
+        ir_ref half = half_of(b, b->known[i - 1], true);
+        if (half) return half;
+    } else if (i < IR_KNOWN_CELLS && ir_type_of(b, b->known[i]) == IR_V128) {
+        ir_ref half = half_of(b, b->known[i], false);
+        if (half) return half;
+    }
     ir_ref r = append(b, IR_GET, 0, 0, 0, 0, cell);
     if (i < IR_KNOWN_CELLS) b->known[i] = r;
     return r;

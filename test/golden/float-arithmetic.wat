@@ -1,4 +1,4 @@
-;; 1138 bytes
+;; 1187 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -38,14 +38,15 @@
                     local.set 19
                     local.get 19
                     i64.reinterpret_f64
-                    i64.const 52
+                    i64.const 32
                     i64.shr_u
-                    i64.const 2047
-                    i64.and
-                    i64.const 0
-                    i64.sub
-                    i64.const 2047
-                    i64.ge_u
+                    i32.wrap_i64
+                    i32.const 1
+                    i32.shl
+                    i32.const 0
+                    i32.sub
+                    i32.const -2097152
+                    i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     i32.const 0
                     i32.load offset=131136
@@ -56,16 +57,19 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
+                  block  ;; label = @8
+                    local.get 19
+                    f64.const 0x0p+0 (;=0;)
+                    f64.eq
+                    i32.eqz
+                    br_if 0 (;@8;)
+                    br 2 (;@6;)
+                  end
                   local.get 19
-                  i64.reinterpret_f64
-                  i64.const 52
-                  i64.shr_u
-                  i64.const 2047
-                  i64.and
-                  i64.const 0
-                  i64.sub
-                  i64.const 2047
-                  i64.ge_u
+                  f64.abs
+                  f64.const inf (;=inf;)
+                  f64.lt
+                  i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 17
                   local.set 20
@@ -144,13 +148,11 @@
                     (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
                     local.get 29
                     i32.reinterpret_f32
-                    i32.const 23
-                    i32.shr_u
-                    i32.const 255
-                    i32.and
-                    i32.const 2
+                    i32.const 1
+                    i32.shl
+                    i32.const 33554432
                     i32.sub
-                    i32.const 253
+                    i32.const -50331648
                     i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     i32.const 0
@@ -162,16 +164,27 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
+                  block  ;; label = @8
+                    local.get 29
+                    f32.const 0x0p+0 (;=0;)
+                    f32.eq
+                    local.get 26
+                    f32.const 0x0p+0 (;=0;)
+                    f32.eq
+                    local.get 28
+                    f32.const 0x0p+0 (;=0;)
+                    f32.eq
+                    i32.or
+                    i32.and
+                    i32.eqz
+                    br_if 0 (;@8;)
+                    br 2 (;@6;)
+                  end
                   local.get 29
-                  i32.reinterpret_f32
-                  i32.const 23
-                  i32.shr_u
-                  i32.const 255
-                  i32.and
-                  i32.const 0
-                  i32.sub
-                  i32.const 255
-                  i32.ge_u
+                  f32.abs
+                  f32.const inf (;=inf;)
+                  f32.lt
+                  i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 26
                   f64.promote_f32
@@ -235,14 +248,15 @@
                     local.set 20
                     local.get 20
                     i64.reinterpret_f64
-                    i64.const 52
+                    i64.const 32
                     i64.shr_u
-                    i64.const 2047
-                    i64.and
-                    i64.const 2
-                    i64.sub
-                    i64.const 2045
-                    i64.ge_u
+                    i32.wrap_i64
+                    i32.const 1
+                    i32.shl
+                    i32.const 4194304
+                    i32.sub
+                    i32.const -6291456
+                    i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     i32.const 0
                     i32.load offset=131136
@@ -254,15 +268,10 @@
                     br 2 (;@6;)
                   end
                   local.get 20
-                  i64.reinterpret_f64
-                  i64.const 52
-                  i64.shr_u
-                  i64.const 2047
-                  i64.and
-                  i64.const 0
-                  i64.sub
-                  i64.const 2047
-                  i64.ge_u
+                  f64.abs
+                  f64.const inf (;=inf;)
+                  f64.lt
+                  i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 17
                   local.set 21

@@ -59,6 +59,10 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     w_local(o, W_LOCAL_GET, L_VA);
     if (value && !vector) w_local(o, W_LOCAL_GET, value);
     if (value && e->types[value] == W_T_F64) w_op(o, W_I64_REINTERPRET_F64);
+    if (value && e->types[value] == W_T_F32) {
+        w_op(o, W_I32_REINTERPRET_F32);
+        w_op(o, W_I64_EXTEND_I32_U);
+    }
     w_i32_const(o, (i32)info);
     call_indirect(e, type, function);
     w_local(o, W_LOCAL_TEE, L_PTR);
@@ -137,11 +141,12 @@ static void load(struct emit *e, u32 i, u8 opcode, unsigned bytes, bool for_writ
     translate(e, i, bytes, for_write, (struct slow){T_SLOW_LOAD, e->abi->slow_load, 0});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     // As a float when nothing wants the bits.
-    bool is_float = e->floats[i] && e->floats[i] == e->uses[i];
-    if (is_float && opcode == W_I64_LOAD) {
+    bool dbl = e->floats[i] && e->floats[i] == e->uses[i];
+    bool single = e->singles[i] && e->singles[i] == e->uses[i];
+    if (dbl && opcode == W_I64_LOAD) {
         w_mem(out(e), W_F64_LOAD, 0, 0);
         keep_float(e, (ir_ref)i, W_T_F64);
-    } else if (is_float && opcode == W_I64_LOAD32_U && !e->abi->boxed) {
+    } else if (single && opcode == W_I64_LOAD32_U && !e->abi->boxed) {
         w_mem(out(e), W_F32_LOAD, 0, 0);
         keep_float(e, (ir_ref)i, W_T_F32);
     } else {
@@ -151,10 +156,11 @@ static void load(struct emit *e, u32 i, u8 opcode, unsigned bytes, bool for_writ
 }
 
 static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
-    ir_ref r = e->b->ops[i].b;
+    ir_ref r = fast_stored(e, &e->b->ops[i]);
+    u8 type = e->kind[r] == V_FLOAT ? e->types[e->local[r]] : W_T_I64;
     bool is_float =
-        opcode == W_I64_STORE && e->kind[r] == V_FLOAT && e->types[e->local[r]] == W_T_F64;
-    u32 v = take_local(e, is_float ? W_T_F64 : W_T_I64);
+        (opcode == W_I64_STORE && type == W_T_F64) || (opcode == W_I64_STORE32 && type == W_T_F32);
+    u32 v = take_local(e, is_float ? type : W_T_I64);
     if (is_float) {
         w_local(out(e), W_LOCAL_GET, e->local[r]);
         drop_use(e, r);
@@ -165,7 +171,7 @@ static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
     translate(e, i, bytes, true, (struct slow){T_SLOW_STORE, e->abi->slow_store, v});
     w_local(out(e), W_LOCAL_GET, L_PTR);
     w_local(out(e), W_LOCAL_GET, v);
-    w_mem(out(e), is_float ? W_F64_STORE : opcode, 0, 0);
+    w_mem(out(e), !is_float ? opcode : type == W_T_F64 ? W_F64_STORE : W_F32_STORE, 0, 0);
     e->busy[v] = 0;
     e->begun = true;
 }

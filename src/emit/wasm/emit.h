@@ -66,10 +66,11 @@ struct emit {
     u8 kind[IR_BLOCK_CAP];
     u16 local[IR_BLOCK_CAP]; // V_LOCAL, V_FLOAT: its local; V_CELL: the cell's
     u16 uses[IR_BLOCK_CAP];
-    u16 floats[IR_BLOCK_CAP]; // of the uses, those that want it as a float
-    u8 clean[IR_BLOCK_CAP];   // not denormal while the word for inexact says so
-    u8 bases[IR_BLOCK_CAP];   // flow_base
-    ir_ref trees[256];        // values not emitted yet, to be used once
+    u16 floats[IR_BLOCK_CAP];  // of the uses, those that want it as a double
+    u16 singles[IR_BLOCK_CAP]; // and those that want its lower half as a single
+    u8 clean[IR_BLOCK_CAP];    // not denormal while the word for inexact says so
+    u8 bases[IR_BLOCK_CAP];    // flow_base
+    ir_ref trees[256];         // values not emitted yet, to be used once
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;
@@ -97,7 +98,11 @@ void settle_trees(struct emit *e);
 void push_pcrel(struct emit *e, i64 rel);
 
 // ---- fast.c
-void fast_count_uses(struct emit *e);                    // of the block: uses and floats
+void fast_count_uses(struct emit *e); // of the block: uses, floats, singles
+// Operation i sets half of a vector's cell: the single that is all that changes, or 0.
+ir_ref fast_merged(const struct emit *e, u32 i);
+// What a store takes its value from; of one of 32 bits the upper half is anything.
+ir_ref fast_stored(const struct emit *e, const struct ir_insn *o);
 void out_unless_inexact(struct emit *e, unsigned label); // the word for inexact has not its value
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
 

@@ -10,6 +10,7 @@
 // A guest whose denormal operands raise a flag (abi->denormals) has them looked at, except results
 // of this block: their helpers note in the word for inexact when they return a denormal.
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "emit/wasm/emit.h"
@@ -84,44 +85,119 @@ struct operand {
     bool clean;
 };
 
-// Where operand `r` comes from: a single that was put into the lower half of something, itself.
-static ir_ref source(const struct emit *e, const struct fast_row *f, ir_ref r) {
+// The single that was put into the lower half of something to make `r`, else 0.
+static ir_ref inserted(const struct emit *e, ir_ref r) {
     const struct ir_insn *ops = e->b->ops, *o = &ops[r];
     u64 upper = 0xffffffff00000000u;
-    if (!f->single || f->form == F_FROM_INT || e->abi->boxed || o->op != IR_OR64) return r;
-    if (ops[o->a].op != IR_AND64 || ops[o->b].op != IR_CALL) return r;
+    if (e->abi->boxed || o->op != IR_OR64) return 0;
+    if (ops[o->a].op != IR_AND64 || ops[o->b].op != IR_CALL) return 0;
     const struct ir_insn *mask = &ops[ops[o->a].b];
-    if (mask->op != IR_CONST64 || mask->imm != upper) return r;
+    if (mask->op != IR_CONST64 || mask->imm != upper) return 0;
     const struct fast_row *g = row_of(e, &ops[o->b]);
-    return g && float_result(g) && single_result(g) ? o->b : r;
+    return g && float_result(g) && single_result(g) ? o->b : 0;
 }
 
-static void count(struct emit *e, ir_ref r, bool as_float) {
+// A value with the same lower half.
+static ir_ref lower_half(const struct emit *e, ir_ref r) {
+    const struct ir_insn *ops = e->b->ops, *o = &ops[r];
+    if (e->abi->boxed) return r;
+    if (o->op == IR_ZEXT32 && ops[o->a].op == IR_TRUNC32) r = ops[o->a].a;
+    ir_ref single = inserted(e, r);
+    return single ? single : r;
+}
+
+// Where operand `r` comes from.
+static ir_ref source(const struct emit *e, const struct fast_row *f, ir_ref r) {
+    bool half = f->single && f->form != F_FROM_INT;
+    return half ? lower_half(e, r) : r;
+}
+
+ir_ref fast_stored(const struct emit *e, const struct ir_insn *o) {
+    return o->op == IR_ST32 ? lower_half(e, o->b) : o->b;
+}
+
+// Is `r` what the half of a vector's cell holds before operation i?
+static bool held(const struct emit *e, u32 i, u64 cell, ir_ref r) {
+    const struct ir_insn *ops = e->b->ops;
+    for (u32 k = i; k-- > 1;) {
+        const struct ir_insn *o = &ops[k];
+        if (k == r) return o->op == IR_GET && o->imm == cell;
+        if (o->op == IR_SET && o->imm == cell) return o->a == r;
+        if (o->op == IR_SETV && o->imm == cell)
+            return ops[o->a].op == IR_VZEXT64 && ops[o->a].a == r;
+        if (o->op == IR_SETV && o->imm + 8 == cell) return false;
+        if (o->op == IR_CALL && helper_changes(e->r->helper_effects[o->aux])) return false;
+    }
+    return false;
+}
+
+ir_ref fast_merged(const struct emit *e, u32 i) {
+    const struct ir_insn *ops = e->b->ops, *o = &ops[i];
+    ir_ref single = inserted(e, o->a);
+    return single && held(e, i, o->imm, ops[ops[o->a].a].a) ? single : 0;
+}
+
+enum as { AS_BITS, AS_DOUBLE, AS_SINGLE };
+
+static void count(struct emit *e, ir_ref r, enum as as) {
     if (!r) return;
     e->uses[r]++;
-    e->floats[r] += as_float;
+    e->floats[r] += as == AS_DOUBLE;
+    e->singles[r] += as == AS_SINGLE;
 }
 
 static bool vector_cell(const struct emit *e, u64 cell) {
     return e->flow.index[cell / 8] && e->flow.vector[e->flow.index[cell / 8] - 1];
 }
 
+static void count_call(struct emit *e, const struct ir_insn *o, const struct fast_row *f) {
+    const ir_ref refs[3] = {o->a, o->b, o->c};
+    enum as as = f->form == F_FROM_INT ? AS_BITS : f->single ? AS_SINGLE : AS_DOUBLE;
+    for (unsigned k = 0; k < 3; k++)
+        if (refs[k]) count(e, source(e, f, refs[k]), k < f->operands ? as : AS_BITS);
+}
+
+// An i64 with zeros above its lower half, which is a single where anything wants that.
+static bool zero_extended(const struct emit *e, ir_ref r) {
+    const struct ir_insn *o = &e->b->ops[r];
+    if (e->abi->boxed) return false;
+    if (o->op == IR_LDU32 || o->op == IR_LDW32) return true;
+    const struct fast_row *f = o->op == IR_CALL ? row_of(e, o) : NULL;
+    return f && float_result(f) && single_result(f);
+}
+
+static void count_operands(struct emit *e, u32 i) {
+    const struct ir_insn *o = &e->b->ops[i];
+    const struct fast_row *f = o->op == IR_CALL ? row_of(e, o) : NULL;
+    if (f) {
+        count_call(e, o, f);
+        return;
+    }
+    bool half = o->op == IR_SET && o->imm / 8 < IR_KNOWN_CELLS && vector_cell(e, o->imm);
+    ir_ref single = half ? fast_merged(e, i) : 0;
+    bool as_double = half || o->op == IR_F64BITS || o->op == IR_VZEXT64;
+    if (single)
+        count(e, single, AS_SINGLE);
+    else if (o->op == IR_VZEXT64 && zero_extended(e, o->a))
+        count(e, o->a, AS_SINGLE);
+    else
+        count(e, o->a, as_double ? AS_DOUBLE : AS_BITS);
+    ir_ref b = fast_stored(e, o);
+    count(e, b, o->op == IR_ST64 ? AS_DOUBLE : o->op == IR_ST32 ? AS_SINGLE : AS_BITS);
+    count(e, o->c, AS_BITS);
+}
+
+// From the end, so that what nothing uses does not count what it would.
 void fast_count_uses(struct emit *e) {
     const struct region_block *b = e->b;
     memset(e->uses, 0, b->nops * sizeof e->uses[0]);
     memset(e->floats, 0, b->nops * sizeof e->floats[0]);
+    memset(e->singles, 0, b->nops * sizeof e->singles[0]);
     memset(e->clean, 0, b->nops);
-    for (u32 i = 1; i < b->nops; i++) {
+    for (u32 i = b->nops; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
-        const struct fast_row *f = o->op == IR_CALL ? row_of(e, o) : NULL;
-        const ir_ref refs[3] = {o->a, o->b, o->c};
-        for (unsigned k = 0; k < 3 && f; k++)
-            if (refs[k]) count(e, source(e, f, refs[k]), k < f->operands && f->form != F_FROM_INT);
-        if (f) continue;
-        bool half = o->op == IR_SET && o->imm / 8 < IR_KNOWN_CELLS && vector_cell(e, o->imm);
-        count(e, o->a, half || o->op == IR_F64BITS);
-        count(e, o->b, o->op == IR_ST64);
-        count(e, o->c, false);
+        bool pure = !ir_ops[o->op].effects && ir_ops[o->op].result != IR_NONE;
+        if (!pure || e->uses[i]) count_operands(e, i);
     }
 }
 
@@ -191,6 +267,16 @@ static void float_const64(struct emit *e, double v) {
     buf_put(out(e), &v, 8);
 }
 
+static void float_constant(struct emit *e, bool single, double v) {
+    float narrow = (float)v;
+    if (!single) {
+        float_const64(e, v);
+        return;
+    }
+    w_op(out(e), W_F32_CONST);
+    buf_put(out(e), &narrow, 4);
+}
+
 // Pushes the float's bits, an i32 or i64.
 static void push_bits(struct emit *e, bool single, u32 local) {
     w_local(out(e), W_LOCAL_GET, local);
@@ -219,16 +305,20 @@ static void out_if_denormal(struct emit *e, bool single, u32 local, unsigned lab
 
 // To `label` unless the exponent is lo or more and the number finite.
 static void out_unless_normal(struct emit *e, bool single, u32 local, unsigned lo, unsigned label) {
-    i64 hi = single ? 0xff : 0x7ff;
+    // Of a double's upper half, without the sign.
+    unsigned at = single ? 24 : 21, hi = single ? 0xff : 0x7ff;
     push_bits(e, single, local);
-    constant(e, single, single ? 23 : 52);
-    w_op(out(e), single ? W_I32_SHR_U : W_I64_SHR_U);
-    constant(e, single, hi);
-    w_op(out(e), single ? W_I32_AND : W_I64_AND);
-    constant(e, single, lo);
-    w_op(out(e), single ? W_I32_SUB : W_I64_SUB);
-    constant(e, single, hi - lo);
-    w_op(out(e), single ? 0x4f : W_I64_GE_U);
+    if (!single) {
+        w_i64_const(out(e), 32);
+        w_op(out(e), W_I64_SHR_U);
+        w_op(out(e), W_I32_WRAP_I64);
+    }
+    w_i32_const(out(e), 1);
+    w_op(out(e), W_I32_SHL);
+    w_i32_const(out(e), (i32)(lo << at));
+    w_op(out(e), W_I32_SUB);
+    w_i32_const(out(e), (i32)((hi - lo) << at));
+    w_op(out(e), 0x4f); // i32.ge_u
     br_unlikely(e, label);
 }
 
@@ -243,8 +333,10 @@ static void out_if_nan(struct emit *e, bool single, u32 local, unsigned label) {
 void out_unless_inexact(struct emit *e, unsigned label) {
     w_i32_const(out(e), 0);
     w_mem(out(e), W_I32_LOAD, 2, e->abi->inexact);
-    w_i32_const(out(e), (i32)e->abi->inexact_mask);
-    w_op(out(e), W_I32_AND);
+    if (~e->abi->inexact_mask) {
+        w_i32_const(out(e), (i32)e->abi->inexact_mask);
+        w_op(out(e), W_I32_AND);
+    }
     w_i32_const(out(e), (i32)e->abi->inexact_bit);
     w_op(out(e), W_I32_NE);
     br_unlikely(e, label);
@@ -405,14 +497,63 @@ static void first_arith(struct emit *e, const struct fast_row *f, const struct o
     out_unless_inexact(e, SECOND);
 }
 
+// The second look compares as floats what the first has as integers: V8 moves nothing down into
+// rare code, so what both have in common would be computed early.
+static void push_is_zero(struct emit *e, bool single, u32 local) {
+    w_local(out(e), W_LOCAL_GET, local);
+    float_constant(e, single, 0);
+    w_op(out(e), single ? W_F32_EQ : W_F64_EQ);
+}
+
+// To 0 unless the magnitude is below infinity, and zero or not a denormal.
+static void out_unless_exact_sort(struct emit *e, bool single, u32 local) {
+    for (int tiny = 0; tiny <= e->abi->denormals; tiny++) {
+        w_local(out(e), W_LOCAL_GET, local);
+        w_op(out(e), single ? W_F32_ABS : W_F64_ABS);
+        float_constant(e, single, !tiny ? INFINITY : single ? 0x1p-126 : 0x1p-1022);
+        w_op(out(e), single ? W_F32_LT : W_F64_LT);
+        if (tiny) {
+            push_is_zero(e, single, local);
+            w_op(out(e), W_I32_GT_U); // below and not zero
+        } else {
+            w_op(out(e), W_I32_EQZ);
+        }
+        br_unlikely(e, 0);
+    }
+}
+
+// To DONE, one label further out, when the result is zero because operands are, or is a sum.
+static void done_if_zero(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r) {
+    if (f->form != F_SUM && (f->form != F_ARITH || f->operands < 2)) return;
+    bool mul = f->opcode == 0xa2 || f->opcode == 0x94, clean = false;
+    for (unsigned k = 0; k < f->operands; k++) clean |= x[k].clean;
+    open_block(e);
+    push_is_zero(e, f->single, r);
+    if (f->form != F_SUM) {
+        push_is_zero(e, f->single, x[0].local);
+        if (mul) {
+            push_is_zero(e, f->single, x[1].local);
+            w_op(out(e), W_I32_OR);
+        }
+        w_op(out(e), W_I32_AND);
+    }
+    w_op(out(e), W_I32_EQZ);
+    w_op(out(e), W_BR_IF);
+    w_u32(out(e), 0);
+    if (clean) out_unless_inexact(e, 0); // they may be denormal
+    w_op(out(e), W_BR);
+    w_u32(out(e), DONE);
+    close_if(e);
+}
+
 // What is exact changes no flag, however small it is.
 static void second_arith(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
                          u64 imm) {
+    done_if_zero(e, f, x, r);
     bool known = f->single || f->form == F_SUM || e->abi->fused_madd || f->form == F_NARROW;
     if (!known) return;
     out_if_denormals(e, f, x, true, 0);
-    if (e->abi->denormals) out_if_denormal(e, single_result(f), r, 0);
-    out_unless_normal(e, single_result(f), r, 0, 0);
+    out_unless_exact_sort(e, single_result(f), r);
     if (f->form == F_MADD)
         madd_exact(e, f, x, r, imm);
     else if (f->form == F_NARROW) {

@@ -1,7 +1,7 @@
 // Helpers that take vectors of floats (IR_VCALL), computed in place where no exception flag of the
-// guest's changes: inexact is set already and all elements of the result are normal numbers; or,
-// for minima, maxima and comparisons, no operand is a NaN. Else the helper is called. Depends on
-// emit.h.
+// guest's changes: inexact is set already and all elements of the result are normal numbers, or on
+// a second look exact zeros; or, for minima, maxima and comparisons, no operand is a NaN. Else the
+// helper is called. Depends on emit.h.
 #include <assert.h>
 
 #include "emit/wasm/emit.h"
@@ -25,12 +25,13 @@ static_assert(sizeof rows / sizeof *rows == FAST_VCMP64 - FAST_VADD64 + 1,
 // Instructions on lanes, of doubles and singles.
 static const struct lanes {
     u32 neg, eq, ne, lt, gt, le, ge, madd;
-    u32 shl, add, less, all_true; // less: of integers, signed those of 64 bits
+    u32 shl, add, less, more, all_true; // less, more: of signed integers
 } lanes[2] = {
-    {237, 71, 72, 73, 74, 75, 76, W_F64X2_RELAXED_MADD, 203, 206, 216, 195},
-    {225, 65, 66, 67, 68, 69, 70, W_F32X4_RELAXED_MADD, 171, 174, 58, 163},
+    {237, 71, 72, 73, 74, 75, 76, W_F64X2_RELAXED_MADD, 203, 206, 216, 217, 195},
+    {225, 65, 66, 67, 68, 69, 70, W_F32X4_RELAXED_MADD, 171, 174, 57, 59, 163},
 };
 enum { V128_AND = 78, V128_OR = 80, V128_ANY_TRUE = 83 };
+enum { ROOT = 239, PRODUCT = 242 }; // rows by `code`
 
 struct vcall {
     const struct row *row;
@@ -50,17 +51,18 @@ static void splat(struct emit *e, bool single, u64 v) {
     for (unsigned i = 0; i < 16; i++) w_op(out(e), (u8)(v >> (8 * (i % 8))));
 }
 
-// Pushes a mask of the lanes whose bits, twice, less `lo`, are below `n`: unsigned. For doubles by
-// a signed comparison with the sign turned.
-static void in_range(struct emit *e, const struct vcall *v, u32 local, u64 lo, u64 n) {
-    u64 turn = v->single ? 0 : (u64)1 << 63;
+// Pushes a mask of the lanes whose bits, twice, less `lo`, are below `n`, or of the others:
+// unsigned, by a signed comparison with the sign turned.
+static void compare_bits(struct emit *e, const struct vcall *v, u32 local, u64 lo, u64 n,
+                         bool below) {
+    u64 turn = v->single ? (u64)1 << 31 : (u64)1 << 63;
     get(e, local);
     w_i32_const(out(e), 1);
     simd(e, v->in->shl);
     splat(e, v->single, turn - lo);
     simd(e, v->in->add);
-    splat(e, v->single, n ^ turn);
-    simd(e, v->in->less);
+    splat(e, v->single, (below ? n : n - 1) ^ turn);
+    simd(e, below ? v->in->less : v->in->more);
 }
 
 static void out_unless_all(struct emit *e, const struct vcall *v, unsigned label) {
@@ -69,35 +71,35 @@ static void out_unless_all(struct emit *e, const struct vcall *v, unsigned label
     br_unlikely(e, label);
 }
 
-// To `label` when an operand has a denormal lane.
-static void out_if_denormals(struct emit *e, const struct vcall *v, bool all, unsigned label) {
-    unsigned seen = 0;
-    if (!e->abi->denormals) return;
+// Pushes masks of the operands' denormal lanes and joins them with the mask pushed before, if any.
+static unsigned or_denormals(struct emit *e, const struct vcall *v, bool all, unsigned pushed) {
+    if (!e->abi->denormals) return pushed;
     for (unsigned k = 0; k < v->n; k++) {
         if (!all && e->clean[v->ref[k]]) continue;
         if (k && v->ref[k] == v->ref[k - 1]) continue;
-        in_range(e, v, v->x[k], 1, v->single ? 0xffffff : ((u64)1 << 53) - 1);
-        if (seen++) simd(e, V128_OR);
+        compare_bits(e, v, v->x[k], 1, v->single ? 0xffffff : ((u64)1 << 53) - 1, true);
+        if (pushed++) simd(e, V128_OR);
     }
-    if (!seen) return;
+    return pushed;
+}
+
+// To `label` when an operand has a denormal lane.
+static void out_if_denormals(struct emit *e, const struct vcall *v, unsigned label) {
+    if (!or_denormals(e, v, true, 0)) return;
     simd(e, V128_ANY_TRUE);
     br_unlikely(e, label);
 }
 
-// To `label` unless all lanes of r are normal with an exponent of lo or more; `zero`: or zero.
-static void out_unless_normal(struct emit *e, const struct vcall *v, unsigned lo, bool zero,
-                              unsigned label) {
+// Pushes a mask of the lanes of r that are normal with an exponent of lo or more, or of the others.
+static void compare_normal(struct emit *e, const struct vcall *v, unsigned lo, bool normal) {
     unsigned shift = v->single ? 24 : 53, top = v->single ? 0xff : 0x7ff;
-    in_range(e, v, v->r, (u64)lo << shift, (u64)(top - lo) << shift);
-    if (zero) {
-        get(e, v->r);
-        splat(e, v->single, 0);
-        simd(e, v->in->eq);
-        simd(e, V128_OR);
-    }
-    out_unless_all(e, v, label);
+    compare_bits(e, v, v->r, (u64)lo << shift, (u64)(top - lo) << shift, normal);
 }
 
+// Sums are exact when they are tiny; others must be clearly normal.
+static unsigned lowest(const struct vcall *v) { return v->row->form == V_SUM ? 1 : 2; }
+
+// To 0 for the second look, to 1 for the call.
 static void arithmetic(struct emit *e, const struct vcall *v) {
     bool madd = v->row->form == V_MADD;
     for (unsigned k = 0; k < v->n; k++) {
@@ -107,11 +109,42 @@ static void arithmetic(struct emit *e, const struct vcall *v) {
     }
     simd(e, madd ? v->in->madd : v->single ? v->row->code32 : v->row->code);
     w_local(out(e), W_LOCAL_SET, v->r);
-    out_if_denormals(e, v, false, 0);
-    // Sums are exact when they are tiny or zero; others must be clearly normal.
-    bool sum = v->row->form == V_SUM;
-    out_unless_normal(e, v, sum ? 1 : 2, sum, 0);
+    compare_normal(e, v, lowest(v), false);
+    or_denormals(e, v, false, 1);
+    simd(e, V128_ANY_TRUE);
+    br_unlikely(e, 0);
+    out_unless_inexact(e, 1);
+}
+
+static void push_zeros(struct emit *e, const struct vcall *v, u32 local) {
+    get(e, local);
+    splat(e, v->single, 0);
+    simd(e, v->in->eq);
+}
+
+// Pushes a mask of the lanes that are zero and exactly that. No operand is denormal.
+static void exact_zeros(struct emit *e, const struct vcall *v) {
+    push_zeros(e, v, v->r);
+    if (v->row->form == V_SUM || v->row->code == ROOT) return;
+    push_zeros(e, v, v->x[0]);
+    if (v->row->code == PRODUCT) {
+        push_zeros(e, v, v->x[1]);
+        simd(e, V128_OR);
+    }
+    simd(e, V128_AND);
+}
+
+// Falls through for the call, else to 1.
+static void second_look(struct emit *e, const struct vcall *v) {
+    if (v->row->form == V_MADD) return;
+    out_if_denormals(e, v, 0);
+    compare_normal(e, v, lowest(v), true);
+    exact_zeros(e, v);
+    simd(e, V128_OR);
+    out_unless_all(e, v, 0);
     out_unless_inexact(e, 0);
+    w_op(out(e), W_BR);
+    w_u32(out(e), 1);
 }
 
 static void compare(struct emit *e, const struct vcall *v) {
@@ -136,8 +169,8 @@ static void compare(struct emit *e, const struct vcall *v) {
         simd(e, in->eq);
     }
     simd(e, V128_AND);
-    out_unless_all(e, v, 0);
-    out_if_denormals(e, v, true, 0);
+    out_unless_all(e, v, 1);
+    out_if_denormals(e, v, 1);
 }
 
 static void call(struct emit *e, const struct vcall *v, const struct ir_insn *o) {
@@ -183,14 +216,15 @@ void emit_vcall(struct emit *e, u32 i) {
     v.r = take_local(e, W_T_V128);
     if (v.row) {
         assert(v.n == v.row->operands);
-        open_block(e);
-        open_block(e);
+        for (unsigned k = 0; k < 3; k++) open_block(e);
         if (v.row->form == V_CMP || v.row->form == V_MIN_MAX)
             compare(e, &v);
         else
             arithmetic(e, &v);
         w_op(out(e), W_BR);
-        w_u32(out(e), 1);
+        w_u32(out(e), 2);
+        close_if(e);
+        if (v.row->form <= V_MADD) second_look(e, &v);
         close_if(e);
     }
     call(e, &v, o);

@@ -77,10 +77,15 @@ static void emit_set(struct emit *e, u32 i) {
         settle_trees(e);
         w_local(w, W_LOCAL_GET, l);
     }
-    if (half && e->kind[o->a] == V_FLOAT && e->types[e->local[o->a]] == W_T_F64) {
-        w_local(w, W_LOCAL_GET, e->local[o->a]);
-        drop_use(e, o->a);
-        simd_lane(e, W_F64X2_REPLACE_LANE, o->imm / 8 % 2);
+    ir_ref single = half ? fast_merged(e, i) : 0, v = single ? single : o->a;
+    bool as_double = half && !single && e->kind[v] == V_FLOAT && e->types[e->local[v]] == W_T_F64;
+    if (single || as_double) {
+        w_local(w, W_LOCAL_GET, e->local[v]);
+        drop_use(e, v);
+        if (single)
+            simd_lane(e, W_F32X4_REPLACE_LANE, o->imm / 8 % 2 * 2);
+        else
+            simd_lane(e, W_F64X2_REPLACE_LANE, o->imm / 8 % 2);
     } else {
         push(e, o->a);
         if (half) simd_lane(e, W_I64X2_REPLACE_LANE, o->imm / 8 % 2);
@@ -104,7 +109,10 @@ static void emit_get(struct emit *e, u32 i) {
     need_cell(e, c);
     if (o->op == IR_GET && e->flow.vector[c]) {
         w_local(out(e), W_LOCAL_GET, L_CELLS + c);
-        if (e->floats[i]) {
+        if (e->singles[i] == e->uses[i]) {
+            simd_lane(e, W_F32X4_EXTRACT_LANE, o->imm / 8 % 2 * 2);
+            keep_float(e, (ir_ref)i, W_T_F32);
+        } else if (e->floats[i]) {
             simd_lane(e, W_F64X2_EXTRACT_LANE, o->imm / 8 % 2);
             keep_float(e, (ir_ref)i, W_T_F64);
         } else {

@@ -69,8 +69,16 @@ static void from_i64(struct emit *e, const struct ir_insn *o) {
         simd(e, W_I64X2_SPLAT);
     } else {
         constant(e, 0, 0);
-        push(e, o->a);
-        simd_lane(e, W_I64X2_REPLACE_LANE, 0);
+        bool is_float = e->kind[o->a] == V_FLOAT;
+        u8 type = is_float ? e->types[e->local[o->a]] : W_T_I64;
+        if (type == W_T_I64 || (type == W_T_F32 && e->abi->boxed)) {
+            push(e, o->a);
+            simd_lane(e, W_I64X2_REPLACE_LANE, 0);
+            return;
+        }
+        w_local(out(e), W_LOCAL_GET, e->local[o->a]);
+        drop_use(e, o->a);
+        simd_lane(e, type == W_T_F64 ? W_F64X2_REPLACE_LANE : W_F32X4_REPLACE_LANE, 0);
     }
 }
 

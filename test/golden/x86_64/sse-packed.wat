@@ -1,4 +1,4 @@
-;; 1053 bytes
+;; 1205 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -88,17 +88,48 @@
               local.set 22
               block  ;; label = @6
                 block  ;; label = @7
-                  local.get 21
-                  local.get 22
-                  f32x4.mul
-                  local.set 23
+                  block  ;; label = @8
+                    local.get 21
+                    local.get 22
+                    f32x4.mul
+                    local.set 23
+                    local.get 23
+                    i32.const 1
+                    i32x4.shl
+                    v128.const i32x4 0x7e000000 0x7e000000 0x7e000000 0x7e000000
+                    i32x4.add
+                    v128.const i32x4 0x7cffffff 0x7cffffff 0x7cffffff 0x7cffffff
+                    i32x4.gt_s
+                    v128.any_true
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.const 1
+                    i32.and
+                    i32.const 1
+                    i32.ne
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    br 2 (;@6;)
+                  end
                   local.get 23
                   i32.const 1
                   i32x4.shl
-                  v128.const i32x4 0xfe000000 0xfe000000 0xfe000000 0xfe000000
+                  v128.const i32x4 0x7e000000 0x7e000000 0x7e000000 0x7e000000
                   i32x4.add
-                  v128.const i32x4 0xfd000000 0xfd000000 0xfd000000 0xfd000000
-                  i32x4.lt_u
+                  v128.const i32x4 0x7d000000 0x7d000000 0x7d000000 0x7d000000
+                  i32x4.lt_s
+                  local.get 23
+                  v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+                  f32x4.eq
+                  local.get 21
+                  v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+                  f32x4.eq
+                  local.get 22
+                  v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+                  f32x4.eq
+                  v128.or
+                  v128.and
+                  v128.or
                   i32x4.all_true
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
