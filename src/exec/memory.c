@@ -152,6 +152,19 @@ u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access) {
     return page + va % GUEST_PAGE_SIZE;
 }
 
+bool guest_own_page(struct guest_state *s, gva va, enum guest_access access, u8 **host,
+                    u64 *cause) {
+    struct cpu *c = s->cpu;
+    struct tlb_context *running = c->tlb.cur;
+    gpa pa;
+    bool fault;
+    tlb_switch(&c->tlb, c->arch->tlb_key(s));
+    u8 *page = mem_page(c, va, access, &pa, &fault, cause);
+    c->tlb.cur = running; // of many contexts it is one of the two used last, so it is still there
+    *host = page ? page + va % GUEST_PAGE_SIZE : NULL;
+    return !fault;
+}
+
 void guest_host_written(struct guest_state *s, const u8 *p, u64 len) {
     struct cpu *c = s->cpu;
     u64 off = (u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));

@@ -65,7 +65,7 @@ bool tlb_init(struct tlb *t, unsigned live, u64 space, u64 pages) {
         for (u32 k = 0; k < TLB_SIZE; k++) clear_slot(&t->ctx[i], k);
         clear(t, &t->ctx[i]);
     }
-    t->cur = &t->ctx[0];
+    t->cur = t->last = &t->ctx[0];
     t->cur->valid = true;
     t->writers = calloc((size_t)pages, sizeof *t->writers);
     return t->writers != NULL;
@@ -92,25 +92,33 @@ void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, u
     c->filled[slot / 64] |= (u64)1 << slot % 64;
 }
 
+static void make_current(struct tlb *t, struct tlb_context *c, u64 key) {
+    c->key = key;
+    c->valid = true;
+    c->used = ++t->clock;
+    if (c != t->cur) t->last = t->cur;
+    t->cur = c;
+}
+
 void tlb_switch(struct tlb *t, u64 key) {
     if (t->cur->valid && t->cur->key == key) return;
+    // Back to where it came from: between a program and the kernel.
+    if (t->last->valid && t->last->key == key) {
+        make_current(t, t->last, key);
+        return;
+    }
     struct tlb_context *oldest = &t->ctx[0];
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (c->valid && (c->key == key || (!c->local && !((c->key ^ key) & ~t->space)))) {
-            c->key = key;
-            c->used = ++t->clock;
-            t->cur = c;
+            make_current(t, c, key);
             return;
         }
         if (!c->valid) c->used = 0;
         if (c->used < oldest->used) oldest = c;
     }
     if (oldest->valid) clear(t, oldest);
-    oldest->key = key;
-    oldest->valid = true;
-    oldest->used = ++t->clock;
-    t->cur = oldest;
+    make_current(t, oldest, key);
 }
 
 static bool to_flush(const struct tlb_context *c, u64 key, u64 mask) {

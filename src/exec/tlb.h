@@ -49,6 +49,7 @@ struct tlb {
     bool jumps_wrapped; // jump cache must be cleared by its owner
     u16 *writers;       // by physical page: 1 + slot, or one of TLB_WRITERS_*
     struct tlb_context *cur;
+    struct tlb_context *last; // the one that was current before
     struct tlb_context ctx[TLB_CONTEXTS];
 };
 

@@ -1,6 +1,6 @@
 // Address translation (SDM 3A ch. 4): none, 32-bit, PAE and 4-level paging; its cache key, flushes,
 // and the accesses the CPU makes itself. Page tables are read through the bus; accessed and dirty
-// bits are set by the walk. PAE's four top entries are read with each walk, not when CR3 is
+// bits are set after the walk. PAE's four top entries are read with each walk, not when CR3 is
 // written.
 //
 // The key of a cached translation is everything the walk's answer depends on besides the tables,
@@ -67,13 +67,15 @@ u64 x86_tlb_key(const struct guest_state *g) {
 // ---- the walk
 
 struct walk {
-    bool user;     // with user privilege
-    bool implicit; // the CPU's own access: SMAP holds whatever AC says
+    bool user; // with user privilege
     enum guest_access access;
     u64 rights;   // W and U of all levels together, NX of any
     unsigned low; // bits of the offset in the page
-    u64 leaf;
     bool global;
+    // The entries that have an accessed bit, the leaf last.
+    unsigned n;
+    gpa at[4];
+    u64 entry[4];
 };
 
 static u64 page_fault(const struct x86_state *s, const struct walk *w, unsigned code) {
@@ -89,12 +91,23 @@ static u64 read_entry(struct x86_state *s, gpa at, unsigned size) {
     return size == 8 ? get_le64(p) : get_le32(p);
 }
 
-static void mark_entry(struct x86_state *s, gpa at, u64 old, u64 bits) {
-    if ((old & bits) == bits) return;
-    u8 *p = bus_ram_ptr(s->g.bus, at, 1);
-    if (!p) return;
-    *p = (u8)(old | bits); // A and D are in the first byte
-    bus_ram_written(s->g.bus, at, 1);
+static void note_entry(struct walk *w, gpa at, u64 entry) {
+    w->at[w->n] = at;
+    w->entry[w->n++] = entry;
+}
+
+// Sets the accessed bits and, of the leaf, the dirty bit.
+static void mark_entries(struct x86_state *s, struct walk *w) {
+    for (unsigned i = 0; i < w->n; i++) {
+        bool dirty = i == w->n - 1 && w->access == ACCESS_WRITE;
+        u64 bits = PTE_A | (dirty ? PTE_D : 0);
+        if ((w->entry[i] & bits) == bits) continue;
+        w->entry[i] |= bits;
+        u8 *p = bus_ram_ptr(s->g.bus, w->at[i], 1);
+        if (!p) continue;
+        *p = (u8)w->entry[i]; // A and D are in the first byte
+        bus_ram_written(s->g.bus, w->at[i], 1);
+    }
 }
 
 static u64 reserved_bits(const struct x86_state *s, unsigned level, bool large, bool pae) {
@@ -106,73 +119,63 @@ static u64 reserved_bits(const struct x86_state *s, unsigned level, bool large, 
 }
 
 // 0, or the error code of a page fault.
-static unsigned walk_32(struct x86_state *s, gva va, struct walk *w, gpa *pa, bool set_dirty) {
+static unsigned walk_32(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
     gpa at = (s->cr3 & 0xfffff000u) + (va >> 22 & 1023) * 4;
     u64 pde = read_entry(s, at, 4);
     if (!(pde & PTE_P)) return ~0u;
+    note_entry(w, at, pde);
     w->rights = pde & (PTE_W | PTE_U);
     if (pde & PTE_PS && s->cr4 & CR4_PSE) {
         if (pde & 0x3fe000) return PF_RSVD | PF_P;
         w->low = 22;
-        w->leaf = at;
         w->global = pde & PTE_G;
         *pa = (pde & 0xffc00000u) | (va & 0x3fffff);
-        if (set_dirty) mark_entry(s, at, pde, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
         return 0;
     }
-    gpa at2 = (pde & 0xfffff000u) + (va >> 12 & 1023) * 4;
-    u64 pte = read_entry(s, at2, 4);
+    at = (pde & 0xfffff000u) + (va >> 12 & 1023) * 4;
+    u64 pte = read_entry(s, at, 4);
     if (!(pte & PTE_P)) return ~0u;
+    note_entry(w, at, pte);
     w->rights &= pte;
     w->low = 12;
-    w->leaf = at2;
     w->global = pte & PTE_G;
     *pa = (pte & 0xfffff000u) | (va & 0xfff);
-    if (set_dirty) {
-        mark_entry(s, at, pde, PTE_A);
-        mark_entry(s, at2, pte, PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
-    }
     return 0;
 }
 
-static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, gpa *pa, bool mark) {
-    int level = pae ? 2 : 3;
-    gpa at[4];
-    u64 e[4];
-    u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & PAGE_MASK;
+static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, gpa *pa) {
+    unsigned level = pae ? 2 : 3;
+    u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & PAGE_MASK, e;
     w->rights = PTE_W | PTE_U;
     for (;; level--) {
-        at[level] = table + (va >> (12 + 9 * level) & 511) * 8;
-        e[level] = read_entry(s, at[level], 8);
-        if (!(e[level] & PTE_P)) return ~0u;
+        gpa at = table + (va >> (12 + 9 * level) & 511) * 8;
+        e = read_entry(s, at, 8);
+        if (!(e & PTE_P)) return ~0u;
         bool top = pae && level == 2;
-        bool large = level > 0 && e[level] & PTE_PS && !top;
-        if (e[level] & (top ? reserved_bits(s, 0, false, true) | PTE_NX | 0x1e6
-                            : reserved_bits(s, (unsigned)level, large, pae)) ||
+        bool large = level > 0 && e & PTE_PS && !top;
+        if (e & (top ? reserved_bits(s, 0, false, true) | PTE_NX | 0x1e6
+                     : reserved_bits(s, level, large, pae)) ||
             (large && level == 3))
             return PF_RSVD | PF_P;
         if (!top) {
-            u64 nx = (w->rights | e[level]) & PTE_NX;
-            w->rights = (w->rights & e[level] & (PTE_W | PTE_U)) | nx;
+            u64 nx = (w->rights | e) & PTE_NX;
+            w->rights = (w->rights & e & (PTE_W | PTE_U)) | nx;
+            note_entry(w, at, e);
         }
         if (level == 0 || large) break;
-        table = e[level] & PAGE_MASK;
+        table = e & PAGE_MASK;
     }
-    w->low = 12 + 9 * (unsigned)level;
+    w->low = 12 + 9 * level;
     u64 low = ((u64)1 << w->low) - 1;
-    w->leaf = at[level];
-    w->global = e[level] & PTE_G;
-    *pa = (e[level] & PAGE_MASK & ~low) | (va & low);
-    if (!mark) return 0;
-    for (int i = pae ? 1 : 3; i > level; i--) mark_entry(s, at[i], e[i], PTE_A);
-    mark_entry(s, at[level], e[level], PTE_A | (w->access == ACCESS_WRITE ? PTE_D : 0));
+    w->global = e & PTE_G;
+    *pa = (e & PAGE_MASK & ~low) | (va & low);
     return 0;
 }
 
-static unsigned walk(struct x86_state *s, gva va, struct walk *w, gpa *pa, bool mark) {
+static unsigned walk(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
     unsigned mode = paging(s);
-    if (mode == PAGING_32) return walk_32(s, va, w, pa, mark);
-    return walk_64(s, va, mode == PAGING_PAE, w, pa, mark);
+    if (mode == PAGING_32) return walk_32(s, va, w, pa);
+    return walk_64(s, va, mode == PAGING_PAE, w, pa);
 }
 
 static void permissions(const struct x86_state *s, const struct walk *w,
@@ -184,7 +187,7 @@ static void permissions(const struct x86_state *s, const struct walk *w,
         out->exec = u && !nx;
         return;
     }
-    bool smap = s->cr4 & CR4_SMAP && (w->implicit || !(s->eflags & FL_AC));
+    bool smap = s->cr4 & CR4_SMAP && !(s->eflags & FL_AC);
     out->read = !(u && smap);
     out->write = out->read && (wr || !(s->cr0 & CR0_WP));
     out->exec = !nx && !(u && s->cr4 & CR4_SMEP);
@@ -211,7 +214,7 @@ static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_
         return false;
     }
     gpa pa = 0;
-    unsigned bad = walk(s, va, w, &pa, false);
+    unsigned bad = walk(s, va, w, &pa);
     if (bad) {
         *cause = page_fault(s, w, bad == ~0u ? 0 : bad);
         return false;
@@ -221,9 +224,8 @@ static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_
         *cause = page_fault(s, w, PF_P);
         return false;
     }
-    (void)walk(s, va, w, &pa, true);
-    u8 *leaf = bus_ram_ptr(s->g.bus, w->leaf, 1);
-    if (!leaf || !(*leaf & PTE_D)) out->write = false; // the first write must come back
+    mark_entries(s, w);
+    if (!(w->entry[w->n - 1] & PTE_D)) out->write = false; // the first write must come back
     if (w->low > 12) {
         u64 low = ((u64)1 << w->low) - 1;
         note_large(s, va & ~low, va | low);
@@ -308,46 +310,67 @@ u64 x86_help_invpcid(struct guest_state *g, u64 type, u64 pcid, u64 va, u64 imm)
 
 // ---- the CPU's own accesses
 
-static u8 *own_page(struct x86_state *s, gva va, struct walk *w, gpa *pa, struct x86_fault *f) {
-    static u8 *const nowhere = NULL;
-    struct guest_translation t;
-    f->cr2 = va;
-    *pa = ~(u64)0;
-    if (!translate(s, va, w, &t, &f->cause)) return nowhere;
-    f->cause = 0;
-    *pa = t.pa;
-    return bus_ram_ptr(s->g.bus, t.pa, 1);
+// They are made with a privilege of their own, to 64-bit addresses in all of long mode, and SMAP
+// holds for them whatever AC says.
+struct view {
+    u64 cpl, eflags;
+    u8 code;
+};
+
+static struct view enter_view(struct x86_state *s, bool user) {
+    struct view old = {s->cpl, s->eflags, s->code};
+    s->cpl = user ? 3 : 0;
+    s->eflags &= ~(u64)FL_AC;
+    if (s->efer & EFER_LMA) s->code = X86_CODE64;
+    return old;
 }
 
-// Byte by byte across pages, else at once. Where there is no RAM: ones, and writes are lost.
-static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, bool user,
-                       bool implicit, bool write, struct x86_fault *f) {
-    for (unsigned done = 0; done < size;) {
-        struct walk w = {
-            .user = user, .implicit = implicit, .access = write ? ACCESS_WRITE : ACCESS_READ};
-        unsigned room = GUEST_PAGE_SIZE - (unsigned)((va + done) % GUEST_PAGE_SIZE);
-        unsigned n = room < size - done ? room : size - done;
-        gpa pa;
-        u8 *p = own_page(s, s->code != 2 && !(s->efer & EFER_LMA) ? (u32)(va + done) : va + done,
-                         &w, &pa, f);
-        if (f->cause) return false;
-        if (p && write && data) {
-            memcpy(p, data + done, n);
-            bus_ram_written(s->g.bus, pa, n);
-        } else if (data && !write) {
-            if (p)
-                memcpy(data + done, p, n);
-            else
-                memset(data + done, 0xff, n);
-        }
-        done += n;
+static void leave_view(struct x86_state *s, const struct view *old) {
+    s->cpl = old->cpl;
+    s->eflags = old->eflags;
+    s->code = old->code;
+}
+
+enum { OWN_MOST = 64 }; // bytes: two pages at most
+
+// All of it or nothing. Where there is no RAM: ones, and writes are lost. Without data only whether
+// it can be done.
+static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, bool user, bool write,
+                       struct x86_fault *f) {
+    assert(size <= OWN_MOST && "what the CPU reads and writes itself is small");
+    enum guest_access access = write ? ACCESS_WRITE : ACCESS_READ;
+    unsigned room = GUEST_PAGE_SIZE - (unsigned)(va % GUEST_PAGE_SIZE);
+    unsigned len[2] = {room < size ? room : size, room < size ? size - room : 0};
+    u8 *host[2] = {NULL, NULL};
+    struct view old = enter_view(s, user);
+    bool ok = true;
+    for (unsigned i = 0; ok && i < 2 && len[i]; i++) {
+        f->cr2 = va + (i ? len[0] : 0);
+        if (s->code != X86_CODE64) f->cr2 = (u32)f->cr2;
+        f->cause = 0;
+        ok = guest_own_page(&s->g, f->cr2, access, &host[i], &f->cause);
     }
-    return true;
+    leave_view(s, &old);
+    for (unsigned i = 0; ok && data && i < 2 && len[i]; data += len[i++]) {
+        if (host[i] && write) {
+            memcpy(host[i], data, len[i]);
+            guest_host_written(&s->g, host[i], len[i]);
+        } else if (!write && host[i]) {
+            memcpy(data, host[i], len[i]);
+        } else if (!write) {
+            memset(data, 0xff, len[i]);
+        }
+    }
+    return ok;
+}
+
+bool x86_sys_read_bytes(struct x86_state *s, gva va, unsigned size, u8 *data, struct x86_fault *f) {
+    return own_access(s, va, size, data, false, false, f);
 }
 
 bool x86_sys_read(struct x86_state *s, gva va, unsigned size, u64 *v, struct x86_fault *f) {
     u8 b[8] = {0};
-    if (!own_access(s, va, size, b, false, true, false, f)) return false;
+    if (!own_access(s, va, size, b, false, false, f)) return false;
     *v = get_le64(b);
     return true;
 }
@@ -355,16 +378,10 @@ bool x86_sys_read(struct x86_state *s, gva va, unsigned size, u64 *v, struct x86
 bool x86_sys_write(struct x86_state *s, gva va, unsigned size, u64 v, struct x86_fault *f) {
     u8 b[8];
     put_le64(b, v);
-    return own_access(s, va, size, b, false, true, true, f);
+    return own_access(s, va, size, b, false, true, f);
 }
 
-bool x86_stack_probe(struct x86_state *s, gva va, unsigned size, bool user, struct x86_fault *f) {
-    return own_access(s, va, size, NULL, user, true, true, f);
-}
-
-bool x86_stack_write(struct x86_state *s, gva va, unsigned size, u64 v, bool user,
+bool x86_stack_write(struct x86_state *s, gva va, unsigned size, u8 *data, bool user,
                      struct x86_fault *f) {
-    u8 b[8];
-    put_le64(b, v);
-    return own_access(s, va, size, b, user, true, true, f);
+    return own_access(s, va, size, data, user, true, f);
 }

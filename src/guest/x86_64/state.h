@@ -241,8 +241,9 @@ struct x86_fault {
 };
 bool x86_sys_read(struct x86_state *s, gva va, unsigned size, u64 *v, struct x86_fault *f);
 bool x86_sys_write(struct x86_state *s, gva va, unsigned size, u64 v, struct x86_fault *f);
-bool x86_stack_probe(struct x86_state *s, gva va, unsigned size, bool user, struct x86_fault *f);
-bool x86_stack_write(struct x86_state *s, gva va, unsigned size, u64 v, bool user,
+bool x86_sys_read_bytes(struct x86_state *s, gva va, unsigned size, u8 *data, struct x86_fault *f);
+// At most 64 bytes, all or none; without data only whether they can be written.
+bool x86_stack_write(struct x86_state *s, gva va, unsigned size, u8 *data, bool user,
                      struct x86_fault *f);
 static inline bool x86_canonical(u64 va) { return (u64)((i64)(va << 16) >> 16) == va; }
 

@@ -1,6 +1,7 @@
 // Exceptions and interrupts (SDM 3A ch. 6): delivery through the IDT in long, protected and real
 // mode, double and triple faults, and what of interrupts the CPU has itself. Task gates are not
 // there: in legacy mode they end in #GP.
+#include "base/buf.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
 
@@ -35,25 +36,22 @@ struct frame {
     bool wide;          // SS and SP are pushed
 };
 
-static bool push(struct x86_state *s, struct frame *fr, u64 v, struct x86_fault *f) {
-    fr->sp -= fr->item;
-    if (fr->item < 8) fr->sp = (u32)fr->sp;
-    return x86_stack_write(s, fr->sp, fr->item, v, fr->cpl == 3, f);
-}
-
+// All of it, or none.
 static bool push_frame(struct x86_state *s, struct frame *fr, const struct event *e,
                        struct x86_fault *f) {
-    unsigned n = fr->item;
-    u64 bottom = fr->sp - (3 + 2 * fr->wide + e->has_code) * n;
-    // All of it can be written, or none is. What is pushed first tells the address.
-    if (!x86_stack_probe(s, bottom, (unsigned)(fr->sp - bottom), fr->cpl == 3, f)) {
-        (void)x86_stack_probe(s, fr->sp - n, n, fr->cpl == 3, f);
+    u8 bytes[6 * 8 + 8];
+    u64 items[6] = {e->code, e->ip, s->seg[SEG_CS].sel, e->rflags, s->r[RSP], s->seg[SEG_SS].sel};
+    unsigned first = !e->has_code, last = fr->wide ? 6 : 4, n = fr->item, size = (last - first) * n;
+    for (unsigned i = first; i < last; i++) put_le64(bytes + (i - first) * n, items[i]);
+    u64 bottom = fr->sp - size;
+    if (!x86_stack_write(s, bottom, size, bytes, fr->cpl == 3, f)) {
+        // What is pushed first tells the address.
+        for (unsigned i = 1; i <= last - first; i++)
+            if (!x86_stack_write(s, fr->sp - (u64)i * n, n, NULL, fr->cpl == 3, f)) break;
         return false;
     }
-    if (fr->wide && (!push(s, fr, s->seg[SEG_SS].sel, f) || !push(s, fr, s->r[RSP], f)))
-        return false;
-    return push(s, fr, e->rflags, f) && push(s, fr, s->seg[SEG_CS].sel, f) &&
-           push(s, fr, e->ip, f) && (!e->has_code || push(s, fr, e->code, f));
+    fr->sp = n < 8 ? (u32)bottom : bottom;
+    return true;
 }
 
 static void enter(struct x86_state *s, u16 sel, u64 desc, unsigned cpl, u64 ip, bool trap_gate) {
@@ -88,12 +86,12 @@ static bool read_tss(struct x86_state *s, unsigned off, unsigned size, u64 *v,
 }
 
 static bool deliver_long(struct x86_state *s, const struct event *e, struct x86_fault *f) {
-    u64 lo, hi, desc, sp = s->r[RSP];
+    u64 desc, sp = s->r[RSP];
     unsigned cpl;
     if (e->vector * 16 + 15 > s->idt.limit) return gate_fault(e, f, EXC_GP);
-    if (!x86_sys_read(s, s->idt.base + e->vector * 16, 8, &lo, f) ||
-        !x86_sys_read(s, s->idt.base + e->vector * 16 + 8, 8, &hi, f))
-        return false;
+    u8 gate[16];
+    if (!x86_sys_read_bytes(s, s->idt.base + e->vector * 16, 16, gate, f)) return false;
+    u64 lo = get_le64(gate), hi = get_le64(gate + 8);
     if (GATE_TYPE(lo) != 14 && GATE_TYPE(lo) != 15) return gate_fault(e, f, EXC_GP);
     if (lo >> 44 & 1 || (e->soft && GATE_DPL(lo) < s->cpl)) return gate_fault(e, f, EXC_GP);
     if (!GATE_P(lo)) return gate_fault(e, f, EXC_NP);
@@ -171,8 +169,10 @@ static bool deliver_real(struct x86_state *s, const struct event *e, struct x86_
     u64 items[3] = {e->rflags, s->seg[SEG_CS].sel, e->ip};
     u64 sp = s->r[RSP] & 0xffff;
     for (unsigned i = 0; i < 3; i++) {
+        u8 item[8];
+        put_le64(item, items[i]);
         sp = (sp - 2) & 0xffff;
-        if (!x86_stack_write(s, s->seg_base[SEG_SS] + sp, 2, items[i], false, f)) return false;
+        if (!x86_stack_write(s, s->seg_base[SEG_SS] + sp, 2, item, false, f)) return false;
     }
     s->r[RSP] = (s->r[RSP] & ~(u64)0xffff) | sp;
     s->eflags &= ~(u64)(FL_IF | FL_TF | FL_AC | FL_RF);
