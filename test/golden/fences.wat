@@ -1,4 +1,4 @@
-;; 504 bytes
+;; 394 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -17,16 +17,6 @@
         block  ;; label = @3
           block  ;; label = @4
             block  ;; label = @5
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 4
-              i64.add
-              i32.const 1
-              i32.const 6
-              call_indirect (type 6)
               i32.const 65536
               i64.const 0
               i64.const 0
@@ -35,27 +25,6 @@
               i32.const 2006
               call_indirect (type 1)
               local.set 12
-              i32.const 0
-              i32.load8_u offset=131072
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                i32.const 1
-                i32.store offset=131088
-                i32.const 0
-                return
-              end
-              i32.const 0
-              i32.load8_u offset=131076
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                i32.const 0
-                i32.const 7
-                call_indirect (type 6)
-              end
-              i32.const 0
-              i64.load offset=131080
-              i32.wrap_i64
-              local.set 1
               i32.const 0
               local.get 0
               i64.const 8

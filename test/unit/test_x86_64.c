@@ -268,9 +268,14 @@ static bool translate(struct fixture *f, u64 va, enum guest_access access, u64 *
     return x86_translate(&f->s->g, va, access, &t, cause);
 }
 
+static void set_pte(struct fixture *f, u64 pte) {
+    put_le64(f->ram + PT, pte);
+    x86_flush_address(f->s, USER);
+}
+
 static void expect(struct fixture *f, u64 pte, enum guest_access access, int code) {
     u64 cause = 0;
-    put_le64(f->ram + PT, pte);
+    set_pte(f, pte);
     bool ok = translate(f, USER, access, &cause);
     if (code < 0) {
         assert_true(ok);
@@ -286,7 +291,7 @@ static void expect(struct fixture *f, u64 pte, enum guest_access access, int cod
 static void expect_cached(struct fixture *f, u64 pte, bool cached) {
     struct guest_translation t;
     u64 cause;
-    put_le64(f->ram + PT, pte);
+    set_pte(f, pte);
     assert_true(x86_translate(&f->s->g, USER, ACCESS_WRITE, &t, &cause));
     assert_int_equal(t.read, cached);
     assert_int_equal(t.write, cached);
@@ -327,6 +332,39 @@ static void test_rights(void **state) {
     expect(f, pa | 7 | NX, ACCESS_READ, 0xd);
     put_le64(f->ram + PD + 16, PT | 3); // the level above says supervisor
     expect(f, pa | 7, ACCESS_READ, 5);
+}
+
+// What a supervisor accessed of user pages with AC set is remembered, but no longer than any
+// translation, and not with AC clear.
+static void test_user_pages(void **state) {
+    struct fixture *f = *state;
+    struct x86_state *s = f->s;
+    struct guest_translation t;
+    u64 cause;
+    s->cr4 |= CR4_SMAP;
+    s->eflags |= FL_AC;
+    set_pte(f, 0x8007);
+    assert_true(translate(f, USER, ACCESS_READ, &cause));
+    put_le64(f->ram + PT, 0x9007);
+    assert_true(x86_translate(&s->g, USER + 8, ACCESS_READ, &t, &cause));
+    assert_int_equal(t.pa, 0x8008);
+    assert_false(t.read || t.write || t.exec);
+    // The first write looks at the tables: the page becomes dirty.
+    assert_true(x86_translate(&s->g, USER, ACCESS_WRITE, &t, &cause));
+    assert_int_equal(t.pa, 0x9000);
+    assert_int_equal(get_le64(f->ram + PT), 0x9067);
+    s->eflags &= ~(u64)FL_AC;
+    assert_false(translate(f, USER, ACCESS_READ, &cause));
+    s->eflags |= FL_AC;
+    put_le64(f->ram + PT, 0);
+    assert_true(translate(f, USER, ACCESS_WRITE, &cause));
+    x86_flush_address(s, USER);
+    assert_false(translate(f, USER, ACCESS_WRITE, &cause));
+    set_pte(f, 0x8007);
+    assert_true(translate(f, USER, ACCESS_READ, &cause));
+    put_le64(f->ram + PT, 0);
+    x86_write_cr3(s, s->cr3);
+    assert_false(translate(f, USER, ACCESS_READ, &cause));
 }
 
 static void test_large_and_canonical(void **state) {
@@ -388,6 +426,29 @@ static void test_exception_frames(void **state) {
     kernel_mode(f->s);
     assert_int_equal(RUN(f, "\xcc"), EXC_BP);
     assert_int_equal(frame(f, 0), CODE + 1);
+}
+
+// A frame of which only the lower page cannot be written: nothing is, and the address is that of the
+// first item there.
+static void test_frame_across_pages(void **state) {
+    struct fixture *f = *state;
+    put_le64(f->ram + PT, 0);
+    put_le64(f->ram + PT + 8, IST1 | 3);
+    put_gate(f, EXC_PF, HANDLER + 16 * EXC_PF, 0, 1);
+    put_le64(f->ram + TSS + 36, STACK + 0x1000);
+    put_le64(f->ram + IST1, 0x1122334455667788);
+    f->s->r[RSP] = USER + 0x1010;
+    assert_int_equal(RUN(f, "\x0f\x0b"), EXC_PF);
+    assert_int_equal(f->s->cr2, USER + 0xff8);
+    assert_int_equal(get_le64(f->ram + STACK + 0x1000 - 48), 2); // a write, not present
+    assert_int_equal(get_le64(f->ram + IST1), 0x1122334455667788);
+    // Across two pages that can be.
+    put_le64(f->ram + PT, XAREA | 3);
+    f->s->r[RSP] = USER + 0x1010;
+    assert_int_equal(RUN(f, "\x0f\x0b"), EXC_UD);
+    assert_int_equal(f->s->r[RSP], USER + 0x1010 - 40);
+    assert_int_equal(get_le64(f->ram + XAREA + 0x1000 - 24), CODE);
+    assert_int_equal(get_le64(f->ram + IST1), USER + 0x1010);
 }
 
 static void test_double_and_triple(void **state) {
@@ -637,9 +698,11 @@ int main(void) {
         cmocka_unit_test(test_random_bytes),
         T(test_too_long),
         T(test_rights),
+        T(test_user_pages),
         T(test_large_and_canonical),
         T(test_keys),
         T(test_exception_frames),
+        T(test_frame_across_pages),
         T(test_double_and_triple),
         T(test_software_interrupts),
         T(test_interrupts),

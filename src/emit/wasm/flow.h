@@ -78,7 +78,7 @@ unsigned flow_page(const struct flow *f, unsigned block, const struct ir_insn *o
 
 // What a helper call means for cells in locals.
 static inline bool helper_sees(u8 effects) {
-    return effects & (HELPER_FAULTS | HELPER_PC | HELPER_READS | HELPER_WRITES | HELPER_MODE);
+    return effects & (HELPER_FAULTS | HELPER_READS | HELPER_WRITES | HELPER_MODE);
 }
 static inline bool helper_changes(u8 effects) { return effects & (HELPER_WRITES | HELPER_MODE); }
 

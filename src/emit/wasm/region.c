@@ -136,13 +136,15 @@ static void emit_call(struct emit *e, u32 i) {
     u8 eff = e->r->helper_effects[o->aux];
     bool visible = helper_sees(eff), changes = helper_changes(eff);
     struct buf *w = out(e);
+    if (changes) {
+        settle_trees(e);
+        for (unsigned k = 0; k < e->flow.n; k++) vacate(e, L_CELLS + k);
+    }
     if (visible) {
-        if (changes) {
-            settle_trees(e);
-            for (unsigned k = 0; k < e->flow.n; k++) vacate(e, L_CELLS + k);
-        }
         store_cells(e, &e->dirty);
         memset(&e->dirty, 0, sizeof e->dirty);
+    }
+    if (eff & (HELPER_FAULTS | HELPER_PC)) {
         store_budget(e);
         push_pcrel(e, e->rel);
         w_i32_const(w, (i32)place_info(e));
@@ -159,7 +161,8 @@ static void emit_call(struct emit *e, u32 i) {
     w_i64_const(w, (i64)o->imm);
     call_indirect(e, T_HELPER, e->abi->helper(e->abi->arg, o->aux));
     keep(e, (ir_ref)i);
-    if (!visible) return;
+    if (changes) memset(&e->late, 0xff, sizeof e->late);
+    if (!(eff & HELPER_FAULTS)) return;
     push_base(e);
     mem_at(e, W_I32_LOAD8_U, 0, e->abi->exc);
     open_if(e, W_T_VOID, true);
@@ -173,7 +176,6 @@ static void emit_call(struct emit *e, u32 i) {
     call_indirect(e, T_PLACE, e->abi->heed);
     close_if(e);
     load_budget(e);
-    if (changes) memset(&e->late, 0xff, sizeof e->late);
 }
 
 static void emit_trapif(struct emit *e, u32 i) {

@@ -274,10 +274,7 @@ u64 x86_help_syscall(struct guest_state *g, u64 next, u64 b, u64 c, u64 imm) {
     (void)b;
     (void)c;
     (void)imm;
-    if (!(s->efer & EFER_SCE) || !(s->cr0 & CR0_PE)) {
-        guest_raise(g, EXC_UD, 0);
-        return 0;
-    }
+    if (!(s->efer & EFER_SCE) || !(s->cr0 & CR0_PE)) return 1;
     u16 cs = (u16)(s->star >> 32) & 0xfffc;
     if (!(s->efer & EFER_LMA)) {
         s->r[RCX] = (u32)next;
@@ -304,10 +301,7 @@ u64 x86_help_sysret(struct guest_state *g, u64 a, u64 b, u64 c, u64 size) {
     (void)a;
     (void)b;
     (void)c;
-    if (!(s->efer & EFER_SCE) || !(s->cr0 & CR0_PE)) {
-        guest_raise(g, EXC_UD, 0);
-        return 0;
-    }
+    if (!(s->efer & EFER_SCE) || !(s->cr0 & CR0_PE)) return 1;
     u16 sel = (u16)(s->star >> 48);
     bool to64 = size == 8 && s->efer & EFER_LMA;
     u64 ip = to64 ? s->r[RCX] : (u32)s->r[RCX];

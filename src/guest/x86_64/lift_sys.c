@@ -29,11 +29,32 @@ void xlift_sys_return(struct lift *l, unsigned helper) {
     ir_leave_as(B, IR_JUMP_RETURN);
 }
 
-void xlift_sti(struct lift *l, unsigned arg) {
+// SYSCALL and SYSRET: the helper refuses before it changes anything.
+static void refuse(struct lift *l, ir_ref refused) {
+    ir_trapif(B, ir_NE64(B, refused, k(l, 0)), EXC_UD, k(l, 0));
+}
+
+void xlift_syscall(struct lift *l, unsigned arg) {
     (void)arg;
-    // Interrupts are looked at here, but not taken before the next instruction is done.
-    ir_call(B, HELPER_sti, 0, 0, 0, 0);
-    xlift_leave_next(l);
+    refuse(l, ir_call(B, HELPER_syscall, xlift_ip(l, l->next), 0, 0, l->d.opsize));
+    ir_leave_as(B, IR_JUMP_CALL);
+}
+
+void xlift_sysret(struct lift *l, unsigned arg) {
+    (void)arg;
+    refuse(l, ir_call(B, HELPER_sysret, 0, 0, 0, l->d.opsize));
+    ir_leave_as(B, IR_JUMP_RETURN);
+}
+
+void xlift_sti(struct lift *l, unsigned arg) {
+    bool ends = xlift_careful(l);
+    (void)arg;
+    ir_ref how = ir_call(B, HELPER_sti, 0, 0, 0, ends);
+    ir_trapif(B, ir_EQ64(B, how, k(l, STI_REFUSED)), CAUSE_GP0, k(l, 0));
+    if (ends)
+        xlift_leave_next(l);
+    else
+        ir_trapif(B, ir_EQ64(B, how, k(l, STI_LOOK)), CAUSE_RESUME, ir_pcrel(B, l->next));
 }
 
 void xlift_cli(struct lift *l, unsigned arg) {

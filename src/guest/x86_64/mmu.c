@@ -8,8 +8,9 @@
 //   bits 0..27 CR3 page | 28..39 PCID | 40 user | 41 WP | 42 SMEP | 43 SMAP | 44 NXE |
 //   45..46 paging mode | 47 PSE | 48 addresses are cut to 32 bits
 //
-// With SMAP a supervisor's access to a user page is never cached, so EFLAGS.AC is not in the key
-// and STAC and CLAC change nothing that translated code depends on. (With AC in it they left
+// With SMAP a supervisor's access to a user page is never cached by the engine, so EFLAGS.AC is not
+// in the key and STAC and CLAC change nothing that translated code depends on; a few such pages are
+// remembered here, which saves the walk. (With AC in it they left
 // translated code twice for each word copied from or to user space; without SMAP at all the
 // kernel's context holds pages of user space, and each switch between address spaces clears it.)
 #include "base/buf.h"
@@ -51,17 +52,12 @@ static u64 key_of_cr3(const struct x86_state *s, u64 cr3) {
 
 u64 x86_tlb_key(const struct guest_state *g) {
     const struct x86_state *s = x86_const(g);
-    unsigned mode = paging(s);
-    u64 key = (u64)(s->code != 2) << 48;
-    if (mode == PAGING_NONE) return key;
-    key |= key_of_cr3(s, s->cr3) | (u64)mode << 45;
-    if (s->cpl == 3) key |= (u64)1 << 40;
-    if (s->cr0 & CR0_WP) key |= (u64)1 << 41;
-    if (s->cr4 & CR4_SMEP) key |= (u64)1 << 42;
-    if (s->cr4 & CR4_SMAP) key |= (u64)1 << 43;
-    if (s->efer & EFER_NXE) key |= (u64)1 << 44;
-    if (s->cr4 & CR4_PSE) key |= (u64)1 << 47;
-    return key;
+    u64 key = (u64)(s->code != X86_CODE64) << 48;
+    if (!(s->cr0 & CR0_PG)) return key;
+    key |= key_of_cr3(s, s->cr3) | (u64)paging(s) << 45 | (u64)(s->cpl == 3) << 40;
+    key |= (u64) !!(s->cr0 & CR0_WP) << 41 | (u64) !!(s->efer & EFER_NXE) << 44;
+    key |= (u64) !!(s->cr4 & CR4_SMEP) << 42 | (u64) !!(s->cr4 & CR4_SMAP) << 43;
+    return key | (u64) !!(s->cr4 & CR4_PSE) << 47;
 }
 
 // ---- the walk
@@ -178,6 +174,10 @@ static unsigned walk(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
     return walk_64(s, va, mode == PAGING_PAE, w, pa);
 }
 
+static bool smap_holds(const struct x86_state *s) {
+    return s->cr4 & CR4_SMAP && !(s->eflags & FL_AC);
+}
+
 static void permissions(const struct x86_state *s, const struct walk *w,
                         struct guest_translation *out) {
     bool u = w->rights & PTE_U, wr = w->rights & PTE_W, nx = w->rights & PTE_NX;
@@ -187,8 +187,7 @@ static void permissions(const struct x86_state *s, const struct walk *w,
         out->exec = u && !nx;
         return;
     }
-    bool smap = s->cr4 & CR4_SMAP && !(s->eflags & FL_AC);
-    out->read = !(u && smap);
+    out->read = !(u && smap_holds(s));
     out->write = out->read && (wr || !(s->cr0 & CR0_WP));
     out->exec = !nx && !(u && s->cr4 & CR4_SMEP);
 }
@@ -201,6 +200,30 @@ static void note_large(struct x86_state *s, gva first, gva last) {
     unsigned half = (unsigned)(first >> 63);
     if (s->large[half].lo > first) s->large[half].lo = first;
     if (s->large[half].hi < last) s->large[half].hi = last;
+}
+
+// What the engine may not keep, because STAC and CLAC would have to tell it, is kept here.
+static struct x86_user_page *user_page(struct x86_state *s, gva va) {
+    return &s->user_pages[(va >> GUEST_PAGE_SHIFT) % X86_USER_PAGES];
+}
+
+static void keep_user_page(struct x86_state *s, gva va, gpa pa, enum guest_access access,
+                           bool write) {
+    if (access == ACCESS_EXEC) return;
+    *user_page(s, va) = (struct x86_user_page){.page = va >> GUEST_PAGE_SHIFT,
+                                               .space = key_of_cr3(s, s->cr3),
+                                               .stamp = s->user_stamp,
+                                               .pa = pa & ~(u64)(GUEST_PAGE_SIZE - 1),
+                                               .write = write};
+}
+
+static bool find_user_page(struct x86_state *s, gva va, enum guest_access access, gpa *pa) {
+    const struct x86_user_page *u = user_page(s, va);
+    bool ok = u->stamp == s->user_stamp && u->page == va >> GUEST_PAGE_SHIFT &&
+              u->space == key_of_cr3(s, s->cr3) &&
+              (access == ACCESS_READ || (access == ACCESS_WRITE && u->write));
+    *pa = u->pa | va % GUEST_PAGE_SIZE;
+    return ok;
 }
 
 static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_translation *out,
@@ -230,8 +253,10 @@ static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_
         u64 low = ((u64)1 << w->low) - 1;
         note_large(s, va & ~low, va | low);
     }
-    if (s->cr4 & CR4_SMAP && !w->user && w->rights & PTE_U)
+    if (s->cr4 & CR4_SMAP && !w->user && w->rights & PTE_U) {
+        keep_user_page(s, va, pa, w->access, out->write);
         out->read = out->write = false; // allowed now, with AC as it is
+    }
     out->pa = pa;
     out->global = w->global && s->cr4 & CR4_PGE;
     return true;
@@ -241,7 +266,12 @@ bool x86_translate(struct guest_state *g, gva va, enum guest_access access,
                    struct guest_translation *out, u64 *cause) {
     struct x86_state *s = x86_of(g);
     struct walk w = {.user = s->cpl == 3, .access = access};
-    if (s->code != 2) va = (u32)va;
+    gpa pa;
+    if (s->code != X86_CODE64) va = (u32)va;
+    if (s->eflags & FL_AC && !w.user && find_user_page(s, va, access, &pa)) {
+        *out = (struct guest_translation){.pa = pa};
+        return true;
+    }
     return translate(s, va, &w, out, cause);
 }
 
@@ -259,15 +289,22 @@ static void forget_large(struct x86_state *s) {
     }
 }
 
-void x86_mmu_reset(struct x86_state *s) { forget_large(s); }
+static void forget_user_pages(struct x86_state *s) { s->user_stamp++; }
+
+void x86_mmu_reset(struct x86_state *s) {
+    forget_large(s);
+    forget_user_pages(s);
+}
 
 void x86_flush_all(struct x86_state *s) {
     guest_tlb_flush(&s->g);
     forget_large(s);
+    forget_user_pages(s);
 }
 
 // A large page is cached in pieces of 4 KiB but one address stands for all of it.
 void x86_flush_address(struct x86_state *s, gva va) {
+    forget_user_pages(s);
     if (va < s->large[va >> 63].lo || va > s->large[va >> 63].hi)
         guest_tlb_flush_page(&s->g, va, 0, 0);
     else
@@ -281,6 +318,7 @@ void x86_write_cr3(struct x86_state *s, u64 v) {
     s->cr3 = v & ~((u64)1 << 63);
     if (keep) return;
     u64 mask = pcids ? KEY_PCID_MASK : KEY_PCID_MASK | KEY_PAGE_MASK;
+    forget_user_pages(s);
     guest_tlb_flush_key(&s->g, key_of_cr3(s, s->cr3), mask);
 }
 
@@ -305,6 +343,7 @@ u64 x86_help_invpcid(struct guest_state *g, u64 type, u64 pcid, u64 va, u64 imm)
         guest_tlb_flush_key(g, pcid << KEY_PCID_SHIFT, KEY_PCID_MASK);
     else
         x86_flush_all(s);
+    forget_user_pages(s);
     return 0;
 }
 

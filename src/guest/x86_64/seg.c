@@ -69,8 +69,9 @@ void x86_update_mode(struct x86_state *s) {
         s->code = X86_CODE64;
     else
         s->code = cs & SEGA_DB ? X86_CODE32 : X86_CODE16;
-    s->flat = flat_data(s, SEG_DS) && flat_data(s, SEG_ES) && flat_data(s, SEG_SS) &&
-              s->seg[SEG_SS].attr & SEGA_DB && s->seg_base[SEG_CS] == 0 &&
+    // Nothing asks in 64-bit mode, and every system call comes by here.
+    s->flat = s->code != X86_CODE64 && flat_data(s, SEG_DS) && flat_data(s, SEG_ES) &&
+              flat_data(s, SEG_SS) && s->seg[SEG_SS].attr & SEGA_DB && s->seg_base[SEG_CS] == 0 &&
               s->seg[SEG_CS].limit == 0xffffffff;
 }
 

@@ -31,6 +31,8 @@ struct x86_table {
     u16 limit;
 };
 
+enum { X86_USER_PAGES = 32 };
+
 struct x86_state {
     struct guest_state g;
     // ---- cells of IR
@@ -55,7 +57,7 @@ struct x86_state {
     u64 dr[4], dr6, dr7;
     struct x86_seg seg[6];
     u8 code;   // enum x86_code_size, of CS
-    bool flat; // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack (legacy and compat modes)
+    bool flat; // ES, CS, SS, DS: base 0, limit 4 GiB, 32-bit stack; false in 64-bit mode
     bool nmi, nmi_blocked;
     bool delivering; // an exception is being delivered: what faults now is a double fault
     // At this instruction count no interrupt is taken (the instruction after STI or MOV SS comes
@@ -78,6 +80,15 @@ struct x86_state {
     } large[2];
     u64 fpu_upper; // of an operand of 80 bits, between two helpers
     u32 fp_quick;  // enum x86_quick: follows from MXCSR and what was computed
+    bool irq_told; // the board has said that interrupts changed and may have one
+    // User pages that a supervisor accessed with EFLAGS.AC set under SMAP (mmu.c). Valid with the
+    // stamp of now.
+    u64 user_stamp;
+    struct x86_user_page {
+        u64 page, space, stamp;
+        gpa pa;
+        bool write;
+    } user_pages[X86_USER_PAGES];
 };
 
 // What lets operations on one element take the short way (sse_scalar.c).
@@ -179,10 +190,10 @@ enum {
     EXC_AC = 17,
     EXC_XM = 19,
 };
-#define CAUSE_ERR        0x100u // an error code is pushed: bits 16..31
-#define CAUSE_TRAP       0x200u // the saved address is tval, not state.pc
-#define CAUSE_SOFT       0x400u // int n: privilege of the gate is checked
-#define CAUSE_NONCANON   0x800u // #GP of a memory address: #SS when through the stack segment
+#define CAUSE_ERR        0x100u  // an error code is pushed: bits 16..31
+#define CAUSE_TRAP       0x200u  // the saved address is tval, not state.pc
+#define CAUSE_SOFT       0x400u  // int n: privilege of the gate is checked
+#define CAUSE_NONCANON   0x800u  // #GP of a memory address: #SS when through the stack segment
 #define CAUSE_RESUME     0x1000u // no exception: goes on at tval, with the mode as it is now
 #define CAUSE_WITH(v, e) ((u64)(v) | CAUSE_ERR | (u64)(u16)(e) << 16)
 #define CAUSE_GP0        CAUSE_WITH(EXC_GP, 0)
@@ -206,6 +217,8 @@ enum {
     // MXCSR is not at "round to nearest, all exceptions masked, no FTZ, no DAZ".
     MODE_MXCSR = 16,
 };
+
+enum x86_sti { STI_DONE, STI_LOOK, STI_REFUSED }; // what the helper says
 
 // ---- helpers called from lifted code
 enum x86_helper {
@@ -267,6 +280,8 @@ void x86_set_eip(struct x86_state *s, u64 eip);
 void x86_raise(struct guest_state *g, u64 cause, u64 tval);
 bool x86_take_interrupt(struct guest_state *g);
 bool x86_interrupt_pending(struct guest_state *g);
+bool x86_interrupt_held(
+    struct x86_state *s); // one waits that may be taken; timers are not looked at
 void x86_set_irq(struct guest_state *g, unsigned line, bool level);
 u64 x86_next_timer(const struct guest_state *g);
 u64 x86_bus_fault(enum guest_access access);

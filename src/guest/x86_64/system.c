@@ -54,22 +54,21 @@ u64 x86_help_cli(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     return 0;
 }
 
-u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+// STI ends its block only when an interrupt waits: then it is told as STI_LOOK, with the
+// instruction not counted and the next one, which comes before the interrupt, a block of its own.
+// `ends`: it does so anyway.
+u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 ends) {
     struct x86_state *s = x86_of(g);
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)imm;
-    if (s->cpl > iopl(s)) {
-        x86_gp(s, 0);
-        return 0;
-    }
-    if (!(s->eflags & FL_IF)) {
-        s->shadow_at = guest_icount(g) + 1;
-        s->shadow_ss = false;
-    }
+    UNUSED3(a, b, c);
+    if (s->cpl > iopl(s)) return STI_REFUSED;
+    if (s->eflags & FL_IF) return STI_DONE;
     s->eflags |= FL_IF;
-    return 0;
+    s->shadow_at = guest_icount(g) + 1;
+    s->shadow_ss = false;
+    if (ends || !x86_interrupt_held(s)) return STI_DONE;
+    s->shadow_at--;
+    s->held = true;
+    return STI_LOOK;
 }
 
 u64 x86_help_set_ac(struct guest_state *g, u64 a, u64 b, u64 c, u64 on) {

@@ -316,10 +316,11 @@ static void external(struct x86_state *s, unsigned vector) {
 
 // STI holds one off. The timer is looked at between runs; here, where every system call comes by, a
 // look at the clock would cost as much as all the rest.
-static bool is_held(struct x86_state *s) {
+bool x86_interrupt_held(struct x86_state *s) {
     const struct cpu_board *b = s->g.board;
-    if (!b->irq_ready) return x86_interrupt_pending(&s->g);
-    return (s->eflags & FL_IF && b->irq_ready(b->arg)) || (s->nmi && !s->nmi_blocked);
+    if (s->nmi && !s->nmi_blocked) return true;
+    if (!(s->eflags & FL_IF) || !s->irq_told) return false;
+    return b->irq_ready ? b->irq_ready(b->arg) : b->irq_pending && b->irq_pending(b->arg);
 }
 
 bool x86_take_interrupt(struct guest_state *g) {
@@ -327,9 +328,9 @@ bool x86_take_interrupt(struct guest_state *g) {
     bool nmi = s->nmi && !s->nmi_blocked;
     const struct cpu_board *b = g->board;
     s->held = false;
-    if (!nmi && (!(s->eflags & FL_IF) || !b->irq_ack)) return false;
+    if (!nmi && (!s->irq_told || !(s->eflags & FL_IF) || !b->irq_ack)) return false;
     if (s->shadow_at && s->shadow_at == g->icount) {
-        s->held = is_held(s);
+        s->held = x86_interrupt_held(s);
         return false;
     }
     if (nmi) {
@@ -339,19 +340,24 @@ bool x86_take_interrupt(struct guest_state *g) {
         return true;
     }
     int vector = b->irq_ack(b->arg);
-    if (vector < 0) return false;
+    if (vector < 0) {
+        s->irq_told = false;
+        return false;
+    }
     external(s, (unsigned)vector & 0xff);
     return true;
 }
 
 bool x86_interrupt_pending(struct guest_state *g) {
-    const struct x86_state *s = x86_of(g);
+    struct x86_state *s = x86_of(g);
     const struct cpu_board *b = g->board;
     bool irq = b->irq_pending && b->irq_pending(b->arg); // brings timers up to date
+    s->irq_told = irq;
     return (irq && s->eflags & FL_IF) || (s->nmi && !s->nmi_blocked);
 }
 
 void x86_set_irq(struct guest_state *g, unsigned line, bool level) {
+    x86_of(g)->irq_told = true;
     if (line == 2 && level) x86_of(g)->nmi = true;
 }
 

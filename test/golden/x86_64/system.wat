@@ -1,4 +1,4 @@
-;; 741 bytes
+;; 714 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -97,16 +97,6 @@
               i64.const 6
               i64.add
               local.set 11
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 4
-              i64.add
-              i32.const 2
-              i32.const 6
-              call_indirect (type 6)
               i32.const 65536
               local.get 11
               i64.const 0
@@ -115,27 +105,30 @@
               i32.const 2021
               call_indirect (type 1)
               local.set 11
-              i32.const 0
-              i32.load8_u offset=131072
+              i64.const 0
+              local.set 12
+              local.get 11
+              i64.const 0
+              i64.ne
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i32.const 0
-                i32.const 1
-                i32.store offset=131088
-                i32.const 0
-                return
-              end
-              i32.const 0
-              i32.load8_u offset=131076
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
+                local.get 0
+                i64.const 4
+                i64.add
+                local.get 12
+                i64.const 6
+                i32.const 2
+                i32.const 5
+                call_indirect (type 5)
                 i64.const 0
-                i32.const 0
-                i32.const 7
-                call_indirect (type 6)
+                local.set 9
+                i32.const 1
+                local.set 8
+                br 5 (;@1;)
               end
-              i32.const 0
-              i64.load offset=131080
-              i32.wrap_i64
-              local.set 1
               local.get 1
               i32.const 3
               i32.sub
