@@ -29,22 +29,22 @@
               local.get 14
               local.set 12
               i32.const 0
+              local.get 12
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66336
               local.set 13
               local.get 13
               local.get 14
               i64.add
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66336
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
-              i32.const 0
-              local.get 13
-              i64.store offset=66336
               i32.const 0
               local.get 0
               i64.const 12

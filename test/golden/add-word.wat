@@ -33,22 +33,22 @@
               i64.extend_i32_s
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66352
               local.set 14
               local.get 14
               i32.wrap_i64
               i64.extend_i32_s
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66344
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 15
-              i64.store offset=66344
               i32.const 0
               local.get 0
               i64.const 12

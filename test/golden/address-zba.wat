@@ -30,6 +30,9 @@
               i64.add
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66352
               local.set 14
               i32.const 0
@@ -42,6 +45,9 @@
               i64.add
               local.set 16
               i32.const 0
+              local.get 16
+              i64.store offset=66344
+              i32.const 0
               i64.load offset=66376
               local.set 17
               local.get 17
@@ -50,19 +56,13 @@
               i64.const 4
               i64.shl
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66368
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 16
-              i64.store offset=66344
-              i32.const 0
-              local.get 18
-              i64.store offset=66368
               i32.const 0
               local.get 0
               i64.const 12

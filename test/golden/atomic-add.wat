@@ -1,4 +1,4 @@
-;; 885 bytes
+;; 866 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -117,6 +117,9 @@
               local.get 17
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66360
               local.set 14
               local.get 14
@@ -139,7 +142,7 @@
                 i32.const 1
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 1
+                i64.const 0
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -171,7 +174,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470401
+                i64.const 1126999418470400
                 local.set 9
                 br 4 (;@2;)
               end
@@ -203,7 +206,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470401
+                i64.const 1126999418470400
                 local.set 9
                 br 4 (;@2;)
               end
@@ -214,16 +217,13 @@
               i32.wrap_i64
               i64.extend_i32_s
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66344
               local.get 1
               i32.const 2
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 16
-              i64.store offset=66344
               i32.const 0
               local.get 0
               i64.const 8
@@ -329,16 +329,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66320
     end
     i32.const 0
     local.get 8

@@ -24,6 +24,9 @@
               i64.clz
               local.set 12
               i32.const 0
+              local.get 12
+              i64.store offset=66384
+              i32.const 0
               i64.load offset=66344
               local.set 13
               local.get 13
@@ -31,6 +34,9 @@
               local.set 21
               local.get 21
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66336
               i32.const 0
               i64.load offset=66360
               local.set 15
@@ -40,6 +46,9 @@
               call_indirect (type 4)
               local.set 16
               i32.const 0
+              local.get 16
+              i64.store offset=66352
+              i32.const 0
               i64.load offset=66376
               local.set 17
               local.get 17
@@ -47,6 +56,9 @@
               i32.const 1039
               call_indirect (type 4)
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66368
               local.get 11
               local.set 22
               local.get 21
@@ -60,32 +72,20 @@
               local.set 21
               local.get 21
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66320
               local.get 21
               i64.const 13
               i64.rotr
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66392
               local.get 1
               i32.const 6
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66384
-              i32.const 0
-              local.get 14
-              i64.store offset=66336
-              i32.const 0
-              local.get 16
-              i64.store offset=66352
-              i32.const 0
-              local.get 18
-              i64.store offset=66368
-              i32.const 0
-              local.get 19
-              i64.store offset=66320
-              i32.const 0
-              local.get 20
-              i64.store offset=66392
               i32.const 0
               local.get 0
               i64.const 24

@@ -21,13 +21,13 @@
               i64.const 4
               i64.add
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66248
               local.get 1
               i32.const 1
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66248
               i32.const 0
               local.get 0
               i64.const 8
@@ -80,6 +80,9 @@
               i64.const 12
               i64.add
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66248
               local.get 12
               i64.const -2
               i64.and
@@ -88,9 +91,6 @@
               i32.const 2
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66248
               i32.const 0
               local.get 7
               i64.store offset=65544

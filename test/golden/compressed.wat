@@ -1,4 +1,4 @@
-;; 689 bytes
+;; 632 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -22,8 +22,14 @@
             block  ;; label = @5
               i64.const 4
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66320
               i64.const 4
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66328
               i64.const 4
               i64.const 4
               i64.add
@@ -49,7 +55,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1692148395147267
+                i64.const 1692148395147264
                 local.set 9
                 br 4 (;@2;)
               end
@@ -58,6 +64,9 @@
               local.set 16
               local.get 16
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66336
               i32.const 0
               i64.load offset=66256
               local.set 14
@@ -88,7 +97,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2256197860196359
+                i64.const 2256197860196352
                 local.set 9
                 br 4 (;@2;)
               end
@@ -110,15 +119,6 @@
               i32.const 1
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66320
-              i32.const 0
-              local.get 12
-              i64.store offset=66328
-              i32.const 0
-              local.get 13
-              i64.store offset=66336
               local.get 2
               i32.const 100
               i32.eq
@@ -223,36 +223,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 11
-      i64.store offset=66320
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66328
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66336
     end
     i32.const 0
     local.get 8

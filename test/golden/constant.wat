@@ -19,18 +19,18 @@
             block  ;; label = @5
               i64.const 305419896
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66320
               i64.const 305419896
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66328
               local.get 1
               i32.const 4
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66320
-              i32.const 0
-              local.get 12
-              i64.store offset=66328
               i32.const 0
               local.get 0
               i64.const 16

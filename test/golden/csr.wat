@@ -57,11 +57,11 @@
               local.get 14
               local.set 11
               i32.const 0
-              i64.load offset=66336
-              local.set 12
-              i32.const 0
               local.get 11
               i64.store offset=66320
+              i32.const 0
+              i64.load offset=66336
+              local.set 12
               i32.const 0
               local.get 1
               i64.extend_i32_s

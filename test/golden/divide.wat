@@ -49,6 +49,9 @@
               local.get 20
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66352
               local.set 14
               i32.const 0
@@ -75,6 +78,9 @@
                 i64.rem_u
               end
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66344
               i32.const 0
               i64.load offset=66376
               local.set 17
@@ -108,6 +114,9 @@
               end
               i64.extend_i32_s
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66368
               local.get 23
               local.set 25
               local.get 24
@@ -130,22 +139,13 @@
               end
               i64.extend_i32_s
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66384
               local.get 1
               i32.const 4
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 16
-              i64.store offset=66344
-              i32.const 0
-              local.get 18
-              i64.store offset=66368
-              i32.const 0
-              local.get 19
-              i64.store offset=66384
               i32.const 0
               local.get 0
               i64.const 16

@@ -221,6 +221,9 @@
               i64.const -4294967296
               i64.or
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66600
               local.get 11
               f64.reinterpret_i64
               local.set 17
@@ -344,16 +347,13 @@
               local.get 20
               i64.reinterpret_f64
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66576
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 15
-              i64.store offset=66600
-              i32.const 0
-              local.get 16
-              i64.store offset=66576
               i32.const 0
               local.get 0
               i64.const 12

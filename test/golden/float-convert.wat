@@ -63,6 +63,9 @@
               local.get 19
               local.set 12
               i32.const 0
+              local.get 12
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66328
               local.set 13
               local.get 13
@@ -73,6 +76,9 @@
               local.set 19
               local.get 19
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66584
               local.get 11
               f64.reinterpret_i64
               local.set 18
@@ -112,6 +118,9 @@
               local.get 19
               local.set 15
               i32.const 0
+              local.get 15
+              i64.store offset=66336
+              i32.const 0
               i64.load offset=66504
               local.set 16
               i32.const 65536
@@ -124,22 +133,13 @@
               local.set 19
               local.get 19
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66592
               local.get 1
               i32.const 4
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
-              i32.const 0
-              local.get 14
-              i64.store offset=66584
-              i32.const 0
-              local.get 15
-              i64.store offset=66336
-              i32.const 0
-              local.get 17
-              i64.store offset=66592
               i32.const 0
               local.get 0
               i64.const 16

@@ -1,4 +1,4 @@
-;; 779 bytes
+;; 760 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -55,6 +55,9 @@
               local.set 17
               local.get 17
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66576
               local.get 17
               local.set 18
               local.get 11
@@ -82,7 +85,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470401
+                i64.const 1126999418470400
                 local.set 9
                 br 4 (;@2;)
               end
@@ -112,7 +115,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940801
+                i64.const 2253998836940800
                 local.set 9
                 br 4 (;@2;)
               end
@@ -125,6 +128,9 @@
               local.set 18
               local.get 18
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66584
               local.get 17
               i64.const 9223372036854775807
               i64.and
@@ -137,31 +143,25 @@
               local.set 17
               local.get 17
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66592
               local.get 17
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66328
               local.get 17
               i64.const -4294967296
               i64.or
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66600
               local.get 1
               i32.const 6
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66576
-              i32.const 0
-              local.get 13
-              i64.store offset=66584
-              i32.const 0
-              local.get 14
-              i64.store offset=66592
-              i32.const 0
-              local.get 15
-              i64.store offset=66328
-              i32.const 0
-              local.get 16
-              i64.store offset=66600
               i32.const 0
               local.get 0
               i64.const 24
@@ -267,16 +267,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66576
     end
     i32.const 0
     local.get 8

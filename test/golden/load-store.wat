@@ -1,4 +1,4 @@
-;; 888 bytes
+;; 831 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -57,6 +57,9 @@
               local.set 16
               local.get 16
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66320
               local.get 11
               local.set 6
               local.get 6
@@ -80,7 +83,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470401
+                i64.const 1126999418470400
                 local.set 9
                 br 4 (;@2;)
               end
@@ -89,6 +92,9 @@
               local.set 17
               local.get 17
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66336
               local.get 11
               i64.const 2
               i64.add
@@ -114,7 +120,7 @@
               i64.const 4094
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940803
+                i64.const 2253998836940800
                 local.set 9
                 br 4 (;@2;)
               end
@@ -123,6 +129,9 @@
               local.set 18
               local.get 18
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66344
               i32.const 0
               i64.load offset=66256
               local.set 15
@@ -153,7 +162,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3380998255411207
+                i64.const 3380998255411200
                 local.set 9
                 br 4 (;@2;)
               end
@@ -187,7 +196,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881607
+                i64.const 4507997673881600
                 local.set 9
                 br 4 (;@2;)
               end
@@ -198,15 +207,6 @@
               i32.const 5
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
-              i32.const 0
-              local.get 13
-              i64.store offset=66336
-              i32.const 0
-              local.get 14
-              i64.store offset=66344
               i32.const 0
               local.get 0
               i64.const 20
@@ -312,36 +312,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66320
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66336
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66344
     end
     i32.const 0
     local.get 8

@@ -28,6 +28,9 @@
               i64.mul
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66352
               local.set 14
               i32.const 0
@@ -90,6 +93,9 @@
               i64.and
               i64.sub
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66344
               local.get 14
               local.set 21
               local.get 15
@@ -135,6 +141,9 @@
               i64.shr_u
               i64.add
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66384
               local.get 14
               local.set 21
               local.get 15
@@ -187,6 +196,9 @@
               i64.sub
               local.set 18
               i32.const 0
+              local.get 18
+              i64.store offset=66392
+              i32.const 0
               i64.load offset=66368
               local.set 19
               i32.const 0
@@ -199,25 +211,13 @@
               i32.mul
               i64.extend_i32_s
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66368
               local.get 1
               i32.const 5
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 16
-              i64.store offset=66344
-              i32.const 0
-              local.get 17
-              i64.store offset=66384
-              i32.const 0
-              local.get 18
-              i64.store offset=66392
-              i32.const 0
-              local.get 19
-              i64.store offset=66368
               i32.const 0
               local.get 0
               i64.const 20

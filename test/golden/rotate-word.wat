@@ -55,6 +55,9 @@
               local.set 16
               local.get 16
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66328
               local.get 16
               i32.wrap_i64
               local.set 17
@@ -69,26 +72,23 @@
               local.set 16
               local.get 16
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66336
               local.get 16
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66352
               i64.const 0
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66344
               local.get 1
               i32.const 10
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66328
-              i32.const 0
-              local.get 13
-              i64.store offset=66336
-              i32.const 0
-              local.get 14
-              i64.store offset=66352
-              i32.const 0
-              local.get 15
-              i64.store offset=66344
               i32.const 0
               local.get 0
               i64.const 40

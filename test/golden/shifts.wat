@@ -33,6 +33,9 @@
               i64.shr_s
               local.set 14
               i32.const 0
+              local.get 14
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66360
               local.set 15
               local.get 15
@@ -41,6 +44,9 @@
               i32.shr_u
               i64.extend_i32_s
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66352
               i32.const 0
               i64.load offset=66368
               local.set 17
@@ -54,19 +60,13 @@
               i32.shr_s
               i64.extend_i32_s
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66368
               local.get 1
               i32.const 4
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 14
-              i64.store offset=66320
-              i32.const 0
-              local.get 16
-              i64.store offset=66352
-              i32.const 0
-              local.get 17
-              i64.store offset=66368
               i32.const 0
               local.get 0
               i64.const 16

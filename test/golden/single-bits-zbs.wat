@@ -30,6 +30,9 @@
               i64.or
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66320
+              i32.const 0
               i64.load offset=66352
               local.set 14
               local.get 14
@@ -38,6 +41,9 @@
               i64.const 1
               i64.and
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66344
               i32.const 0
               i64.load offset=66360
               local.set 16
@@ -50,19 +56,13 @@
               i64.shl
               i64.xor
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66360
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66320
-              i32.const 0
-              local.get 15
-              i64.store offset=66344
-              i32.const 0
-              local.get 16
-              i64.store offset=66360
               i32.const 0
               local.get 0
               i64.const 12

@@ -1,4 +1,4 @@
-;; 520 bytes
+;; 501 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -25,6 +25,9 @@
               local.set 11
               local.get 11
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66320
               local.get 11
               local.set 6
               local.get 6
@@ -48,7 +51,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940801
+                i64.const 2253998836940800
                 local.set 9
                 br 4 (;@2;)
               end
@@ -59,9 +62,6 @@
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
               i32.const 0
               local.get 0
               i64.const 12
@@ -167,16 +167,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66320
     end
     i32.const 0
     local.get 8

@@ -1,11 +1,15 @@
 // Dataflow over a region's state cells. Depends on ir/ only.
 //
-// Dirty (forward): a cell is dirty where, on some way, its local was set after memory was. Exits
-// and faulting operations store what is dirty there, so on every way to them such a cell must have
-// its value in the local: they count as uses in the second analysis. Live (backward): the value is
-// used before it is set. Late (forward): the local has no value yet, on any way; at the entry and
-// after calls all cells are. A late cell is loaded where it is used, or on the way to a block
-// where it is live and not late.
+// At once (backward): on every way from here the cell is stored before it is set again. So a set
+// can store it where it is, and a way to a block of which that is true can if it is dirty: no way
+// has a store more, and the value need not wait in a local for an exit. Dirty (forward): a cell is
+// dirty where, on some way, its local was set after memory was. Exits and faulting operations store
+// what is dirty there, so on every way to them such a cell must have its value in the local: they
+// count as uses in the last analysis. Live (backward): the value is used before it is set. Late
+// (forward): memory has the value, and no local on any way; at the entry and after calls all cells
+// are. A late cell is loaded where it is used, or on the way to a block where it is live and not
+// late. What calls in a loop put into memory on every way back to its head stays there for the next
+// round, and a way in stores it if it is dirty.
 #include "emit/wasm/flow.h"
 
 #include <string.h>
@@ -69,7 +73,11 @@ static struct cellset dirty_after(const struct region *r, unsigned k, u32 pc_cel
         const struct ir_insn *o = &b->ops[i];
         if (at) at[i] = dirty;
         if (is_cell_op(o, pc_cell)) {
-            if (is_set(f, o, &whole)) cell_add(&dirty, cell_of(f, o));
+            if (!is_set(f, o, &whole)) continue;
+            if (flow_at_once(f, k, i))
+                cell_remove(&dirty, cell_of(f, o));
+            else
+                cell_add(&dirty, cell_of(f, o));
         } else if (helper_call(r, o, &changes)) {
             memset(&dirty, 0, sizeof dirty);
         }
@@ -77,93 +85,245 @@ static struct cellset dirty_after(const struct region *r, unsigned k, u32 pc_cel
     return dirty;
 }
 
-static void find_dirty(const struct region *r, u32 pc_cell, struct flow *f) {
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (unsigned k = 0; k < r->n; k++) {
-            const struct region_block *b = &r->blocks[k];
-            struct cellset d = dirty_after(r, k, pc_cell, f, NULL);
-            if (b->end == END_CALL) continue; // everything is stored, and memory is newer then
-            for (int s = 0; s < 2; s++)
-                if (b->succ[s] >= 0) changed |= cells_or(&f->dirty_in[b->succ[s]], &d);
+// What a block does to the sets of an analysis: before it are those after it without `without`,
+// and `with`; or the other way round.
+struct summary {
+    struct cellset without, with;
+};
+
+static struct cellset apply(const struct summary *m, struct cellset s) {
+    cells_and_not(&s, &m->without);
+    cells_or(&s, &m->with);
+    return s;
+}
+
+static struct summary stores_of(const struct region *r, unsigned k, u32 pc_cell,
+                                const struct flow *f) {
+    const struct region_block *b = &r->blocks[k];
+    struct summary m = {0};
+    bool whole, changes;
+    for (u32 i = b->nops; i-- > 1;) {
+        const struct ir_insn *o = &b->ops[i];
+        if (is_cell_op(o, pc_cell)) {
+            if (!is_set(f, o, &whole)) continue;
+            cell_add(&m.without, cell_of(f, o));
+            cell_remove(&m.with, cell_of(f, o));
+        } else if (helper_call(r, o, &changes)) {
+            m.with = cells_all();
+        }
+    }
+    return m;
+}
+
+// Ways out of the region and calls store everything that is dirty.
+static struct cellset stored_after(const struct region *r, unsigned k, const struct cellset *in) {
+    const struct region_block *b = &r->blocks[k];
+    struct cellset s = cells_all();
+    for (int way = 0; way < 2 && b->end != END_CALL; way++)
+        if (b->succ[way] >= 0) s = cells_both(s, &in[b->succ[way]]);
+    return s;
+}
+
+static void note_at_once(const struct region *r, unsigned k, u32 pc_cell, struct cellset stored,
+                         struct flow *f) {
+    const struct region_block *b = &r->blocks[k];
+    bool whole, changes;
+    for (u32 i = b->nops; i-- > 1;) {
+        const struct ir_insn *o = &b->ops[i];
+        if (is_cell_op(o, pc_cell)) {
+            if (!is_set(f, o, &whole)) continue;
+            unsigned c = cell_of(f, o);
+            if (cell_in(&stored, c)) f->at_once[k][i / 64] |= (u64)1 << i % 64;
+            cell_remove(&stored, c);
+        } else if (helper_call(r, o, &changes)) {
+            stored = cells_all();
         }
     }
 }
 
-// What a block does to the sets of the analyses after find_dirty.
-struct summary {
-    struct cellset uses, sets; // live at its start: those live at its end without `sets`, or `uses`
-    struct cellset touched;    // no longer late at its end
-    bool late;                 // all are late at its end, but for those touched since
+static void find_at_once(const struct region *r, u32 pc_cell, struct flow *f) {
+    struct summary m[REGION_BLOCKS];
+    struct cellset in[REGION_BLOCKS];
+    for (unsigned k = 0; k < r->n; k++) {
+        m[k] = stores_of(r, k, pc_cell, f);
+        in[k] = cells_all();
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned k = r->n; k-- > 0;) {
+            struct cellset now = apply(&m[k], stored_after(r, k, in)), gone = in[k];
+            cells_and_not(&gone, &now);
+            changed |= cells_and_not(&in[k], &gone);
+        }
+    }
+    for (unsigned k = 0; k < r->n; k++) note_at_once(r, k, pc_cell, stored_after(r, k, in), f);
+}
+
+// ---- late
+
+struct lates {
+    struct summary m[REGION_BLOCKS]; // late after a block, by those before it
+    struct cellset in[REGION_BLOCKS];
+    // Of heads of loops: late there although ways in have them in locals.
+    struct cellset always[REGION_BLOCKS];
+    u8 back[REGION_BLOCKS]; // bit s: way s leads to a block that the walk has come through
+    u8 seen[REGION_BLOCKS];
+    u8 heads[REGION_BLOCKS]; // outer ones first
+    unsigned nheads;
 };
 
-static void summarise(const struct region *r, unsigned k, u32 pc_cell, struct flow *f,
-                      struct summary *m) {
+static void find_heads(const struct region *r, unsigned k, struct lates *l) {
+    enum { OPEN = 1, HEAD, SEEN };
+    unsigned at = l->nheads;
+    l->seen[k] = OPEN;
+    for (int s = 0; s < 2; s++) {
+        i16 to = r->blocks[k].succ[s];
+        if (to < 0) continue;
+        if (!l->seen[to]) find_heads(r, (unsigned)to, l);
+        if (l->seen[to] == SEEN) continue;
+        l->back[k] |= (u8)(1 << s);
+        l->seen[to] = HEAD;
+    }
+    if (l->seen[k] == HEAD) {
+        memmove(l->heads + at + 1, l->heads + at, l->nheads++ - at);
+        l->heads[at] = (u8)k;
+    }
+    l->seen[k] = SEEN;
+}
+
+// Late after block k: those before it or, with a call, all; without those touched since.
+static struct summary lates_of(const struct region *r, unsigned k, u32 pc_cell,
+                               const struct flow *f) {
+    const struct region_block *b = &r->blocks[k];
+    struct summary m = {0};
+    bool changes;
+    for (u32 i = 1; i < b->nops; i++) {
+        const struct ir_insn *o = &b->ops[i];
+        if (is_cell_op(o, pc_cell)) {
+            cell_add(&m.without, cell_of(f, o));
+            cell_remove(&m.with, cell_of(f, o));
+        } else if (helper_call(r, o, &changes) && changes) {
+            m.with = cells_all();
+        }
+    }
+    if (b->end == END_CALL) m.with = cells_all();
+    return m;
+}
+
+// Assumed of all, then taken back. At block `none` no cell is late.
+static void solve_late(const struct region *r, struct lates *l, int none) {
+    for (unsigned k = 0; k < r->n; k++) l->in[k] = cells_all();
+    if (none >= 0) memset(&l->in[none], 0, sizeof l->in[none]);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned k = 0; k < r->n; k++) {
+            struct cellset late = apply(&l->m[k], l->in[k]);
+            for (int s = 0; s < 2; s++) {
+                i16 to = r->blocks[k].succ[s];
+                if (to < 0) continue;
+                struct cellset known = cells_all();
+                cells_and_not(&known, &late);
+                cells_and_not(&known, &l->always[to]);
+                changed |= cells_and_not(&l->in[to], &known);
+            }
+        }
+    }
+}
+
+static void find_late(const struct region *r, u32 pc_cell, struct flow *f) {
+    struct lates l;
+    memset(&l, 0, sizeof l);
+    find_heads(r, 0, &l);
+    for (unsigned k = 0; k < r->n; k++) l.m[k] = lates_of(r, k, pc_cell, f);
+    for (unsigned i = l.nheads; i-- > 0;) {
+        int head = l.heads[i];
+        struct cellset always = cells_all();
+        solve_late(r, &l, head);
+        for (unsigned k = 0; k < r->n; k++) {
+            struct cellset late = apply(&l.m[k], l.in[k]);
+            for (int s = 0; s < 2; s++)
+                if (l.back[k] >> s & 1 && r->blocks[k].succ[s] == head)
+                    always = cells_both(always, &late);
+        }
+        l.always[head] = always;
+    }
+    solve_late(r, &l, -1);
+    for (unsigned k = 0; k < r->n; k++) {
+        f->late_in[k] = l.in[k];
+        cells_or(&f->clean_in[k], &l.in[k]);
+    }
+}
+
+// ---- dirty and live
+
+static void find_dirty(const struct region *r, u32 pc_cell, struct flow *f, struct cellset *out) {
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (unsigned k = 0; k < r->n; k++) {
+            const struct region_block *b = &r->blocks[k];
+            out[k] = dirty_after(r, k, pc_cell, f, NULL);
+            if (b->end == END_CALL) continue; // everything is stored, and memory is newer then
+            for (int s = 0; s < 2; s++) {
+                if (b->succ[s] < 0) continue;
+                struct cellset d = out[k];
+                cells_and_not(&d, &f->clean_in[b->succ[s]]);
+                changed |= cells_or(&f->dirty_in[b->succ[s]], &d);
+            }
+        }
+    }
+}
+
+static struct summary uses_of(const struct region *r, unsigned k, u32 pc_cell, struct flow *f) {
     const struct region_block *b = &r->blocks[k];
     struct cellset at[IR_BLOCK_CAP];
+    struct summary m = {0};
     bool whole, changes;
-    memset(m, 0, sizeof *m);
     // Exits store what is dirty.
-    m->uses = dirty_after(r, k, pc_cell, f, at);
-    if (b->cold) cells_or(&f->fault, &m->uses);
+    m.with = dirty_after(r, k, pc_cell, f, at);
+    if (b->cold) cells_or(&f->fault, &m.with);
     for (u32 i = b->nops; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
         if (is_cell_op(o, pc_cell)) {
             unsigned c = cell_of(f, o);
             if (is_set(f, o, &whole) && whole) {
-                cell_remove(&m->uses, c);
-                cell_add(&m->sets, c);
+                cell_remove(&m.with, c);
+                cell_add(&m.without, c);
             } else {
-                cell_add(&m->uses, c);
+                cell_add(&m.with, c);
             }
-            if (!m->late) cell_add(&m->touched, c);
         } else if (helper_call(r, o, &changes)) {
             if (changes) {
-                memset(&m->uses, 0, sizeof m->uses);
-                memset(&m->sets, 0xff, sizeof m->sets);
-                m->late = true;
+                memset(&m.with, 0, sizeof m.with);
+                m.without = cells_all();
             }
-            cells_or(&m->uses, &at[i]);
+            cells_or(&m.with, &at[i]);
         } else if (ir_ops[o->op].effects & IR_FAULTS) {
-            cells_or(&m->uses, &at[i]);
+            cells_or(&m.with, &at[i]);
             cells_or(&f->fault, &at[i]);
         }
     }
-    if (b->end == END_CALL) {
-        memset(&m->touched, 0, sizeof m->touched);
-        m->late = true;
-    }
+    return m;
 }
 
-static void find_live(const struct region *r, const struct summary *m, struct flow *f) {
+static void find_live(const struct region *r, u32 pc_cell, const struct cellset *dirty_out,
+                      struct flow *f) {
+    struct summary m[REGION_BLOCKS];
+    for (unsigned k = 0; k < r->n; k++) m[k] = uses_of(r, k, pc_cell, f);
     for (bool changed = true; changed;) {
         changed = false;
         for (unsigned k = r->n; k-- > 0;) {
             const struct region_block *b = &r->blocks[k];
             struct cellset live = {{0}};
-            for (int s = 0; s < 2 && b->end != END_CALL; s++)
-                if (b->succ[s] >= 0) cells_or(&live, &f->live_in[b->succ[s]]);
-            cells_and_not(&live, &m[k].sets);
-            cells_or(&live, &m[k].uses);
+            for (int s = 0; s < 2 && b->end != END_CALL; s++) {
+                if (b->succ[s] < 0) continue;
+                struct cellset in = f->live_in[b->succ[s]];
+                struct cellset stored = cells_both(dirty_out[k], &f->clean_in[b->succ[s]]);
+                cells_and_not(&in, &f->late_in[b->succ[s]]);
+                cells_or(&live, &in);
+                cells_or(&live, &stored);
+            }
+            live = apply(&m[k], live);
             changed |= cells_or(&f->live_in[k], &live);
-        }
-    }
-}
-
-// Late cells: on every way here still in memory only. Assumed of all, then taken back.
-static void find_late(const struct region *r, const struct summary *m, struct flow *f) {
-    memset(f->late_in, 0xff, r->n * sizeof f->late_in[0]);
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (unsigned k = 0; k < r->n; k++) {
-            const struct region_block *b = &r->blocks[k];
-            struct cellset late = f->late_in[k], seen;
-            if (m[k].late) memset(&late, 0xff, sizeof late);
-            cells_and_not(&late, &m[k].touched);
-            memset(&seen, 0xff, sizeof seen);
-            cells_and_not(&seen, &late);
-            for (int s = 0; s < 2; s++)
-                if (b->succ[s] >= 0) changed |= cells_and_not(&f->late_in[b->succ[s]], &seen);
         }
     }
 }
@@ -175,10 +335,10 @@ bool flow_analyse(const struct region *r, u32 pc_cell, bool keep, struct flow *f
         for (u32 i = 1; i < r->blocks[k].nops; i++)
             f->memory |= ir_access_bytes((enum ir_op)r->blocks[k].ops[i].op) != 0;
     if (f->memory && keep) flow_keep(r, pc_cell, f);
-    find_dirty(r, pc_cell, f);
-    struct summary m[REGION_BLOCKS];
-    for (unsigned k = 0; k < r->n; k++) summarise(r, k, pc_cell, f, &m[k]);
-    find_live(r, m, f);
-    find_late(r, m, f);
+    struct cellset dirty_out[REGION_BLOCKS];
+    find_at_once(r, pc_cell, f);
+    find_late(r, pc_cell, f);
+    find_dirty(r, pc_cell, f, dirty_out);
+    find_live(r, pc_cell, dirty_out, f);
     return cells_count(&f->fault) <= FLOW_DIRTY;
 }

@@ -15,6 +15,11 @@ static inline void cell_add(struct cellset *s, unsigned i) { s->w[i / 64] |= (u6
 static inline void cell_remove(struct cellset *s, unsigned i) {
     s->w[i / 64] &= ~((u64)1 << i % 64);
 }
+static inline struct cellset cells_all(void) {
+    struct cellset s;
+    for (unsigned k = 0; k < REGION_CELLS / 64; k++) s.w[k] = ~(u64)0;
+    return s;
+}
 static inline bool cells_or(struct cellset *s, const struct cellset *t) {
     bool more = false;
     for (unsigned k = 0; k < REGION_CELLS / 64; k++) {
@@ -33,6 +38,11 @@ static inline bool cells_and_not(struct cellset *s, const struct cellset *t) {
     return less;
 }
 
+static inline struct cellset cells_both(struct cellset s, const struct cellset *t) {
+    for (unsigned k = 0; k < REGION_CELLS / 64; k++) s.w[k] &= t->w[k];
+    return s;
+}
+
 static inline unsigned cells_count(const struct cellset *s) {
     unsigned n = 0;
     for (unsigned k = 0; k < REGION_CELLS / 64; k++) n += (unsigned)__builtin_popcountll(s->w[k]);
@@ -47,10 +57,12 @@ struct flow {
     unsigned n;
     u16 offset[REGION_CELLS];
     bool vector[REGION_CELLS];
-    u8 index[IR_KNOWN_CELLS];               // by offset / 8: 1 + cell, 0 = not touched
-    struct cellset dirty_in[REGION_BLOCKS]; // on some way newer than memory
-    struct cellset live_in[REGION_BLOCKS];  // its value at the start matters
-    struct cellset late_in[REGION_BLOCKS];  // still in memory only: loaded where it is needed
+    u8 index[IR_KNOWN_CELLS];                      // by offset / 8: 1 + cell, 0 = not touched
+    struct cellset dirty_in[REGION_BLOCKS];        // on some way newer than memory
+    struct cellset live_in[REGION_BLOCKS];         // its value at the start matters
+    struct cellset late_in[REGION_BLOCKS];         // memory has it, and maybe no local
+    struct cellset clean_in[REGION_BLOCKS]; // stored on the way there if it is dirty
+    u64 at_once[REGION_BLOCKS][IR_BLOCK_CAP / 64]; // sets that are stored where they are
     struct cellset fault; // what may be dirty at any operation that faults or on a cold way out
     // Pages kept, by the cell that addresses are computed from: 1 + its place among them, for loads
     // and for stores.
@@ -75,6 +87,10 @@ u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases);
 // 1 + the cell whose page an access of `block` may be in, 0: none.
 unsigned flow_page(const struct flow *f, unsigned block, const struct ir_insn *ops, ir_ref address,
                    const u8 *bases);
+
+static inline bool flow_at_once(const struct flow *f, unsigned block, u32 i) {
+    return f->at_once[block][i / 64] >> i % 64 & 1;
+}
 
 // What a helper call means for cells in locals.
 static inline bool helper_sees(u8 effects) {

@@ -93,7 +93,12 @@ static void emit_set(struct emit *e, u32 i) {
     vacate(e, l);
     w_local(w, W_LOCAL_SET, l);
     cell_remove(&e->late, c);
-    cell_add(&e->dirty, c);
+    if (flow_at_once(&e->flow, (unsigned)(e->b - e->r->blocks), i)) {
+        store_cell(e, c);
+        cell_remove(&e->dirty, c);
+    } else {
+        cell_add(&e->dirty, c);
+    }
 }
 
 static void emit_get(struct emit *e, u32 i) {
@@ -362,6 +367,8 @@ static void on_edge(void *arg, int node, int to, bool backward) {
         br_exit(e, W_BR, EXIT_STOP);
         close_if(e);
     }
+    struct cellset stored = cells_both(e->out_dirty[node], &e->flow.clean_in[to]);
+    store_cells(e, &stored);
     e->late = e->out_late[node];
     need_cells(e, to);
 }

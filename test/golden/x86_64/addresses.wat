@@ -1,4 +1,4 @@
-;; 1051 bytes
+;; 975 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -56,6 +56,9 @@
               local.get 20
               local.set 12
               i32.const 0
+              local.get 12
+              i64.store offset=66240
+              i32.const 0
               i64.load offset=66288
               local.set 13
               local.get 11
@@ -87,7 +90,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 845524441759745
+                i64.const 845524441759744
                 local.set 9
                 br 4 (;@2;)
               end
@@ -96,6 +99,9 @@
               local.set 21
               local.get 21
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66248
               i32.const 0
               i64.load offset=66448
               local.set 15
@@ -124,7 +130,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1972523860230147
+                i64.const 1972523860230144
                 local.set 9
                 br 4 (;@2;)
               end
@@ -133,6 +139,9 @@
               local.set 21
               local.get 21
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66256
               local.get 20
               i32.wrap_i64
               local.set 22
@@ -164,7 +173,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4506898162253831
+                i64.const 4506898162253824
                 local.set 9
                 br 4 (;@2;)
               end
@@ -201,7 +210,7 @@
               i64.const 4094
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 6196847534145543
+                i64.const 6196847534145536
                 local.set 9
                 br 4 (;@2;)
               end
@@ -215,6 +224,9 @@
               i32.add
               i64.extend_i32_u
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66296
               local.get 11
               i32.wrap_i64
               i32.const 4
@@ -242,7 +254,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 9013796324507663
+                i64.const 9013796324507648
                 local.set 9
                 br 4 (;@2;)
               end
@@ -251,25 +263,13 @@
               local.set 20
               local.get 20
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66304
               local.get 1
               i32.const 7
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 14
-              i64.store offset=66248
-              i32.const 0
-              local.get 16
-              i64.store offset=66256
-              i32.const 0
-              local.get 18
-              i64.store offset=66296
-              i32.const 0
-              local.get 19
-              i64.store offset=66304
               i32.const 0
               local.get 0
               i64.const 37
@@ -375,46 +375,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66248
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66256
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 18
-      i64.store offset=66296
     end
     i32.const 0
     local.get 8

@@ -30,6 +30,9 @@
               local.get 22
               local.set 12
               i32.const 0
+              local.get 12
+              i64.store offset=66240
+              i32.const 0
               i64.load offset=66248
               local.set 13
               local.get 13
@@ -38,8 +41,14 @@
               local.set 23
               local.get 23
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66248
               i64.const 0
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66256
               i32.const 0
               i64.load offset=66296
               local.set 15
@@ -50,6 +59,9 @@
               local.get 15
               i64.and
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66288
               local.get 22
               local.get 23
               i64.const 2
@@ -62,45 +74,33 @@
               local.set 23
               local.get 23
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66304
               i64.const 192
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66368
               local.get 23
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66376
               local.get 23
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66384
               local.get 22
               local.set 21
+              i32.const 0
+              local.get 21
+              i64.store offset=66392
               local.get 1
               i32.const 6
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66248
-              i32.const 0
-              local.get 14
-              i64.store offset=66256
-              i32.const 0
-              local.get 16
-              i64.store offset=66288
-              i32.const 0
-              local.get 17
-              i64.store offset=66304
-              i32.const 0
-              local.get 18
-              i64.store offset=66368
-              i32.const 0
-              local.get 19
-              i64.store offset=66376
-              i32.const 0
-              local.get 20
-              i64.store offset=66384
-              i32.const 0
-              local.get 21
-              i64.store offset=66392
               i32.const 0
               local.get 0
               i64.const 20

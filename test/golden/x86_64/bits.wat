@@ -138,9 +138,15 @@
               i64.eq
               select
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66248
               local.get 16
               i64.ctz
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66288
               i32.const 0
               i64.load offset=66312
               local.set 20
@@ -149,12 +155,24 @@
               i64.extend_i32_u
               i64.popcnt
               local.set 21
+              i32.const 0
+              local.get 21
+              i64.store offset=66304
               i64.const 0
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66384
               i64.const 0
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66392
               i64.const 0
               local.set 22
+              i32.const 0
+              local.get 22
+              i64.store offset=66400
               i32.const 0
               i64.load offset=66336
               local.set 23
@@ -169,49 +187,31 @@
               local.set 26
               local.get 26
               local.set 25
+              i32.const 0
+              local.get 25
+              i64.store offset=66320
               i64.const 128
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66368
               local.get 26
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66376
               local.get 11
               i64.const 0
               i32.const 1033
               call_indirect (type 4)
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66240
               local.get 1
               i32.const 6
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66240
-              i32.const 0
-              local.get 12
-              i64.store offset=66376
-              i32.const 0
-              local.get 13
-              i64.store offset=66368
-              i32.const 0
-              local.get 14
-              i64.store offset=66384
-              i32.const 0
-              local.get 15
-              i64.store offset=66392
-              i32.const 0
-              local.get 18
-              i64.store offset=66248
-              i32.const 0
-              local.get 19
-              i64.store offset=66288
-              i32.const 0
-              local.get 21
-              i64.store offset=66304
-              i32.const 0
-              local.get 22
-              i64.store offset=66400
-              i32.const 0
-              local.get 25
-              i64.store offset=66320
               i32.const 0
               local.get 0
               i64.const 33

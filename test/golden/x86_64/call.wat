@@ -63,13 +63,13 @@
               i64.store align=1
               local.get 14
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66272
               local.get 1
               i32.const 1
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66272
               i32.const 0
               local.get 0
               i64.const 10
@@ -161,15 +161,15 @@
               i64.store align=1
               local.get 14
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66272
               local.get 12
               local.set 7
               local.get 1
               i32.const 1
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66272
               i32.const 0
               local.get 7
               i64.store offset=65544
@@ -323,15 +323,15 @@
               i64.store align=1
               local.get 15
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66272
               local.get 14
               local.set 7
               local.get 1
               i32.const 1
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66272
               i32.const 0
               local.get 7
               i64.store offset=65544

@@ -153,33 +153,33 @@
               local.set 18
               local.get 18
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
               i64.const 192
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66368
               local.get 18
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66376
               local.get 18
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66384
               local.get 17
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66392
               local.get 0
               i64.const 3
               i64.add
               local.set 17
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66368
-              i32.const 0
-              local.get 14
-              i64.store offset=66376
-              i32.const 0
-              local.get 15
-              i64.store offset=66384
-              i32.const 0
-              local.get 16
-              i64.store offset=66392
               i32.const 0
               local.get 1
               i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 1114 bytes
+;; 986 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -62,6 +62,9 @@
               local.set 23
               local.get 23
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
               local.get 23
               local.set 13
               local.get 22
@@ -75,6 +78,9 @@
               local.set 24
               local.get 24
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66296
               i64.const 320
               local.set 16
               local.get 24
@@ -104,7 +110,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1691048883519551
+                i64.const 1691048883519503
                 local.set 9
                 br 4 (;@2;)
               end
@@ -137,12 +143,18 @@
               local.get 22
               local.set 18
               i32.const 0
+              local.get 18
+              i64.store offset=66264
+              i32.const 0
               i64.load offset=66248
               local.set 19
               local.get 19
               i64.const -1
               i64.add
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66248
               i32.const 0
               i64.load offset=66256
               local.set 20
@@ -180,17 +192,35 @@
               i64.or
               local.set 23
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66256
               i64.const 64
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66368
               local.get 22
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66376
               i64.const 0
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66384
               local.get 25
               i64.extend_i32_u
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66392
               local.get 23
               local.set 21
+              i32.const 0
+              local.get 21
+              i64.store offset=66400
               local.get 1
               i32.const 6
               i32.sub
@@ -199,36 +229,6 @@
               local.get 25
               i32.lt_u
               if  ;; label = @6
-                i32.const 0
-                local.get 12
-                i64.store offset=66240
-                i32.const 0
-                local.get 13
-                i64.store offset=66384
-                i32.const 0
-                local.get 14
-                i64.store offset=66392
-                i32.const 0
-                local.get 15
-                i64.store offset=66296
-                i32.const 0
-                local.get 16
-                i64.store offset=66368
-                i32.const 0
-                local.get 17
-                i64.store offset=66376
-                i32.const 0
-                local.get 18
-                i64.store offset=66264
-                i32.const 0
-                local.get 19
-                i64.store offset=66248
-                i32.const 0
-                local.get 20
-                i64.store offset=66256
-                i32.const 0
-                local.get 21
-                i64.store offset=66400
                 i32.const 0
                 local.get 0
                 i64.const 19
@@ -244,36 +244,6 @@
                 i32.const 3019
                 return_call_indirect (type 0)
               else
-                i32.const 0
-                local.get 12
-                i64.store offset=66240
-                i32.const 0
-                local.get 13
-                i64.store offset=66384
-                i32.const 0
-                local.get 14
-                i64.store offset=66392
-                i32.const 0
-                local.get 15
-                i64.store offset=66296
-                i32.const 0
-                local.get 16
-                i64.store offset=66368
-                i32.const 0
-                local.get 17
-                i64.store offset=66376
-                i32.const 0
-                local.get 18
-                i64.store offset=66264
-                i32.const 0
-                local.get 19
-                i64.store offset=66248
-                i32.const 0
-                local.get 20
-                i64.store offset=66256
-                i32.const 0
-                local.get 21
-                i64.store offset=66400
                 i32.const 0
                 local.get 0
                 i64.const 19
@@ -388,21 +358,11 @@
     if  ;; label = @1
     else
       i32.const 0
-      local.get 12
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
       local.get 13
       i64.store offset=66384
     end
     local.get 9
-    i64.const 4
+    i64.const 2
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -412,17 +372,7 @@
       i64.store offset=66392
     end
     local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66296
-    end
-    local.get 9
-    i64.const 16
+    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1
@@ -432,7 +382,7 @@
       i64.store offset=66368
     end
     local.get 9
-    i64.const 32
+    i64.const 8
     i64.and
     i64.eqz
     if  ;; label = @1

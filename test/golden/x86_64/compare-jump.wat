@@ -1,4 +1,4 @@
-;; 897 bytes
+;; 861 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -178,16 +178,28 @@
                     local.set 21
                     i64.const 312
                     local.set 13
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66368
                     local.get 21
                     i64.const 7
                     i64.sub
                     i64.const 255
                     i64.and
                     local.set 14
+                    i32.const 0
+                    local.get 14
+                    i64.store offset=66376
                     local.get 21
                     local.set 15
+                    i32.const 0
+                    local.get 15
+                    i64.store offset=66384
                     i64.const 7
                     local.set 16
+                    i32.const 0
+                    local.get 16
+                    i64.store offset=66392
                     local.get 1
                     i32.const 2
                     i32.sub
@@ -197,18 +209,6 @@
                     i64.extend8_s
                     i64.ge_s
                     if  ;; label = @9
-                      i32.const 0
-                      local.get 13
-                      i64.store offset=66368
-                      i32.const 0
-                      local.get 14
-                      i64.store offset=66376
-                      i32.const 0
-                      local.get 15
-                      i64.store offset=66384
-                      i32.const 0
-                      local.get 16
-                      i64.store offset=66392
                       i32.const 0
                       local.get 0
                       i64.const 20
@@ -224,18 +224,6 @@
                       i32.const 3020
                       return_call_indirect (type 0)
                     else
-                      i32.const 0
-                      local.get 13
-                      i64.store offset=66368
-                      i32.const 0
-                      local.get 14
-                      i64.store offset=66376
-                      i32.const 0
-                      local.get 15
-                      i64.store offset=66384
-                      i32.const 0
-                      local.get 16
-                      i64.store offset=66392
                       i32.const 0
                       local.get 0
                       i64.const 20

@@ -82,16 +82,34 @@
                 i64.extend_i32_u
                 local.set 25
                 local.set 18
+                i32.const 0
+                local.get 18
+                i64.store offset=66256
                 i64.const 64
                 local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66368
                 local.get 22
                 local.set 14
+                i32.const 0
+                local.get 14
+                i64.store offset=66376
                 i64.const 0
                 local.set 15
+                i32.const 0
+                local.get 15
+                i64.store offset=66384
                 local.get 25
                 local.set 16
+                i32.const 0
+                local.get 16
+                i64.store offset=66392
                 local.get 24
                 local.set 19
+                i32.const 0
+                local.get 19
+                i64.store offset=66400
                 i32.const 0
                 i64.load offset=66296
                 local.set 20
@@ -105,31 +123,13 @@
                 i64.lt_s
                 select
                 local.set 21
+                i32.const 0
+                local.get 21
+                i64.store offset=66288
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 13
-                i64.store offset=66368
-                i32.const 0
-                local.get 14
-                i64.store offset=66376
-                i32.const 0
-                local.get 15
-                i64.store offset=66384
-                i32.const 0
-                local.get 16
-                i64.store offset=66392
-                i32.const 0
-                local.get 18
-                i64.store offset=66256
-                i32.const 0
-                local.get 19
-                i64.store offset=66400
-                i32.const 0
-                local.get 21
-                i64.store offset=66288
                 i32.const 0
                 local.get 0
                 i64.const 18
@@ -157,6 +157,9 @@
                 i64.extend_i32_u
                 i64.or
                 local.set 17
+                i32.const 0
+                local.get 17
+                i64.store offset=66248
                 local.get 1
                 i32.const 2
                 i32.sub
@@ -173,9 +176,6 @@
                 i32.const 0
                 local.get 16
                 i64.store offset=66392
-                i32.const 0
-                local.get 17
-                i64.store offset=66248
                 i32.const 0
                 local.get 0
                 i64.const 14

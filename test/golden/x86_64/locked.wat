@@ -1,4 +1,4 @@
-;; 1739 bytes
+;; 1720 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -286,12 +286,18 @@
               i64.store32 align=1
               local.get 22
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66240
               i64.const 224
               local.set 14
               local.get 24
               local.set 15
               local.get 24
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66384
               local.get 23
               i64.extend_i32_u
               local.set 17
@@ -321,7 +327,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651487
+                i64.const 2535473813651478
                 local.set 9
                 br 4 (;@2;)
               end
@@ -357,7 +363,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651487
+                i64.const 2535473813651478
                 local.set 9
                 br 4 (;@2;)
               end
@@ -397,7 +403,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121887
+                  i64.const 3662473232121878
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -455,7 +461,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121887
+                  i64.const 3662473232121878
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -481,6 +487,9 @@
               i64.store align=1
               local.get 22
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66248
               local.get 12
               i64.const 1
               i64.add
@@ -506,7 +515,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881663
+                i64.const 4507997673881622
                 local.set 9
                 br 4 (;@2;)
               end
@@ -544,7 +553,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881663
+                i64.const 4507997673881622
                 local.set 9
                 br 4 (;@2;)
               end
@@ -553,32 +562,23 @@
               i64.store8
               i64.const 184
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66368
               local.get 22
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66376
               i64.const 0
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66392
               local.get 1
               i32.const 5
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66240
-              i32.const 0
-              local.get 14
-              i64.store offset=66368
-              i32.const 0
-              local.get 15
-              i64.store offset=66376
-              i32.const 0
-              local.get 16
-              i64.store offset=66384
-              i32.const 0
-              local.get 17
-              i64.store offset=66392
-              i32.const 0
-              local.get 19
-              i64.store offset=66248
               i32.const 0
               local.get 0
               i64.const 21
@@ -734,16 +734,6 @@
       i32.const 0
       local.get 17
       i64.store offset=66392
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 19
-      i64.store offset=66248
     end
     i32.const 0
     local.get 8

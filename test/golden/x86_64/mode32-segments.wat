@@ -112,11 +112,11 @@
               local.get 16
               local.set 12
               i32.const 0
-              i64.load offset=66280
-              local.set 13
-              i32.const 0
               local.get 12
               i64.store offset=66240
+              i32.const 0
+              i64.load offset=66280
+              local.set 13
               i32.const 0
               local.get 1
               i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 1727 bytes
+;; 1615 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -72,6 +72,9 @@
               i64.store32 align=1
               local.get 24
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66272
               local.get 23
               i32.const 8
               i32.add
@@ -98,7 +101,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 282574488338434
+                i64.const 282574488338432
                 local.set 9
                 br 4 (;@2;)
               end
@@ -141,7 +144,7 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1409573906808838
+                i64.const 1409573906808834
                 local.set 9
                 br 4 (;@2;)
               end
@@ -159,29 +162,26 @@
               local.set 24
               local.get 24
               local.set 13
-              i64.const 224
-              local.set 15
-              local.get 24
-              local.set 16
-              local.get 24
-              local.set 17
-              local.get 25
-              local.set 18
-              i32.const 0
-              local.get 12
-              i64.store offset=66272
               i32.const 0
               local.get 13
               i64.store offset=66240
+              i64.const 224
+              local.set 15
               i32.const 0
               local.get 15
               i64.store offset=66368
+              local.get 24
+              local.set 16
               i32.const 0
               local.get 16
               i64.store offset=66376
+              local.get 24
+              local.set 17
               i32.const 0
               local.get 17
               i64.store offset=66384
+              local.get 25
+              local.set 18
               i32.const 0
               local.get 18
               i64.store offset=66392
@@ -275,6 +275,9 @@
               local.set 24
               local.get 24
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66248
               local.get 22
               i32.const 1
               i32.add
@@ -284,10 +287,19 @@
               local.set 24
               local.get 24
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66240
               i64.const 352
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66368
               local.get 24
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66376
               local.get 1
               i32.const 6
               i32.sub
@@ -319,7 +331,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 6192449487634492
+                  i64.const 6192449487634432
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -338,6 +350,9 @@
                 local.set 12
                 local.get 24
                 local.set 11
+                i32.const 0
+                local.get 11
+                i64.store offset=66264
                 local.get 25
                 local.set 6
                 local.get 6
@@ -361,7 +376,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 6475023975972927
+                  i64.const 6475023975972865
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -373,30 +388,15 @@
                 i32.add
                 i64.extend_i32_u
                 local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66272
                 local.get 24
                 local.set 7
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 11
-                i64.store offset=66264
-                i32.const 0
-                local.get 12
-                i64.store offset=66272
-                i32.const 0
-                local.get 13
-                i64.store offset=66240
-                i32.const 0
-                local.get 15
-                i64.store offset=66368
-                i32.const 0
-                local.get 16
-                i64.store offset=66376
-                i32.const 0
-                local.get 19
-                i64.store offset=66248
                 local.get 2
                 i32.const 100
                 i32.eq
@@ -441,7 +441,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 5348024557502524
+                  i64.const 5348024557502464
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -474,7 +474,7 @@
                 i64.const 4094
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 5348024557502524
+                  i64.const 5348024557502464
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -485,18 +485,6 @@
                 i64.const 65535
                 i64.and
                 local.set 25
-                i32.const 0
-                local.get 13
-                i64.store offset=66240
-                i32.const 0
-                local.get 15
-                i64.store offset=66368
-                i32.const 0
-                local.get 16
-                i64.store offset=66376
-                i32.const 0
-                local.get 19
-                i64.store offset=66248
                 i32.const 0
                 local.get 1
                 i64.extend_i32_s
@@ -539,6 +527,9 @@
                 local.get 24
                 local.set 21
                 i32.const 0
+                local.get 21
+                i64.store offset=66256
+                i32.const 0
                 local.get 0
                 i64.const 22
                 i64.add
@@ -547,9 +538,6 @@
                 i32.const 1
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 21
-                i64.store offset=66256
                 i32.const 0
                 local.get 1
                 i64.extend_i32_s
@@ -659,8 +647,8 @@
     if  ;; label = @1
     else
       i32.const 0
-      local.get 11
-      i64.store offset=66264
+      local.get 12
+      i64.store offset=66272
     end
     local.get 9
     i64.const 2
@@ -669,48 +657,8 @@
     if  ;; label = @1
     else
       i32.const 0
-      local.get 12
-      i64.store offset=66272
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
       local.get 13
       i64.store offset=66240
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66368
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66376
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 19
-      i64.store offset=66248
     end
     i32.const 0
     local.get 8

@@ -1,4 +1,4 @@
-;; 1077 bytes
+;; 979 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -39,6 +39,9 @@
               local.get 22
               local.set 14
               i32.const 0
+              local.get 14
+              i64.store offset=66248
+              i32.const 0
               i64.load offset=66288
               local.set 15
               local.get 21
@@ -49,10 +52,19 @@
               local.set 12
               i64.const 576
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66368
               local.get 23
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66376
               i64.const 0
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66384
               local.get 21
               local.set 24
               local.get 15
@@ -101,6 +113,9 @@
               i64.ne
               i64.extend_i32_u
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66392
               i64.const 0
               local.set 13
               local.get 23
@@ -146,7 +161,7 @@
                 i32.const 4
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 127
+                i64.const 3
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -191,7 +206,7 @@
                 i32.const 6
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 127
+                i64.const 3
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -220,6 +235,9 @@
                 i64.div_s
               end
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
               local.get 21
               local.set 22
               local.get 20
@@ -241,31 +259,13 @@
                 i64.rem_s
               end
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66256
               local.get 1
               i32.const 7
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66256
-              i32.const 0
-              local.get 14
-              i64.store offset=66248
-              i32.const 0
-              local.get 16
-              i64.store offset=66368
-              i32.const 0
-              local.get 17
-              i64.store offset=66376
-              i32.const 0
-              local.get 18
-              i64.store offset=66384
-              i32.const 0
-              local.get 19
-              i64.store offset=66392
               i32.const 0
               local.get 0
               i64.const 22
@@ -391,56 +391,6 @@
       i32.const 0
       local.get 13
       i64.store offset=66256
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66248
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66368
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 17
-      i64.store offset=66376
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 18
-      i64.store offset=66384
-    end
-    local.get 9
-    i64.const 64
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 19
-      i64.store offset=66392
     end
     i32.const 0
     local.get 8

@@ -1,4 +1,4 @@
-;; 903 bytes
+;; 846 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -84,6 +84,9 @@
               local.set 16
               local.get 16
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66240
               i64.const 0
               local.set 16
               local.get 11
@@ -102,7 +105,7 @@
                 i32.const 2
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 1
+                i64.const 0
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -118,8 +121,14 @@
               local.get 13
               local.set 16
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66456
               local.get 16
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=67016
               i64.const 0
               local.set 16
               local.get 11
@@ -138,7 +147,7 @@
                 i32.const 3
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 7
+                i64.const 0
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -149,15 +158,6 @@
               local.set 15
               local.get 15
               local.set 16
-              i32.const 0
-              local.get 12
-              i64.store offset=66240
-              i32.const 0
-              local.get 13
-              i64.store offset=66456
-              i32.const 0
-              local.get 14
-              i64.store offset=67016
               i32.const 0
               local.get 1
               i64.extend_i32_s
@@ -306,36 +306,6 @@
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66456
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=67016
     end
     i32.const 0
     local.get 8

@@ -26,6 +26,9 @@
               local.get 12
               local.set 13
               i32.const 0
+              local.get 13
+              i64.store offset=66384
+              i32.const 0
               i64.load offset=66248
               local.set 14
               local.get 14
@@ -37,6 +40,9 @@
               i64.extend_i32_u
               i64.or
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66248
               i32.const 0
               i64.load offset=66288
               local.set 15
@@ -50,6 +56,9 @@
               i64.lt_s
               select
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66256
               i32.const 0
               i64.load offset=66304
               local.set 17
@@ -67,14 +76,26 @@
               i64.extend_i32_u
               local.set 18
               i32.const 0
+              local.get 18
+              i64.store offset=66296
+              i32.const 0
               i64.load offset=66312
               local.set 19
               i64.const 128
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66368
               local.get 19
               local.set 21
+              i32.const 0
+              local.get 21
+              i64.store offset=66376
               i64.const 0
               local.set 22
+              i32.const 0
+              local.get 22
+              i64.store offset=66392
               i32.const 0
               i64.load offset=66320
               local.set 23
@@ -89,34 +110,13 @@
               i64.const 255
               i64.and
               local.set 23
+              i32.const 0
+              local.get 23
+              i64.store offset=66320
               local.get 1
               i32.const 7
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 13
-              i64.store offset=66384
-              i32.const 0
-              local.get 14
-              i64.store offset=66248
-              i32.const 0
-              local.get 16
-              i64.store offset=66256
-              i32.const 0
-              local.get 18
-              i64.store offset=66296
-              i32.const 0
-              local.get 20
-              i64.store offset=66368
-              i32.const 0
-              local.get 21
-              i64.store offset=66376
-              i32.const 0
-              local.get 22
-              i64.store offset=66392
-              i32.const 0
-              local.get 23
-              i64.store offset=66320
               i32.const 0
               local.get 0
               i64.const 25

@@ -26,6 +26,9 @@
                 i64.shl
                 local.set 11
                 i32.const 0
+                local.get 11
+                i64.store offset=66240
+                i32.const 0
                 i64.load offset=66248
                 local.set 12
                 local.get 12
@@ -38,6 +41,9 @@
                 local.set 25
                 local.get 25
                 local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66248
                 local.get 25
                 i64.const 255
                 i64.and
@@ -59,6 +65,9 @@
                 i64.shr_s
                 local.set 28
                 local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66256
                 i64.const 512
                 i64.const 544
                 local.get 26
@@ -119,6 +128,9 @@
               local.get 25
               local.set 18
               i32.const 0
+              local.get 18
+              i64.store offset=66288
+              i32.const 0
               i64.load offset=66296
               local.set 19
               local.get 19
@@ -149,18 +161,36 @@
               i64.shl
               local.set 27
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66296
               local.get 27
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66400
               i64.const 64
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66368
               local.get 25
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66376
               i64.const 0
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66384
               local.get 26
               i64.const 1
               i64.and
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66392
               i32.const 0
               i64.load offset=66312
               local.set 21
@@ -173,43 +203,13 @@
               i64.and
               i64.shl
               local.set 23
+              i32.const 0
+              local.get 23
+              i64.store offset=66304
               local.get 1
               i32.const 3
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66240
-              i32.const 0
-              local.get 12
-              i64.store offset=66248
-              i32.const 0
-              local.get 13
-              i64.store offset=66256
-              i32.const 0
-              local.get 14
-              i64.store offset=66368
-              i32.const 0
-              local.get 15
-              i64.store offset=66376
-              i32.const 0
-              local.get 16
-              i64.store offset=66384
-              i32.const 0
-              local.get 17
-              i64.store offset=66392
-              i32.const 0
-              local.get 18
-              i64.store offset=66288
-              i32.const 0
-              local.get 19
-              i64.store offset=66296
-              i32.const 0
-              local.get 20
-              i64.store offset=66400
-              i32.const 0
-              local.get 23
-              i64.store offset=66304
               i32.const 0
               local.get 0
               i64.const 24

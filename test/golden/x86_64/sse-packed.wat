@@ -1,4 +1,4 @@
-;; 1205 bytes
+;; 1125 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -62,12 +62,18 @@
               local.set 20
               local.get 20
               local.set 12
+              i32.const 0
+              local.get 12
+              v128.store offset=66464 align=8
               v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
               local.get 20
               i8x16.eq
               local.set 21
               local.get 21
               local.set 13
+              i32.const 0
+              local.get 13
+              v128.store offset=66480 align=8
               local.get 21
               i8x16.bitmask
               i64.extend_i32_u
@@ -76,6 +82,9 @@
               local.get 20
               i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
               local.set 14
+              i32.const 0
+              local.get 14
+              v128.store offset=66512 align=8
               i32.const 0
               v128.load offset=66544 align=8
               local.set 15
@@ -163,6 +172,9 @@
               local.get 23
               local.set 16
               i32.const 0
+              local.get 16
+              v128.store offset=66528 align=8
+              i32.const 0
               i64.load offset=66288
               local.set 19
               i64.const 0
@@ -185,7 +197,7 @@
                 i32.const 7
                 i32.const 5
                 call_indirect (type 5)
-                i64.const 31
+                i64.const 1
                 local.set 9
                 i32.const 1
                 local.set 8
@@ -216,7 +228,7 @@
               i64.const 4080
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 7888995929292831
+                i64.const 7888995929292801
                 local.set 9
                 br 4 (;@2;)
               end
@@ -228,25 +240,13 @@
               local.set 24
               local.get 24
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66240
               local.get 1
               i32.const 9
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 12
-              v128.store offset=66464 align=8
-              i32.const 0
-              local.get 13
-              v128.store offset=66480 align=8
-              i32.const 0
-              local.get 14
-              v128.store offset=66512 align=8
-              i32.const 0
-              local.get 16
-              v128.store offset=66528 align=8
-              i32.const 0
-              local.get 18
-              i64.store offset=66240
               i32.const 0
               local.get 0
               i64.const 36
@@ -355,46 +355,6 @@
     end
     local.get 9
     i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      v128.store offset=66464 align=8
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      v128.store offset=66480 align=8
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      v128.store offset=66512 align=8
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      v128.store offset=66528 align=8
-    end
-    local.get 9
-    i64.const 16
     i64.and
     i64.eqz
     if  ;; label = @1

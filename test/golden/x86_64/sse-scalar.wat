@@ -1,4 +1,4 @@
-;; 1923 bytes
+;; 1724 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -286,6 +286,9 @@
               f64x2.replace_lane 0
               local.set 11
               i32.const 0
+              local.get 11
+              v128.store offset=66464 align=8
+              i32.const 0
               i64.load offset=66240
               local.set 15
               local.get 15
@@ -295,6 +298,9 @@
               local.set 33
               local.get 33
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66496
               local.get 33
               f64.reinterpret_i64
               local.set 25
@@ -334,6 +340,9 @@
               local.set 26
               i64.const 0
               local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66368
               local.get 25
               local.get 26
               f64.lt
@@ -343,15 +352,27 @@
               i32.or
               i64.extend_i32_u
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66376
               local.get 26
               local.get 25
               f64.le
               i64.extend_i32_u
               local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66384
               i64.const 1
               local.set 20
+              i32.const 0
+              local.get 20
+              i64.store offset=66392
               local.get 34
               local.set 21
+              i32.const 0
+              local.get 21
+              i64.store offset=66400
               local.get 1
               i32.const 6
               i32.sub
@@ -360,27 +381,6 @@
               local.get 25
               f64.lt
               if  ;; label = @6
-                i32.const 0
-                local.get 11
-                v128.store offset=66464 align=8
-                i32.const 0
-                local.get 16
-                i64.store offset=66496
-                i32.const 0
-                local.get 17
-                i64.store offset=66368
-                i32.const 0
-                local.get 18
-                i64.store offset=66376
-                i32.const 0
-                local.get 19
-                i64.store offset=66384
-                i32.const 0
-                local.get 20
-                i64.store offset=66392
-                i32.const 0
-                local.get 21
-                i64.store offset=66400
                 i32.const 0
                 local.get 0
                 i64.const 26
@@ -441,6 +441,9 @@
                 i32.wrap_i64
                 i64.extend_i32_u
                 local.set 22
+                i32.const 0
+                local.get 22
+                i64.store offset=66248
                 local.get 25
                 local.set 26
                 local.get 12
@@ -466,7 +469,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 7319448906105087
+                  i64.const 7319448906104832
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -554,37 +557,13 @@
                 i64.or
                 i64.or
                 local.set 24
+                i32.const 0
+                local.get 24
+                i64.store offset=66512
                 local.get 1
                 i32.const 3
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 11
-                v128.store offset=66464 align=8
-                i32.const 0
-                local.get 16
-                i64.store offset=66496
-                i32.const 0
-                local.get 17
-                i64.store offset=66368
-                i32.const 0
-                local.get 18
-                i64.store offset=66376
-                i32.const 0
-                local.get 19
-                i64.store offset=66384
-                i32.const 0
-                local.get 20
-                i64.store offset=66392
-                i32.const 0
-                local.get 21
-                i64.store offset=66400
-                i32.const 0
-                local.get 22
-                i64.store offset=66248
-                i32.const 0
-                local.get 24
-                i64.store offset=66512
                 i32.const 0
                 local.get 0
                 i64.const 34
@@ -701,76 +680,6 @@
       i32.const 0
       local.get 11
       v128.store offset=66464 align=8
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66496
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 17
-      i64.store offset=66368
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 18
-      i64.store offset=66376
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 19
-      i64.store offset=66384
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 20
-      i64.store offset=66392
-    end
-    local.get 9
-    i64.const 64
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 21
-      i64.store offset=66400
-    end
-    local.get 9
-    i64.const 128
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 22
-      i64.store offset=66248
     end
     i32.const 0
     local.get 8

@@ -1,4 +1,4 @@
-;; 1067 bytes
+;; 971 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -72,12 +72,24 @@
               local.set 12
               i64.const 256
               local.set 13
+              i32.const 0
+              local.get 13
+              i64.store offset=66368
               local.get 20
               local.set 14
+              i32.const 0
+              local.get 14
+              i64.store offset=66376
               local.get 19
               local.set 15
+              i32.const 0
+              local.get 15
+              i64.store offset=66384
               i64.const 32
               local.set 16
+              i32.const 0
+              local.get 16
+              i64.store offset=66392
               i32.const 0
               i64.load offset=66296
               local.set 17
@@ -108,7 +120,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2255098348568639
+                i64.const 2255098348568579
                 local.set 9
                 br 4 (;@2;)
               end
@@ -138,7 +150,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3382097767039039
+                i64.const 3382097767038979
                 local.set 9
                 br 4 (;@2;)
               end
@@ -151,6 +163,9 @@
               local.set 12
               local.get 21
               local.set 18
+              i32.const 0
+              local.get 18
+              i64.store offset=66240
               local.get 19
               local.set 6
               local.get 6
@@ -174,7 +189,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3664672255377535
+                i64.const 3664672255377411
                 local.set 9
                 br 4 (;@2;)
               end
@@ -187,6 +202,9 @@
               local.set 19
               local.get 20
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66280
               local.get 19
               local.set 12
               local.get 19
@@ -212,7 +230,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3947246743715967
+                i64.const 3947246743715842
                 local.set 9
                 br 4 (;@2;)
               end
@@ -223,33 +241,15 @@
               i64.const 8
               i64.add
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66272
               local.get 20
               local.set 7
               local.get 1
               i32.const 7
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 11
-              i64.store offset=66280
-              i32.const 0
-              local.get 12
-              i64.store offset=66272
-              i32.const 0
-              local.get 13
-              i64.store offset=66368
-              i32.const 0
-              local.get 14
-              i64.store offset=66376
-              i32.const 0
-              local.get 15
-              i64.store offset=66384
-              i32.const 0
-              local.get 16
-              i64.store offset=66392
-              i32.const 0
-              local.get 18
-              i64.store offset=66240
               local.get 2
               i32.const 100
               i32.eq
@@ -374,56 +374,6 @@
       i32.const 0
       local.get 12
       i64.store offset=66272
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66368
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66376
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66384
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66392
-    end
-    local.get 9
-    i64.const 64
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 18
-      i64.store offset=66240
     end
     i32.const 0
     local.get 8

@@ -1,4 +1,4 @@
-;; 1064 bytes
+;; 1026 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -22,6 +22,9 @@
             block  ;; label = @5
               i64.const 1
               local.set 11
+              i32.const 0
+              local.get 11
+              i64.store offset=66408
               i32.const 0
               i64.load offset=66288
               local.set 12
@@ -51,7 +54,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 282574488338433
+                i64.const 282574488338432
                 local.set 9
                 br 4 (;@2;)
               end
@@ -83,7 +86,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 282574488338433
+                i64.const 282574488338432
                 local.set 9
                 br 4 (;@2;)
               end
@@ -94,6 +97,9 @@
               i64.const 1
               i64.add
               local.set 12
+              i32.const 0
+              local.get 12
+              i64.store offset=66288
               local.get 13
               i64.const 1
               i64.add
@@ -128,7 +134,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 565148976676871
+                i64.const 565148976676865
                 local.set 9
                 br 4 (;@2;)
               end
@@ -139,12 +145,6 @@
               i64.const 8
               i64.add
               local.set 13
-              i32.const 0
-              local.get 11
-              i64.store offset=66408
-              i32.const 0
-              local.get 12
-              i64.store offset=66288
               i32.const 0
               local.get 13
               i64.store offset=66296
@@ -382,26 +382,6 @@
     end
     local.get 9
     i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 11
-      i64.store offset=66408
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66288
-    end
-    local.get 9
-    i64.const 4
     i64.and
     i64.eqz
     if  ;; label = @1

@@ -1,4 +1,4 @@
-;; 783 bytes
+;; 764 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -79,6 +79,9 @@
                 local.set 19
                 local.get 19
                 local.set 16
+                i32.const 0
+                local.get 16
+                i64.store offset=66256
                 local.get 19
                 local.get 11
                 i64.const 2
@@ -106,7 +109,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3378799232155679
+                  i64.const 3378799232155663
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -119,38 +122,35 @@
                 local.set 20
                 local.get 20
                 local.set 17
+                i32.const 0
+                local.get 17
+                i64.store offset=66240
                 i64.const 192
                 local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66368
                 local.get 20
                 local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66376
                 local.get 20
                 local.set 14
+                i32.const 0
+                local.get 14
+                i64.store offset=66384
                 local.get 19
                 local.set 15
+                i32.const 0
+                local.get 15
+                i64.store offset=66392
                 local.get 20
                 local.set 7
                 local.get 1
                 i32.const 4
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 12
-                i64.store offset=66368
-                i32.const 0
-                local.get 13
-                i64.store offset=66376
-                i32.const 0
-                local.get 14
-                i64.store offset=66384
-                i32.const 0
-                local.get 15
-                i64.store offset=66392
-                i32.const 0
-                local.get 16
-                i64.store offset=66256
-                i32.const 0
-                local.get 17
-                i64.store offset=66240
                 br 2 (;@4;)
               end
               unreachable
@@ -284,16 +284,6 @@
       i32.const 0
       local.get 15
       i64.store offset=66392
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66256
     end
     i32.const 0
     local.get 8
