@@ -1,4 +1,4 @@
-;; 1187 bytes
+;; 1182 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 f32 i64 f32 f32 f64 f64 f64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f32 f64 f64 f64 f64 f64 f64 f32 f64 f64 f64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -19,14 +19,12 @@
             block  ;; label = @5
               i32.const 0
               i64.load offset=66584
-              local.set 11
-              i32.const 0
-              i64.load offset=66592
-              local.set 12
-              local.get 11
+              local.tee 11
               f64.reinterpret_i64
               local.set 17
-              local.get 12
+              i32.const 0
+              i64.load offset=66592
+              local.tee 12
               f64.reinterpret_i64
               local.set 18
               block  ;; label = @6
@@ -35,8 +33,8 @@
                     local.get 17
                     local.get 18
                     f64.add
-                    local.set 19
-                    local.get 19
+                    local.set 21
+                    local.get 21
                     i64.reinterpret_f64
                     i64.const 32
                     i64.shr_u
@@ -58,45 +56,45 @@
                     br 2 (;@6;)
                   end
                   block  ;; label = @8
-                    local.get 19
+                    local.get 21
                     f64.const 0x0p+0 (;=0;)
                     f64.eq
                     i32.eqz
                     br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 19
+                  local.get 21
                   f64.abs
                   f64.const inf (;=inf;)
                   f64.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 17
-                  local.set 20
-                  local.get 19
-                  local.set 21
-                  local.get 18
                   local.set 22
-                  local.get 20
-                  local.get 22
-                  f64.add
-                  local.tee 23
-                  local.get 20
-                  f64.sub
+                  local.get 21
+                  local.set 23
+                  local.get 18
                   local.set 24
-                  local.get 20
-                  local.get 23
-                  local.get 24
-                  f64.sub
-                  f64.sub
                   local.get 22
                   local.get 24
+                  f64.add
+                  local.tee 25
+                  local.get 22
+                  f64.sub
+                  local.set 26
+                  local.get 22
+                  local.get 25
+                  local.get 26
+                  f64.sub
+                  f64.sub
+                  local.get 24
+                  local.get 26
                   f64.sub
                   f64.add
                   f64.const 0x0p+0 (;=0;)
                   f64.eq
+                  local.get 25
                   local.get 23
-                  local.get 21
                   f64.eq
                   i32.and
                   i32.eqz
@@ -113,40 +111,40 @@
                 i32.const 2027
                 call_indirect (type 1)
                 f64.reinterpret_i64
-                local.set 19
+                local.set 21
               end
               i32.const 0
               i64.load offset=66608
-              local.set 13
+              local.tee 13
+              i32.wrap_i64
+              f32.reinterpret_i32
+              i32.const 2143289344
+              f32.reinterpret_i32
+              local.get 13
+              i64.const -4294967296
+              i64.ge_u
+              select
+              local.set 19
               i32.const 0
               i64.load offset=66616
-              local.set 14
-              local.get 13
-              local.tee 25
+              local.tee 14
               i32.wrap_i64
               f32.reinterpret_i32
-              local.set 26
+              i32.const 2143289344
+              f32.reinterpret_i32
               local.get 14
-              local.tee 27
-              i32.wrap_i64
-              f32.reinterpret_i32
-              local.set 28
+              i64.const -4294967296
+              i64.ge_u
+              select
+              local.set 20
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 26
-                    local.get 28
+                    local.get 19
+                    local.get 20
                     f32.mul
-                    local.set 29
-                    local.get 25
-                    i64.const -4294967296
-                    i64.lt_u
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    local.set 27
                     local.get 27
-                    i64.const -4294967296
-                    i64.lt_u
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    local.get 29
                     i32.reinterpret_f32
                     i32.const 1
                     i32.shl
@@ -165,13 +163,13 @@
                     br 2 (;@6;)
                   end
                   block  ;; label = @8
-                    local.get 29
+                    local.get 27
                     f32.const 0x0p+0 (;=0;)
                     f32.eq
-                    local.get 26
+                    local.get 19
                     f32.const 0x0p+0 (;=0;)
                     f32.eq
-                    local.get 28
+                    local.get 20
                     f32.const 0x0p+0 (;=0;)
                     f32.eq
                     i32.or
@@ -180,42 +178,50 @@
                     br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 29
+                  local.get 27
                   f32.abs
                   f32.const inf (;=inf;)
                   f32.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 26
-                  f64.promote_f32
-                  local.set 17
-                  local.get 29
-                  f64.promote_f32
-                  local.set 18
-                  local.get 28
-                  f64.promote_f32
-                  local.set 19
-                  local.get 17
                   local.get 19
+                  f64.promote_f32
+                  local.set 21
+                  local.get 27
+                  f64.promote_f32
+                  local.set 22
+                  local.get 20
+                  f64.promote_f32
+                  local.set 23
+                  local.get 21
+                  local.get 23
                   f64.mul
-                  local.get 18
+                  local.get 22
                   f64.eq
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   br 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 25
-                local.get 27
+                local.get 19
+                i32.reinterpret_f32
+                i64.extend_i32_u
+                i64.const -4294967296
+                i64.or
+                local.get 20
+                i32.reinterpret_f32
+                i64.extend_i32_u
+                i64.const -4294967296
+                i64.or
                 i64.const 0
                 i64.const 0
                 i32.const 2009
                 call_indirect (type 1)
                 i32.wrap_i64
                 f32.reinterpret_i32
-                local.set 29
+                local.set 27
               end
-              local.get 29
+              local.get 27
               i32.reinterpret_f32
               i64.extend_i32_u
               i64.const -4294967296
@@ -224,19 +230,13 @@
               i32.const 0
               local.get 15
               i64.store offset=66600
-              local.get 11
-              f64.reinterpret_i64
-              local.set 17
-              local.get 12
-              f64.reinterpret_i64
-              local.set 18
-              local.get 29
+              local.get 27
               i32.reinterpret_f32
               i64.extend_i32_u
               i64.const -4294967296
               i64.or
               f64.reinterpret_i64
-              local.set 19
+              local.set 21
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
@@ -244,12 +244,12 @@
                     f64x2.splat
                     local.get 18
                     f64x2.splat
-                    local.get 19
+                    local.get 21
                     f64x2.splat
                     f64x2.relaxed_madd
                     f64x2.extract_lane 0
-                    local.set 20
-                    local.get 20
+                    local.set 22
+                    local.get 22
                     i64.reinterpret_f64
                     i64.const 32
                     i64.shr_u
@@ -270,58 +270,58 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 20
+                  local.get 22
                   f64.abs
                   f64.const inf (;=inf;)
                   f64.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 17
-                  local.set 21
-                  local.get 18
-                  local.set 22
-                  local.get 19
                   local.set 23
-                  local.get 20
+                  local.get 18
                   local.set 24
                   local.get 21
+                  local.set 25
                   local.get 22
+                  local.set 26
+                  local.get 23
+                  local.get 24
                   f64.mul
-                  local.set 30
-                  local.get 30
-                  local.get 23
+                  local.set 28
+                  local.get 28
+                  local.get 25
                   f64.add
-                  local.tee 31
+                  local.tee 29
+                  local.get 28
+                  f64.sub
+                  local.set 30
+                  local.get 28
+                  local.get 29
                   local.get 30
                   f64.sub
-                  local.set 32
+                  f64.sub
+                  local.get 25
                   local.get 30
-                  local.get 31
-                  local.get 32
-                  f64.sub
-                  f64.sub
-                  local.get 23
-                  local.get 32
                   f64.sub
                   f64.add
                   f64.const 0x0p+0 (;=0;)
                   f64.eq
-                  local.get 31
-                  local.get 24
+                  local.get 29
+                  local.get 26
                   f64.eq
                   i32.and
-                  local.get 21
+                  local.get 23
                   f64x2.splat
-                  local.get 22
+                  local.get 24
                   f64x2.splat
-                  local.get 30
+                  local.get 28
                   f64.neg
                   f64x2.splat
                   f64x2.relaxed_madd
                   f64x2.extract_lane 0
                   f64.const 0x0p+0 (;=0;)
                   f64.eq
-                  local.get 30
+                  local.get 28
                   f64.abs
                   f64.const 0x1p-900 (;=1.18305e-271;)
                   f64.gt
@@ -336,15 +336,15 @@
                 i64.reinterpret_f64
                 local.get 18
                 i64.reinterpret_f64
-                local.get 19
+                local.get 21
                 i64.reinterpret_f64
                 i64.const 0
                 i32.const 2032
                 call_indirect (type 1)
                 f64.reinterpret_i64
-                local.set 20
+                local.set 22
               end
-              local.get 20
+              local.get 22
               i64.reinterpret_f64
               local.set 16
               i32.const 0

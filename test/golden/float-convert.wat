@@ -1,4 +1,4 @@
-;; 686 bytes
+;; 679 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,8 +19,7 @@
             block  ;; label = @5
               i32.const 0
               i64.load offset=66576
-              local.set 11
-              local.get 11
+              local.tee 11
               f64.reinterpret_i64
               local.set 18
               block  ;; label = @6
@@ -79,9 +78,6 @@
               i32.const 0
               local.get 14
               i64.store offset=66584
-              local.get 11
-              f64.reinterpret_i64
-              local.set 18
               local.get 19
               f64.reinterpret_i64
               local.set 20

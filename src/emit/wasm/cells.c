@@ -29,6 +29,43 @@ void store_cells(struct emit *e, const struct cellset *set) {
         if (cell_in(set, i)) store_cell(e, i);
 }
 
+// Pops the cell's new value into its locals. `boxed`: it is a single in a NaN box, if singles have
+// one.
+static void set_locals(struct emit *e, unsigned i, bool boxed) {
+    struct buf *o = out(e);
+    u32 shadow = e->shadow[i];
+    w_local(o, shadow ? W_LOCAL_TEE : W_LOCAL_SET, L_CELLS + i);
+    if (!shadow) return;
+    bool single = e->types[shadow] == W_T_F32;
+    if (single) w_op(o, W_I32_WRAP_I64);
+    w_op(o, single ? W_F32_REINTERPRET_I32 : W_F64_REINTERPRET_I64);
+    if (single && e->abi->boxed && !boxed) {
+        w_i32_const(o, 0x7fc00000);
+        w_op(o, W_F32_REINTERPRET_I32);
+        w_local(o, W_LOCAL_GET, L_CELLS + i);
+        w_i64_const(o, (i64)0xffffffff00000000u);
+        w_op(o, W_I64_GE_U);
+        w_op(o, W_SELECT);
+    }
+    w_local(o, W_LOCAL_SET, shadow);
+}
+
+// The cell becomes the value r.
+void set_cell(struct emit *e, unsigned i, ir_ref r) {
+    u32 shadow = e->shadow[i];
+    bool same = shadow && e->kind[r] == V_FLOAT && e->types[e->local[r]] == e->types[shadow];
+    if (same) w_local(out(e), W_LOCAL_GET, e->local[r]);
+    bool boxed = shadow && fast_boxes(e, r);
+    push(e, r);
+    vacate(e, L_CELLS + i);
+    if (!same) {
+        set_locals(e, i, boxed);
+        return;
+    }
+    w_local(out(e), W_LOCAL_SET, L_CELLS + i);
+    w_local(out(e), W_LOCAL_SET, shadow);
+}
+
 // The cell's local is about to be read.
 void need_cell(struct emit *e, unsigned i) {
     if (!cell_in(&e->late, i)) return;
@@ -38,7 +75,7 @@ void need_cell(struct emit *e, unsigned i) {
         simd_at(e, W_V128_LOAD, e->abi->state + e->flow.offset[i]);
     else
         mem_at(e, W_I64_LOAD, 3, e->abi->state + e->flow.offset[i]);
-    w_local(out(e), W_LOCAL_SET, L_CELLS + i);
+    set_locals(e, i, false);
 }
 
 // On the way to block `to`, where e->late is late: loads what that block expects in locals.

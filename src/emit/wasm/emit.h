@@ -61,6 +61,10 @@ struct emit {
     u8 types[2048];
     unsigned nlocals, first_value, first_kept; // kept pages: tag and addend of each
     u8 busy[2048];
+    // A cell's value as a float too, where operations want that: a local that changes with the
+    // cell's, so that values that loops carry stay in the processor's floating-point registers. Of
+    // one that is no NaN-boxed single, the NaN that operations take it for. 0: none.
+    u16 shadow[REGION_CELLS];
     // The block being emitted.
     const struct region_block *b;
     u8 kind[IR_BLOCK_CAP];
@@ -105,6 +109,9 @@ ir_ref fast_merged(const struct emit *e, u32 i);
 ir_ref fast_stored(const struct emit *e, const struct ir_insn *o);
 void out_unless_inexact(struct emit *e, unsigned label); // the word for inexact has not its value
 void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e, u32 i));
+bool fast_boxes(const struct emit *e,
+                ir_ref r);         // it puts a single into a NaN box, as loads of one do
+void fast_shadows(struct emit *e); // chooses the cells that have one, and their locals
 
 // ---- vectors.c
 bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
@@ -130,7 +137,8 @@ void push_base(struct emit *e); // the address 0, for mem_at
 void store_cell(struct emit *e, unsigned i);
 void store_cells(struct emit *e, const struct cellset *set);
 void need_cell(struct emit *e, unsigned i); // its local is about to be read
-void need_cells(struct emit *e, int to);    // on the way to block `to`
+void set_cell(struct emit *e, unsigned i, ir_ref r);
+void need_cells(struct emit *e, int to); // on the way to block `to`
 void store_budget(struct emit *e);
 void load_budget(struct emit *e);
 void store_pc(struct emit *e, i64 rel);

@@ -201,11 +201,43 @@ void fast_count_uses(struct emit *e) {
     }
 }
 
+// A cell has one when operations take its value as it was at a block's start, and where they want
+// it as a single and as a double, as what more of them do.
+void fast_shadows(struct emit *e) {
+    u16 votes[REGION_CELLS][2] = {0};
+    for (unsigned n = 0; n < e->r->n; n++) {
+        const struct region_block *b = e->b = &e->r->blocks[n];
+        for (u32 i = 1; i < b->nops; i++) {
+            const struct ir_insn *o = &b->ops[i];
+            const struct fast_row *f = o->op == IR_CALL ? row_of(e, o) : NULL;
+            const ir_ref refs[3] = {o->a, o->b, o->c};
+            if (!f || f->form == F_FROM_INT) continue;
+            for (unsigned k = 0; k < f->operands; k++) {
+                const struct ir_insn *from = &b->ops[source(e, f, refs[k])];
+                if (from->op == IR_GET && from->imm != e->abi->pc_cell)
+                    votes[e->flow.index[from->imm / 8] - 1][f->single]++;
+            }
+        }
+    }
+    for (unsigned i = 0; i < e->flow.n; i++) {
+        const u16 *v = votes[i];
+        e->shadow[i] = 0;
+        if (e->flow.vector[i] || (!v[0] && !v[1])) continue;
+        e->types[e->nlocals] = v[1] > v[0] ? W_T_F32 : W_T_F64;
+        e->shadow[i] = (u16)e->nlocals++;
+    }
+}
+
 static bool is_clean(const struct emit *e, ir_ref r) {
     const struct ir_insn *ops = e->b->ops, *o = &ops[r];
     if (o->op == IR_CONST64) return !o->imm;
     if (o->op == IR_BITSF64) return ops[o->a].op == IR_F64S32 || ops[o->a].op == IR_F64S64;
     return e->clean[r];
+}
+
+bool fast_boxes(const struct emit *e, ir_ref r) {
+    const struct ir_insn *ops = e->b->ops, *o = &ops[r];
+    return o->op == IR_OR64 && ops[o->b].op == IR_CONST64 && ops[o->b].imm == 0xffffffff00000000u;
 }
 
 // Takes operand `r` off the values into x.
@@ -220,9 +252,16 @@ static void take(struct emit *e, const struct fast_row *f, ir_ref r, struct oper
         e->busy[x->local] = 1;
         return;
     }
+    u32 shadow = e->kind[r] == V_CELL ? e->shadow[e->local[r] - L_CELLS] : 0;
+    if (shadow && e->types[shadow] == type) {
+        x->local = shadow;
+        drop_use(e, r);
+        return;
+    }
+    bool known = fast_boxes(e, r);
     push(e, r);
     if (f->single && !integer) {
-        if (e->abi->boxed) {
+        if (e->abi->boxed && !known) {
             x->bits = take_local(e, W_T_I64);
             w_local(out(e), W_LOCAL_TEE, x->bits);
         }

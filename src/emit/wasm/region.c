@@ -60,26 +60,16 @@ void close_if(struct emit *e) {
 
 // ---- operations
 
-static void emit_set(struct emit *e, u32 i) {
+// Operation i sets half of the vector in cell c.
+static void set_half(struct emit *e, u32 i, unsigned c) {
     const struct ir_insn *o = &e->b->ops[i];
     struct buf *w = out(e);
-    if (o->op == IR_SET && o->imm == e->abi->pc_cell) {
-        push_base(e);
-        push(e, o->a);
-        mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
-        return;
-    }
-    unsigned c = e->flow.index[o->imm / 8] - 1u;
     u32 l = L_CELLS + c;
-    bool half = o->op == IR_SET && e->flow.vector[c];
-    if (half) {
-        need_cell(e, c);
-        settle_trees(e);
-        w_local(w, W_LOCAL_GET, l);
-    }
-    ir_ref single = half ? fast_merged(e, i) : 0, v = single ? single : o->a;
-    bool as_double = half && !single && e->kind[v] == V_FLOAT && e->types[e->local[v]] == W_T_F64;
-    if (single || as_double) {
+    need_cell(e, c);
+    settle_trees(e);
+    w_local(w, W_LOCAL_GET, l);
+    ir_ref single = fast_merged(e, i), v = single ? single : o->a;
+    if (single || (e->kind[v] == V_FLOAT && e->types[e->local[v]] == W_T_F64)) {
         w_local(w, W_LOCAL_GET, e->local[v]);
         drop_use(e, v);
         if (single)
@@ -88,10 +78,25 @@ static void emit_set(struct emit *e, u32 i) {
             simd_lane(e, W_F64X2_REPLACE_LANE, o->imm / 8 % 2);
     } else {
         push(e, o->a);
-        if (half) simd_lane(e, W_I64X2_REPLACE_LANE, o->imm / 8 % 2);
+        simd_lane(e, W_I64X2_REPLACE_LANE, o->imm / 8 % 2);
     }
     vacate(e, l);
     w_local(w, W_LOCAL_SET, l);
+}
+
+static void emit_set(struct emit *e, u32 i) {
+    const struct ir_insn *o = &e->b->ops[i];
+    if (o->op == IR_SET && o->imm == e->abi->pc_cell) {
+        push_base(e);
+        push(e, o->a);
+        mem_at(e, W_I64_STORE, 3, e->abi->state + e->abi->pc_cell);
+        return;
+    }
+    unsigned c = e->flow.index[o->imm / 8] - 1u;
+    if (o->op == IR_SET && e->flow.vector[c])
+        set_half(e, i, c);
+    else
+        set_cell(e, c, o->a);
     cell_remove(&e->late, c);
     if (flow_at_once(&e->flow, (unsigned)(e->b - e->r->blocks), i)) {
         store_cell(e, c);
@@ -552,7 +557,9 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
             em.types[em.first_kept + 2 * i] = W_T_I64;
             em.types[em.first_kept + 2 * i + 1] = W_T_I32;
         }
-        em.nlocals = em.first_value = em.first_kept + 2 * em.flow.nkept;
+        em.nlocals = em.first_kept + 2 * em.flow.nkept;
+        fast_shadows(&em);
+        em.first_value = em.nlocals;
         ok = function(&em);
     }
     if (ok) append(&em, m);

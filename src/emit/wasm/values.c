@@ -35,10 +35,19 @@ u32 take_local(struct emit *e, u8 type) {
     return e->nlocals++;
 }
 
+static void forget(ir_ref *list, unsigned *n, ir_ref r) {
+    for (unsigned i = 0; i < *n; i++)
+        if (list[i] == r) {
+            list[i] = list[--*n];
+            return;
+        }
+}
+
 void drop_use(struct emit *e, ir_ref r) {
     assert(e->uses[r]);
-    bool own = e->kind[r] == V_LOCAL || e->kind[r] == V_FLOAT;
-    if (--e->uses[r] == 0 && own) e->busy[e->local[r]] = 0;
+    if (--e->uses[r]) return;
+    if (e->kind[r] == V_LOCAL || e->kind[r] == V_FLOAT) e->busy[e->local[r]] = 0;
+    if (e->kind[r] == V_CELL) forget(e->aliases, &e->naliases, r);
 }
 
 static void canonical_nan(struct emit *e, enum ir_type t) {
@@ -323,14 +332,6 @@ static void pure(struct emit *e, ir_ref r) {
     }
 }
 
-static void forget(ir_ref *list, unsigned *n, ir_ref r) {
-    for (unsigned i = 0; i < *n; i++)
-        if (list[i] == r) {
-            list[i] = list[--*n];
-            return;
-        }
-}
-
 void push(struct emit *e, ir_ref r) {
     const struct ir_insn *o = &e->b->ops[r];
     switch (e->kind[r]) {
@@ -365,7 +366,6 @@ void push(struct emit *e, ir_ref r) {
         assert(0 && "a value that was never emitted");
     }
     drop_use(e, r);
-    if (e->kind[r] == V_CELL && !e->uses[r]) forget(e->aliases, &e->naliases, r);
 }
 
 static void keep_as(struct emit *e, ir_ref r, u8 kind, u8 type) {

@@ -1,4 +1,4 @@
-;; 1724 bytes
+;; 1729 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f64 f64 f64 f64 i64 i64 f32 f32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f32 f64 f64 f64 f64 f64 f64 f64 i64 i64 f32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -52,25 +52,24 @@
               end
               local.get 4
               f64.load align=1
-              local.set 25
+              local.set 27
               v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-              local.get 25
+              local.get 27
               f64x2.replace_lane 0
               local.set 11
               i32.const 0
               i64.load offset=66480
-              local.set 13
-              local.get 13
+              local.tee 13
               f64.reinterpret_i64
-              local.set 26
+              local.set 25
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 25
-                    local.get 26
-                    f64.add
-                    local.set 27
                     local.get 27
+                    local.get 25
+                    f64.add
+                    local.set 28
+                    local.get 28
                     i64.reinterpret_f64
                     i64.const 32
                     i64.shr_u
@@ -92,45 +91,45 @@
                     br 2 (;@6;)
                   end
                   block  ;; label = @8
-                    local.get 27
+                    local.get 28
                     f64.const 0x0p+0 (;=0;)
                     f64.eq
                     i32.eqz
                     br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 27
+                  local.get 28
                   f64.abs
                   f64.const inf (;=inf;)
                   f64.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 25
-                  local.set 28
                   local.get 27
                   local.set 29
-                  local.get 26
+                  local.get 28
                   local.set 30
-                  local.get 28
-                  local.get 30
-                  f64.add
-                  local.tee 31
-                  local.get 28
-                  f64.sub
-                  local.set 32
-                  local.get 28
+                  local.get 25
+                  local.set 31
+                  local.get 29
                   local.get 31
+                  f64.add
+                  local.tee 32
+                  local.get 29
+                  f64.sub
+                  local.set 33
+                  local.get 29
                   local.get 32
+                  local.get 33
                   f64.sub
                   f64.sub
-                  local.get 30
-                  local.get 32
+                  local.get 31
+                  local.get 33
                   f64.sub
                   f64.add
                   f64.const 0x0p+0 (;=0;)
                   f64.eq
-                  local.get 31
-                  local.get 29
+                  local.get 32
+                  local.get 30
                   f64.eq
                   i32.and
                   i32.eqz
@@ -138,19 +137,19 @@
                   br 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 25
+                local.get 27
                 i64.reinterpret_f64
-                local.get 26
+                local.get 25
                 i64.reinterpret_f64
                 i64.const 0
                 i64.const 0
                 i32.const 2132
                 call_indirect (type 1)
                 f64.reinterpret_i64
-                local.set 27
+                local.set 28
               end
               local.get 11
-              local.get 27
+              local.get 28
               f64x2.replace_lane 0
               local.set 11
               i32.const 0
@@ -185,15 +184,15 @@
               end
               local.get 4
               f64.load align=1
-              local.set 25
+              local.set 27
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
+                    local.get 28
                     local.get 27
-                    local.get 25
                     f64.mul
-                    local.set 26
-                    local.get 26
+                    local.set 29
+                    local.get 29
                     i64.reinterpret_f64
                     i64.const 32
                     i64.shr_u
@@ -215,13 +214,13 @@
                     br 2 (;@6;)
                   end
                   block  ;; label = @8
-                    local.get 26
+                    local.get 29
+                    f64.const 0x0p+0 (;=0;)
+                    f64.eq
+                    local.get 28
                     f64.const 0x0p+0 (;=0;)
                     f64.eq
                     local.get 27
-                    f64.const 0x0p+0 (;=0;)
-                    f64.eq
-                    local.get 25
                     f64.const 0x0p+0 (;=0;)
                     f64.eq
                     i32.or
@@ -237,30 +236,30 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 26
+                  local.get 29
                   f64.abs
                   f64.const inf (;=inf;)
                   f64.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 27
-                  local.set 28
-                  local.get 26
-                  local.set 29
-                  local.get 25
-                  local.set 30
                   local.get 28
-                  f64x2.splat
+                  local.set 30
+                  local.get 29
+                  local.set 31
+                  local.get 27
+                  local.set 32
                   local.get 30
                   f64x2.splat
-                  local.get 29
+                  local.get 32
+                  f64x2.splat
+                  local.get 31
                   f64.neg
                   f64x2.splat
                   f64x2.relaxed_madd
                   f64x2.extract_lane 0
                   f64.const 0x0p+0 (;=0;)
                   f64.eq
-                  local.get 29
+                  local.get 31
                   f64.abs
                   f64.const 0x1p-900 (;=1.18305e-271;)
                   f64.gt
@@ -270,19 +269,19 @@
                   br 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 27
+                local.get 28
                 i64.reinterpret_f64
-                local.get 25
+                local.get 27
                 i64.reinterpret_f64
                 i64.const 0
                 i64.const 0
                 i32.const 2134
                 call_indirect (type 1)
                 f64.reinterpret_i64
-                local.set 26
+                local.set 29
               end
               local.get 11
-              local.get 26
+              local.get 29
               f64x2.replace_lane 0
               local.set 11
               i32.const 0
@@ -295,59 +294,59 @@
               i32.wrap_i64
               f64.convert_i32_s
               i64.reinterpret_f64
-              local.set 33
-              local.get 33
+              local.set 34
+              local.get 34
               local.set 16
               i32.const 0
               local.get 16
               i64.store offset=66496
-              local.get 33
+              local.get 34
               f64.reinterpret_i64
-              local.set 25
+              local.set 27
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
                     i64.const 0
-                    local.set 34
-                    local.get 26
-                    local.get 26
+                    local.set 35
+                    local.get 29
+                    local.get 29
                     f64.ne
                     (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    local.get 25
-                    local.get 25
+                    local.get 27
+                    local.get 27
                     f64.ne
                     (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
                     br 2 (;@6;)
                   end
                 end
                 i32.const 65536
-                local.get 26
+                local.get 29
                 i64.reinterpret_f64
-                local.get 25
+                local.get 27
                 i64.reinterpret_f64
                 i64.const 0
                 i64.const 0
                 i32.const 2142
                 call_indirect (type 1)
-                local.set 34
+                local.set 35
               end
-              local.get 26
+              local.get 29
               i64.reinterpret_f64
               f64.reinterpret_i64
-              local.set 25
-              local.get 33
+              local.set 27
+              local.get 34
               f64.reinterpret_i64
-              local.set 26
+              local.set 28
               i64.const 0
               local.set 17
               i32.const 0
               local.get 17
               i64.store offset=66368
-              local.get 25
-              local.get 26
+              local.get 27
+              local.get 28
               f64.lt
-              local.get 26
-              local.get 25
+              local.get 28
+              local.get 27
               f64.lt
               i32.or
               i64.extend_i32_u
@@ -355,8 +354,8 @@
               i32.const 0
               local.get 18
               i64.store offset=66376
-              local.get 26
-              local.get 25
+              local.get 28
+              local.get 27
               f64.le
               i64.extend_i32_u
               local.set 19
@@ -368,7 +367,7 @@
               i32.const 0
               local.get 20
               i64.store offset=66392
-              local.get 34
+              local.get 35
               local.set 21
               i32.const 0
               local.get 21
@@ -377,8 +376,8 @@
               i32.const 6
               i32.sub
               local.set 1
-              local.get 26
-              local.get 25
+              local.get 28
+              local.get 27
               f64.lt
               if  ;; label = @6
                 i32.const 0
@@ -398,15 +397,15 @@
               else
                 local.get 11
                 f64x2.extract_lane 0
-                local.set 25
+                local.set 27
                 block  ;; label = @7
                   block  ;; label = @8
                     block  ;; label = @9
-                      local.get 25
+                      local.get 27
                       i32.trunc_sat_f64_s
                       i64.extend_i32_s
-                      local.set 33
-                      local.get 25
+                      local.set 34
+                      local.get 27
                       f64.abs
                       f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
                       f64.lt
@@ -421,31 +420,31 @@
                       (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
                       br 2 (;@7;)
                     end
-                    local.get 33
+                    local.get 34
                     f64.convert_i64_s
-                    local.get 25
+                    local.get 27
                     f64.eq
                     br_if 1 (;@7;)
                   end
                   i32.const 65536
-                  local.get 25
+                  local.get 27
                   i64.reinterpret_f64
                   i64.const 0
                   i64.const 0
                   i64.const 1
                   i32.const 2148
                   call_indirect (type 1)
-                  local.set 33
+                  local.set 34
                 end
-                local.get 33
+                local.get 34
                 i32.wrap_i64
                 i64.extend_i32_u
                 local.set 22
                 i32.const 0
                 local.get 22
                 i64.store offset=66248
-                local.get 25
-                local.set 26
+                local.get 27
+                local.set 28
                 local.get 12
                 local.set 6
                 local.get 6
@@ -474,26 +473,26 @@
                   br 5 (;@2;)
                 end
                 local.get 4
-                local.get 26
+                local.get 28
                 f64.store align=1
                 i32.const 0
                 i64.load offset=66528
-                local.set 23
-                local.get 23
-                local.tee 33
+                local.tee 23
                 i32.wrap_i64
                 f32.reinterpret_i32
-                local.set 35
+                i32.const 2143289344
+                f32.reinterpret_i32
+                local.get 23
+                i64.const -4294967296
+                i64.ge_u
+                select
+                local.set 26
                 block  ;; label = @7
                   block  ;; label = @8
                     block  ;; label = @9
-                      local.get 35
+                      local.get 26
                       f32.sqrt
                       local.set 36
-                      local.get 33
-                      i64.const -4294967296
-                      i64.lt_u
-                      (@metadata.code.branch_hint "\00") br_if 1 (;@8;)
                       local.get 36
                       i32.reinterpret_f32
                       i32.const 1
@@ -518,23 +517,27 @@
                     f32.lt
                     i32.eqz
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    local.get 35
+                    local.get 26
                     f64.promote_f32
-                    local.set 25
+                    local.set 27
                     local.get 36
                     f64.promote_f32
-                    local.set 26
-                    local.get 26
-                    local.get 26
+                    local.set 28
+                    local.get 28
+                    local.get 28
                     f64.mul
-                    local.get 25
+                    local.get 27
                     f64.eq
                     i32.eqz
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 1 (;@7;)
                   end
                   i32.const 65536
-                  local.get 33
+                  local.get 26
+                  i32.reinterpret_f32
+                  i64.extend_i32_u
+                  i64.const -4294967296
+                  i64.or
                   i64.const 0
                   i64.const 0
                   i64.const 0
