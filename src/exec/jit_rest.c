@@ -24,7 +24,7 @@ static struct jit_rest *make_rest(struct cpu *c, const u8 *code, u32 done) {
     bool ok =
         code_lift(c, c->s->pc, c->set.max_block_insns - done, &ppn, bytes) && ppn != PPN_LOOSE;
     if (ok && c->arch->lazy_flags) ir_drop_dead(&c->ir);
-    unsigned n = ok ? lower_block(&c->ir, x->uops, BLOCK_UOPS, 0) : 0;
+    unsigned n = ok ? lower_block(&c->ir, x->uops, BLOCK_UOPS, 0, c->arch->lazy_flags) : 0;
     if (!n) {
         free(x);
         return NULL;
@@ -56,7 +56,7 @@ const struct uop *jit_shadow(struct cpu *c, u32 id) {
     for (unsigned max = c->set.max_block_insns; u && !n; max = max > 8 ? max / 4 : 1) {
         bool ok = code_lift_in_page(c, page, r->start, r->mode, max);
         assert(ok);
-        n = lower_block(&c->ir, u, BLOCK_UOPS, 0);
+        n = lower_block(&c->ir, u, BLOCK_UOPS, 0, c->arch->lazy_flags);
     }
     assert(n && "a block is lowered as it was before");
     struct uop *fit = realloc(u, n * sizeof *u);

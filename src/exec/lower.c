@@ -8,36 +8,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include "exec/uop.h"
-#include "guest/guest.h"
+#include "exec/lower.h"
 #include "ir/ops.h"
 
-enum { NOWHERE = 0xffff, CELLS = 1024 };
-
-struct lower {
-    const struct ir_block *b;
-    struct uop *out;
-    unsigned n, cap;
-    bool failed;
-    u32 self;                   // arena index of the block, 0 when its exits may not be linked
-    u32 at;                     // operation being lowered
-    u16 loc[IR_BLOCK_CAP];      // cell of a value
-    u16 last_use[IR_BLOCK_CAP]; // index of the last operation that reads it, 0 = none
-    u8 uses[IR_BLOCK_CAP];      // saturating
-    bool clean[IR_BLOCK_CAP];   // an i32 value whose cell's upper half is zero
-    bool done[IR_BLOCK_CAP];    // already lowered together with an earlier operation
-    u16 tmp_until[GUEST_TEMPS]; // last use of what is in it
-    u16 vtmp_until[GUEST_VTEMPS];
-    u16 head[CELLS]; // values living in a state cell (by cell / 8), chained by next[]
-    u16 next[IR_BLOCK_CAP];
-    u32 meta;
-    u32 insns;
-    unsigned group;  // uops at the end of what was put that run together (fuse.def)
-    struct uop sink; // written in place of uops that do not fit
-};
-
 // The code of uops that run as `head` followed by one that runs as `next`, or none.
-static enum uop_code fused(enum uop_code head, enum uop_code next) {
+static enum uop_code fused_plain(enum uop_code head, enum uop_code next) {
 #define PAIR(a, b, to)                                                                             \
     case UOP_##a *UOP_COUNT + UOP_##b:                                                             \
         return UOP_##to;
@@ -54,18 +29,34 @@ static enum uop_code fused(enum uop_code head, enum uop_code next) {
     }
 }
 
-// Lets the uop that is about to stand at l->n run together with those before it.
-static void fuse(struct lower *l, enum uop_code code) {
-    enum uop_code to = l->group ? fused((enum uop_code)l->out[l->n - l->group].code, code) : 0;
-    if (to) {
-        l->out[l->n - l->group].code = (u16)to;
-        l->group++;
-    } else {
-        l->group = 1;
+// The same for guests with lazy flags.
+static enum uop_code fused_flags(enum uop_code head, enum uop_code next) {
+    switch (head * UOP_COUNT + next) {
+#define FUSE2(a, b)       PAIR(a, b, F_##a##__##b)
+#define FUSE2_BR(a, b)    PAIR(a, BR_##b, F_##a##__##b)
+#define FUSE2_TO(a, b)    PAIR(a, b, F_##a##__##b)
+#define FUSE3(a, b, c)    PAIR(F_##a##__##b, c, F_##a##__##b##__##c)
+#define FUSE3_BR(a, b, c) PAIR(F_##a##__##b, BR_##c, F_##a##__##b##__##c)
+#define FUSE3_TO(a, b, c) PAIR(F_##a##__##b, c, F_##a##__##b##__##c)
+#include "exec/fuse_flags.def"
+    default:
+        return UOP_INVALID;
     }
 }
 
-static struct uop *put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm) {
+// Lets the uop that is about to stand at l->n run together with those before it.
+static void fuse(struct lower *l, enum uop_code code) {
+    enum uop_code head = l->run ? (enum uop_code)l->out[l->n - l->run].code : UOP_INVALID;
+    enum uop_code to = l->flags ? fused_flags(head, code) : fused_plain(head, code);
+    if (to) {
+        l->out[l->n - l->run].code = (u16)to;
+        l->run++;
+    } else {
+        l->run = 1;
+    }
+}
+
+struct uop *lower_put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm) {
     if (l->n >= l->cap) {
         l->failed = true;
         return &l->sink;
@@ -78,7 +69,7 @@ static struct uop *put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b,
 }
 
 static void put_meta(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, i32 disp) {
-    struct uop *u = put(l, code, d, a, b, 0);
+    struct uop *u = lower_put(l, code, d, a, b, 0);
     u->disp = disp;
     u->meta = l->meta;
 }
@@ -129,7 +120,7 @@ static bool is_vtmp(u16 cell, unsigned *i) {
 }
 
 // Value r now lives in `cell`.
-static void home(struct lower *l, ir_ref r, u16 cell) {
+void lower_home(struct lower *l, ir_ref r, u16 cell) {
     l->loc[r] = cell;
     unsigned t;
     if (is_tmp(cell, &t)) {
@@ -160,7 +151,7 @@ static void vacate_kind(struct lower *l, u16 cell, u32 at, bool vec) {
     }
     if (!until) return;
     u16 moved = vec ? take_vtmp(l, until) : take_tmp(l, until);
-    put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
+    lower_put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
     for (u16 r = gone; r; r = l->next[r])
         if (l->last_use[r] > at) l->loc[r] = moved;
 }
@@ -172,8 +163,9 @@ static void vacate_one(struct lower *l, u16 cell, u32 at) {
 }
 
 // `cell` is about to be overwritten by operation `at`.
-static void vacate(struct lower *l, u16 cell, u32 at, bool vec) {
+void lower_vacate(struct lower *l, u16 cell, u32 at, bool vec) {
     assert(cell / 8 + 1 < CELLS && "a state cell beyond what the lowering tracks");
+    if (cell == GUEST_FLAGS + 8 * FLAG_B) l->b_known = false;
     vacate_one(l, cell, at);
     if (vec)
         vacate_one(l, (u16)(cell + 8), at);
@@ -194,8 +186,10 @@ static void count_uses(struct lower *l) {
             l->last_use[refs[k]] = (u16)i;
             if (l->uses[refs[k]] < 255) l->uses[refs[k]]++;
         }
-        l->loc[i] = NOWHERE;
+        l->loc[i] = UOP_NOWHERE;
     }
+    l->b_known = false;
+    if (l->flags) lower_find_flags(l);
     // A value that only renames another keeps it alive as long.
     for (u32 i = b->n; i-- > 1;) {
         switch (b->ops[i].op) {
@@ -215,18 +209,21 @@ static void count_uses(struct lower *l) {
 }
 
 // The cell that holds operand r, making constants on the way.
-static u16 operand(struct lower *l, ir_ref r) {
+u16 lower_operand(struct lower *l, ir_ref r) {
     if (!r) return offsetof(struct guest_state, zero);
-    if (l->loc[r] != NOWHERE) return l->loc[r];
+    if (l->loc[r] != UOP_NOWHERE) return l->loc[r];
     const struct ir_insn *o = &l->b->ops[r];
     u64 v;
-    if (ir_is_const(l->b, r, &v) && v == 0) return offsetof(struct guest_state, zero);
+    if (ir_is_const(l->b, r, &v)) {
+        u16 held = v ? lower_flag_const(l, v, o->op == IR_CONST64 ? 64 : 32) : 0;
+        if (!v || held) return v ? held : offsetof(struct guest_state, zero);
+    }
     u16 t = take_tmp(l, l->last_use[r]);
     if (o->op == IR_PCREL)
-        put(l, UOP_MOVPC, t, 0, 0, o->imm);
+        lower_put(l, UOP_MOVPC, t, 0, 0, o->imm);
     else {
         assert((o->op == IR_CONST64 || o->op == IR_CONST32) && "a value without a cell");
-        put(l, UOP_MOVI, t, 0, 0, o->imm);
+        lower_put(l, UOP_MOVI, t, 0, 0, o->imm);
     }
     l->loc[r] = t;
     return t;
@@ -262,8 +259,9 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
             alias = (ir_ref)j;
             continue;
         }
+        if (l->flags && l->in_group[j]) break;
         if (o->op == IR_SET && (o->a == value || o->a == alias)) {
-            vacate(l, (u16)o->imm, i, false);
+            lower_vacate(l, (u16)o->imm, i, false);
             l->done[j] = true;
             // The set's value is homed when the walk reaches the renaming operations, all at this
             // cell.
@@ -277,7 +275,7 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
 static u16 vresult_cell(struct lower *l, ir_ref value, u32 i) {
     const struct ir_insn *o = &l->b->ops[i + 1];
     if (i + 1 < l->b->n && o->op == IR_SETV && o->a == value) {
-        vacate(l, (u16)o->imm, i, true);
+        lower_vacate(l, (u16)o->imm, i, true);
         l->done[i + 1] = true;
         return (u16)o->imm;
     }
@@ -299,23 +297,24 @@ static u32 followed_by(struct lower *l, u32 i, enum ir_op op) {
 static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
     const struct ir_insn *o = &l->b->ops[i];
     if (t == IR_V128) {
-        u16 a = operand(l, o->a), b = operand(l, o->b);
+        u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
         u16 d = vresult_cell(l, (ir_ref)i, i);
-        put(l, base, d, a, b, o->imm);
-        home(l, (ir_ref)i, d);
+        lower_put(l, base, d, a, b, o->imm);
+        lower_home(l, (ir_ref)i, d);
         return;
     }
     u64 imm = 0;
     bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
-    u16 a = operand(l, o->a), b = by_imm ? 0 : operand(l, o->b);
+    u16 a = lower_operand(l, o->a), b = by_imm ? 0 : lower_operand(l, o->b);
     u32 sx = t == IR_I32 ? followed_by(l, i, IR_SEXT32) : 0;
     ir_ref value = (ir_ref)(sx ? sx : i);
     u16 d = result_cell(l, value, value, !sx && t == IR_I32);
-    put(l, (enum uop_code)(base + (by_imm ? 1 : 0) + (sx ? 2 : 0)), d, a, b, imm);
+    lower_put(l, (enum uop_code)(base + (by_imm ? 1 : 0) + (sx ? 2 : 0)), d, a, b, imm);
     if (sx) l->done[sx] = true;
-    home(l, value, d);
+    lower_home(l, value, d);
     if (sx)
-        home(l, (ir_ref)i, d); // the low half is the 32-bit value itself, should it be used again
+        lower_home(l, (ir_ref)i,
+                   d); // the low half is the 32-bit value itself, should it be used again
     l->clean[i] = t == IR_I32 && !sx;
 }
 
@@ -323,11 +322,11 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
 static void put_goto(struct lower *l, i64 rel, u32 count, enum uop_link way, u16 hint) {
     bool near = l->self && rel >= 0 && rel < GUEST_PAGE_SIZE;
     if (near) {
-        struct uop *u = put(l, UOP_LINK, (u16)count, (u16)way, hint, 0);
+        struct uop *u = lower_put(l, UOP_LINK, (u16)count, (u16)way, hint, 0);
         u->disp = (i32)rel;
         u->meta = l->self;
     } else {
-        put(l, UOP_FAR, (u16)count, 0, hint, (u64)rel);
+        lower_put(l, UOP_FAR, (u16)count, 0, hint, (u64)rel);
     }
 }
 
@@ -335,7 +334,7 @@ static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
                        const struct ir_insn *br) {
     // The two ways follow as uops of their own; once linked, the branch goes to their targets
     // directly.
-    put(l, code, (u16)l->insns, a, b, 0);
+    lower_put(l, code, (u16)l->insns, a, b, 0);
     put_goto(l, (i64)br->imm, 0, LINK_TAKEN, 0);
     put_goto(l, (i64)(i32)br->aux, 0, LINK_OTHER, 0);
 }
@@ -344,55 +343,55 @@ static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t
     const struct ir_insn *o = &l->b->ops[i];
     u32 br = l->uses[i] == 1 ? followed_by(l, i, IR_BRANCH) : 0;
     if (br) {
-        u16 a = operand(l, o->a), b = operand(l, o->b);
+        u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
         put_branch(l, (enum uop_code)(base + 2), a, b, &l->b->ops[br]);
         l->done[br] = true;
         return;
     }
     u64 imm = 0;
     bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
-    u16 a = operand(l, o->a), b = by_imm ? 0 : operand(l, o->b);
+    u16 a = lower_operand(l, o->a), b = by_imm ? 0 : lower_operand(l, o->b);
     u16 d = result_cell(l, (ir_ref)i, i, true);
-    put(l, (enum uop_code)(base + (by_imm ? 1 : 0)), d, a, b, imm);
-    home(l, (ir_ref)i, d);
+    lower_put(l, (enum uop_code)(base + (by_imm ? 1 : 0)), d, a, b, imm);
+    lower_home(l, (ir_ref)i, d);
     l->clean[i] = true;
 }
 
 static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt) {
     const struct ir_insn *o = &l->b->ops[i];
     if (renames((enum ir_op)o->op) || (o->op == IR_ZEXT32 && l->clean[o->a])) {
-        home(l, (ir_ref)i, operand(l, o->a));
+        lower_home(l, (ir_ref)i, lower_operand(l, o->a));
         return;
     }
-    u16 a = operand(l, o->a);
+    u16 a = lower_operand(l, o->a);
     u16 d =
         rt == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, rt == IR_I32);
-    put(l, code, d, a, 0, 0);
-    home(l, (ir_ref)i, d);
+    lower_put(l, code, d, a, 0, 0);
+    lower_home(l, (ir_ref)i, d);
     l->clean[i] = rt == IR_I32;
 }
 
 static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t) {
     const struct ir_insn *o = &l->b->ops[i];
-    u16 a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+    u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b), c = lower_operand(l, o->c);
     u16 d =
         t == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, t == IR_I32);
-    put(l, code, d, a, b, c);
-    home(l, (ir_ref)i, d);
+    lower_put(l, code, d, a, b, c);
+    lower_home(l, (ir_ref)i, d);
     l->clean[i] = t == IR_I32;
 }
 
 static void lower_load(struct lower *l, u32 i, enum uop_code code, bool vec) {
     const struct ir_insn *o = &l->b->ops[i];
-    u16 a = operand(l, o->a);
+    u16 a = lower_operand(l, o->a);
     u16 d = vec ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, false);
     put_meta(l, code, d, a, 0, (i32)o->imm);
-    home(l, (ir_ref)i, d);
+    lower_home(l, (ir_ref)i, d);
 }
 
 static void lower_store(struct lower *l, u32 i, enum uop_code code) {
     const struct ir_insn *o = &l->b->ops[i];
-    u16 a = operand(l, o->a), b = operand(l, o->b);
+    u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
     put_meta(l, code, 0, a, b, (i32)o->imm);
 }
 
@@ -400,48 +399,53 @@ static void lower_set(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
     u16 cell = (u16)o->imm;
     bool vec = o->op == IR_SETV;
+    if (l->flags && l->in_group[i]) {
+        lower_flags(l, i);
+        return;
+    }
     if (l->loc[o->a] == cell) return;
     u64 v;
-    bool imm = l->loc[o->a] == NOWHERE && ir_is_const(l->b, o->a, &v);
-    bool pc = l->loc[o->a] == NOWHERE && l->b->ops[o->a].op == IR_PCREL;
-    u16 from = imm || pc ? 0 : operand(l, o->a);
-    vacate(l, cell, i, vec);
+    bool imm = l->loc[o->a] == UOP_NOWHERE && ir_is_const(l->b, o->a, &v);
+    bool pc = l->loc[o->a] == UOP_NOWHERE && l->b->ops[o->a].op == IR_PCREL;
+    u16 from = imm || pc ? 0 : lower_operand(l, o->a);
+    lower_vacate(l, cell, i, vec);
     if (imm)
-        put(l, UOP_MOVI, cell, 0, 0, v);
+        lower_put(l, UOP_MOVI, cell, 0, 0, v);
     else if (pc)
-        put(l, UOP_MOVPC, cell, 0, 0, l->b->ops[o->a].imm);
+        lower_put(l, UOP_MOVPC, cell, 0, 0, l->b->ops[o->a].imm);
     else
-        put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
+        lower_put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
     // A constant lives on in the cell it was put into.
-    if ((imm || pc) && l->last_use[o->a] > i) home(l, o->a, cell);
+    if ((imm || pc) && l->last_use[o->a] > i) lower_home(l, o->a, cell);
 }
 
 static void lower_call(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
     u8 eff = l->b->helper_effects[o->aux];
-    u16 a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+    u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b), c = lower_operand(l, o->c);
     bool faults = eff & (HELPER_FAULTS | HELPER_PC | HELPER_MODE);
     if (eff & (HELPER_WRITES | HELPER_MODE)) {
         // Values living in state cells must survive the helper.
+        l->b_known = false;
         for (ir_ref r = 1; r < i; r++)
-            if (l->last_use[r] > i && l->loc[r] != NOWHERE && l->head[l->loc[r] / 8])
+            if (l->last_use[r] > i && l->loc[r] != UOP_NOWHERE && l->head[l->loc[r] / 8])
                 vacate_one(l, l->loc[r], i);
-        a = operand(l, o->a), b = operand(l, o->b), c = operand(l, o->c);
+        a = lower_operand(l, o->a), b = lower_operand(l, o->b), c = lower_operand(l, o->c);
     }
     // The result is written after the helper's exception was looked for, so it may go to its cell.
     u16 d = l->uses[i] ? result_cell(l, (ir_ref)i, i, false) : take_tmp(l, l->at);
     put_meta(l, faults ? UOP_CALL_PC : UOP_CALL, d, a, b, c);
-    put(l, UOP_INVALID, 0, (u16)o->aux, 0, o->imm);
-    home(l, (ir_ref)i, d);
+    lower_put(l, UOP_INVALID, 0, (u16)o->aux, 0, o->imm);
+    lower_home(l, (ir_ref)i, d);
 }
 
 // An operand that is not there is read all the same.
 static void lower_vcall(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
-    u16 a = o->a ? operand(l, o->a) : vtmp_cell(0), b = o->b ? operand(l, o->b) : a;
-    u16 c = o->c ? operand(l, o->c) : a, d = vresult_cell(l, (ir_ref)i, i);
-    put(l, UOP_VCALL, d, a, b, c | (u64)o->aux << 16 | o->imm << 32);
-    home(l, (ir_ref)i, d);
+    u16 a = o->a ? lower_operand(l, o->a) : vtmp_cell(0), b = o->b ? lower_operand(l, o->b) : a;
+    u16 c = o->c ? lower_operand(l, o->c) : a, d = vresult_cell(l, (ir_ref)i, i);
+    lower_put(l, UOP_VCALL, d, a, b, c | (u64)o->aux << 16 | o->imm << 32);
+    lower_home(l, (ir_ref)i, d);
 }
 
 static void lower_misc(struct lower *l, u32 i) {
@@ -453,7 +457,7 @@ static void lower_misc(struct lower *l, u32 i) {
         break; // made where they are used
     case IR_GET:
     case IR_GETV:
-        home(l, (ir_ref)i, (u16)o->imm);
+        lower_home(l, (ir_ref)i, (u16)o->imm);
         break;
     case IR_SET:
     case IR_SETV:
@@ -464,7 +468,7 @@ static void lower_misc(struct lower *l, u32 i) {
         l->insns++;
         break;
     case IR_TRAPIF: {
-        u16 a = operand(l, o->a), b = operand(l, o->b);
+        u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
         put_meta(l, UOP_TRAPIF, 0, a, b, (i32)o->imm);
         break;
     }
@@ -496,13 +500,13 @@ static void lower_misc(struct lower *l, u32 i) {
         put_goto(l, (i64)o->imm, l->insns, LINK_JUMP, (u16)o->aux);
         break;
     case IR_BRANCH:
-        put_branch(l, UOP_BRNZ, operand(l, o->a), 0, o);
+        put_branch(l, UOP_BRNZ, lower_operand(l, o->a), 0, o);
         break;
     case IR_JUMPIND:
-        put(l, UOP_JUMPIND, (u16)l->insns, operand(l, o->a), (u16)o->imm, 0);
+        lower_put(l, UOP_JUMPIND, (u16)l->insns, lower_operand(l, o->a), (u16)o->imm, 0);
         break;
     case IR_LEAVE:
-        put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0);
+        lower_put(l, UOP_LEAVE, (u16)l->insns, 0, 0, 0);
         break;
     default:
         assert(0 && "an operation the lowering does not know");
@@ -550,7 +554,8 @@ static void lower_op(struct lower *l, u32 i) {
     }
 }
 
-unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self) {
+unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self,
+                     bool flags) {
     struct lower l;
     l.b = b;
     l.out = out;
@@ -558,8 +563,9 @@ unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u3
     l.cap = cap;
     l.failed = false;
     l.self = self;
+    l.flags = flags;
     l.meta = l.insns = 0;
-    l.group = 0;
+    l.run = 0;
     memset(l.tmp_until, 0, sizeof l.tmp_until);
     memset(l.vtmp_until, 0, sizeof l.vtmp_until);
     memset(l.head, 0, sizeof l.head);

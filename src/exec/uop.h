@@ -26,6 +26,10 @@ struct uop {
 
 // The rest, beside those made from ops.def:
 //   MOV MOVI MOVPC MOVV   d <- a, imm, page + imm, vector a
+//   FLAGS64 32 8 (_I)     lazy flags (GUEST_FLAGS): kind = low half of imm, result = low bits of d,
+//                         a, b (_I: high half of imm)
+//   CMP64 32 8 (_I)       the same with the result a - b, which goes to d, too
+//   LOGIC64 32 8          kind, result = low bits of d, b = 0
 //   CALL CALL_PC          helper; the next uop holds its number (a) and immediate. _PC: pc and
 //   count
 //                         are made current before, exceptions looked for after
@@ -57,7 +61,8 @@ static inline u32 uop_target(const struct uop *arena, const struct uop *u) {
 
 // Lowers a verified block to at most `cap` uops; returns how many, 0 when it does not fit (too many
 // live values or uops: the caller tries a shorter block). `self`: the arena index where it will
-// stand, or 0 when its exits may not become links (a block that belongs to no page).
-unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self);
+// stand, or 0 when its exits may not become links (a block that belongs to no page). `flags`: of a
+// guest with lazy flags.
+unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self, bool flags);
 
 #endif

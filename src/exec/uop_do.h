@@ -136,6 +136,25 @@ DO(VCALL) {
     VCELL(u->d) = x[0];
     return true;
 }
+// Lazy flags; operands are read before anything is set.
+#define FLAG(i) CELL(GUEST_FLAGS + 8 * (i))
+#define SET_FLAGS(r, x, y)                                                                         \
+    FLAG(FLAG_KIND) = (u32)u->disp, FLAG(FLAG_RESULT) = (r), FLAG(FLAG_A) = (x), FLAG(FLAG_B) = (y)
+#define FLAGS(w, ty)                                                                               \
+    DO_PURE(FLAGS##w, ty r = (ty)CELL(u->d); ty a = (ty)CELL(u->a); ty b = (ty)CELL(u->b);         \
+            SET_FLAGS(r, a, b))                                                                    \
+    DO_PURE(FLAGS##w##_I, ty r = (ty)CELL(u->d); ty a = (ty)CELL(u->a); ty b = (ty)(i32)u->meta;   \
+            SET_FLAGS(r, a, b))                                                                    \
+    DO_PURE(CMP##w, ty a = (ty)CELL(u->a); ty b = (ty)CELL(u->b); ty r = (ty)(a - b);              \
+            SET_FLAGS(r, a, b); CELL(u->d) = r)                                                    \
+    DO_PURE(CMP##w##_I, ty a = (ty)CELL(u->a); ty b = (ty)(i32)u->meta; ty r = (ty)(a - b);        \
+            SET_FLAGS(r, a, b); CELL(u->d) = r)                                                    \
+    DO_PURE(LOGIC##w, ty r = (ty)CELL(u->d); FLAG(FLAG_KIND) = (u32)u->disp;                       \
+            FLAG(FLAG_RESULT) = r; FLAG(FLAG_B) = 0)
+FLAGS(64, u64)
+FLAGS(32, u32)
+FLAGS(8, u8)
+#undef FLAGS
 DO_PURE(MOV, CELL(u->d) = CELL(u->a))
 DO_PURE(MOVI, CELL(u->d) = u->imm)
 DO_PURE(MOVPC, CELL(u->d) = c->run.page + u->imm)

@@ -30,6 +30,11 @@ struct guest_state {
     const struct log *log;
 };
 
+// Four cells behind the head, of guests with lazy flags: what kind of operation was the last (a
+// constant wherever it is set), its result, and two values. The interpreter sets them together.
+enum { GUEST_FLAGS = sizeof(struct guest_state), GUEST_FLAG_CELLS = 4 };
+enum guest_flag_cell { FLAG_KIND, FLAG_RESULT, FLAG_A, FLAG_B };
+
 typedef u64 (*guest_helper_fn)(struct guest_state *s, u64 a, u64 b, u64 c, u64 imm);
 
 struct guest_helper {
@@ -52,19 +57,19 @@ struct guest_translation {
 enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
 
 struct guest_arch {
-    const char *name;  // "riscv64"
-    u32 state_size;    // sizeof the architecture's state, head included
+    const char *name; // "riscv64"
+    u32 state_size;   // sizeof the architecture's state, head included
     // The part of the state, beside pc, that is the same in engines that agree (cpu_hash).
     u32 compare_from, compare_to;
     // Brings a copy of the state to the form in which equal states are equal bytes. May be NULL.
     void (*canonical)(struct guest_state *copy);
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
-    bool lazy_flags;   // many sets of cells are never seen: ir_drop_dead pays
+    bool lazy_flags;   // GUEST_FLAGS are flags, whose sets are mostly never seen: ir_drop_dead pays
     const struct guest_helper *helpers;
     unsigned nhelpers;
-    // For helpers with `fast`: where a u32 in the state says that the sticky inexact flag is set, and
-    // what it is then under the mask.
+    // For helpers with `fast`: where a u32 in the state says that the sticky inexact flag is set,
+    // and what it is then under the mask.
     u32 inexact_cell, inexact_mask, inexact_bit;
     bool boxed;     // singles are NaN-boxed; else they are the lower half, the upper being anything
     bool denormals; // denormal operands raise a flag; what a helper returns is none while the word
@@ -116,9 +121,9 @@ bool guest_load(struct guest_state *s, gva va, unsigned size, u64 *val);
 bool guest_store(struct guest_state *s, gva va, unsigned size, u64 val);
 // As guest_load, but faults as a write would.
 bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val);
-// Host address of `va` when its page is plain memory that may be accessed so right now, for bulk work
-// inside the page; NULL otherwise: raises nothing. What was written is told (it may be code). Whether
-// it is NULL is the same in every engine.
+// Host address of `va` when its page is plain memory that may be accessed so right now, for bulk
+// work inside the page; NULL otherwise: raises nothing. What was written is told (it may be code).
+// Whether it is NULL is the same in every engine.
 u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access);
 void guest_host_written(struct guest_state *s, const u8 *p, u64 len);
 // An access that the CPU makes itself, with the translations that the state asks for now (tlb_key),

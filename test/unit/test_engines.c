@@ -33,6 +33,8 @@ struct toy {
 static bool vectors = true;
 // May the code change itself? When a change is seen depends on where blocks end.
 static bool changes = true;
+// Are the first cells lazy flags, set as x86 does?
+static bool lazy;
 
 struct rng {
     u64 s;
@@ -232,10 +234,50 @@ static ir_ref address(struct pool *p) {
     return below(p->rng, 40) || !changes ? a : pick(p, IR_I64);
 }
 
+// A value extended from `size` bytes.
+static ir_ref canonical(struct pool *p, unsigned size) {
+    struct rng *g = p->rng;
+    u64 mask = ~(u64)0 >> (64 - 8 * size);
+    if (!below(g, 4)) return ir_const64(p->b, interesting(g) & mask);
+    if (size == 4) return ir_ZEXT32(p->b, pick(p, IR_I32));
+    return ir_AND64(p->b, pick(p, IR_I64), ir_const64(p->b, mask));
+}
+
+static ir_ref difference(struct ir_block *b, ir_ref x, ir_ref y, unsigned size) {
+    if (size == 4) return ir_ZEXT32(b, ir_SUB32(b, ir_TRUNC32(b, x), ir_TRUNC32(b, y)));
+    return ir_AND64(b, ir_SUB64(b, x, y), ir_const64(b, ~(u64)0 >> (64 - 8 * size)));
+}
+
+// Sets of flags as an arithmetic instruction has them, and what may stand around them.
+static void random_flags(struct pool *p) {
+    struct rng *g = p->rng;
+    struct ir_block *b = p->b;
+    unsigned size = 1u << below(g, 4);
+    ir_ref x = canonical(p, size), y = canonical(p, size), r;
+    r = below(g, 4) ? difference(b, x, y, size) : canonical(p, size);
+    bool sub = below(g, 2), first = below(g, 3) == 0;
+    if (!below(g, 3)) add(p, x);
+    if (!below(g, 3)) add(p, y);
+    if (first) ir_set(b, R(below(g, NREGS)), add(p, r));
+    if (below(g, 8))
+        ir_set(b, R(FLAG_KIND), below(g, 8) ? ir_const64(b, below(g, 4)) : pick(p, IR_I64));
+    if (below(g, 12)) ir_set(b, R(FLAG_RESULT), r);
+    if (sub || below(g, 2)) ir_set(b, R(FLAG_A), x);
+    if (below(g, 12)) ir_set(b, R(FLAG_B), sub ? y : ir_const64(b, 0));
+    if (!first && below(g, 2)) ir_set(b, R(below(g, NREGS)), r);
+    add(p, r);
+    if (below(g, 2)) add(p, ir_LTU64(b, x, y));
+    if (size == 4 && below(g, 2)) add(p, ir_EQ32(b, ir_TRUNC32(b, r), ir_TRUNC32(b, y)));
+}
+
 static void random_op(struct pool *p) {
     struct rng *g = p->rng;
     struct ir_block *b = p->b;
     u32 k = below(g, 100);
+    if (lazy && !below(g, 3)) {
+        random_flags(p);
+        return;
+    }
     if (k < 50) {
         enum ir_op op = pure_ops[below(g, ARRAY_LEN(pure_ops))];
         if (!vectors && touches_vector(op)) return;
@@ -417,6 +459,7 @@ static struct guest_arch arch;
 static struct side make(u64 seed, struct cpu_settings set) {
     struct side s;
     struct err err;
+    arch.lazy_flags = lazy;
     s.bus = bus_create(RAM_BASE, RAM_PAGES * 4096, &err);
     assert_non_null(s.bus);
     struct rng g = {seed | 1};
@@ -516,6 +559,16 @@ static void test_engines_agree(void **state) {
             run_pair(seed * 7919, (struct cpu_settings){0}, 30, 2 + (unsigned)(seed % 200)));
 }
 
+static void test_lazy_flags(void **state) {
+    (void)state;
+    assert_true(R(0) == GUEST_FLAGS);
+    lazy = true;
+    for (u64 seed = 1; seed <= 150u * scale(); seed++)
+        assert_true(
+            run_pair(seed * 15485863, (struct cpu_settings){0}, 30, 2 + (unsigned)(seed % 200)));
+    lazy = false;
+}
+
 static void test_one_instruction_blocks(void **state) {
     (void)state;
     for (u64 seed = 1; seed <= 30u * scale(); seed++)
@@ -589,6 +642,7 @@ static void test_translator(void **state) {
     for (u64 seed = 1; seed <= 25u * scale(); seed++) {
         vectors = seed % 2;
         changes = !vectors;
+        lazy = seed % 3 == 0;
         assert_true(
             follow(seed * 15485863, (struct cpu_settings){0}, 500, 20 + (unsigned)(seed % 400)));
     }
@@ -596,12 +650,14 @@ static void test_translator(void **state) {
     for (u64 seed = 1; seed <= 25u * scale(); seed++) {
         vectors = seed % 2;
         changes = !vectors;
+        lazy = seed % 3 == 0;
         assert_true(follow(seed * 49979687, (struct cpu_settings){.torture = TORTURE_ARENA}, 500,
                            20 + (unsigned)(seed % 400)));
     }
     print_message("%llu modules translated\n", (unsigned long long)test_jit_modules);
     assert_true(test_jit_modules > 20u * scale());
     vectors = changes = true;
+    lazy = false;
 }
 #endif
 
@@ -625,8 +681,11 @@ int main(void) {
     arch = toy_arch;
     arch.boot = find_boot;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_engines_agree), cmocka_unit_test(test_one_instruction_blocks),
-        cmocka_unit_test(test_tiny_tlb),      cmocka_unit_test(test_two_vms),
+        cmocka_unit_test(test_engines_agree),
+        cmocka_unit_test(test_lazy_flags),
+        cmocka_unit_test(test_one_instruction_blocks),
+        cmocka_unit_test(test_tiny_tlb),
+        cmocka_unit_test(test_two_vms),
         cmocka_unit_test(test_tiny_arena),
 #ifdef __wasm__
         cmocka_unit_test(test_translator),

@@ -356,6 +356,12 @@ void xlift_stack_push(struct lift *l, ir_ref v, unsigned size) {
         ir_call(l->b, HELPER_push, v, 0, 0, size);
         return;
     }
+    if (xlift_64(l)) { // relative to the old one, so that the new one has no other use
+        ir_ref old = ir_get(l->b, X86_R(RSP));
+        xlift_store(l, (struct ea){old, -(i32)size, SEG_SS, false}, size, v);
+        ir_set(l->b, X86_R(RSP), stack_pointer(l, -(i64)size));
+        return;
+    }
     ir_ref sp = stack_pointer(l, -(i64)size);
     xlift_store(l, (struct ea){sp, 0, SEG_SS, false}, size, v);
     ir_set(l->b, X86_R(RSP), sp);

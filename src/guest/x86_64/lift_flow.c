@@ -157,8 +157,11 @@ void xlift_pop(struct lift *l, unsigned arg) {
         xlift_stack_drop(l, l->d.opsize, 0);
         return;
     }
+    // The register first, which the load then goes to; RSP's new value is the popped one.
+    struct place p = xlift_place(l, 0);
+    if (p.reg != RSP) xlift_write(l, &p, v);
     xlift_stack_drop(l, l->d.opsize, 0);
-    xlift_assign(l, 0, v);
+    if (p.reg == RSP) xlift_write(l, &p, v);
 }
 
 // Stack memory relative to the stack or frame pointer, in flat modes.

@@ -205,12 +205,17 @@ void xlift_alu(struct lift *l, unsigned op) {
         r = subtract(l, a, b, p.size);
     else
         r = logic(l, op, a, b, p.size);
+    // The difference goes to a register last: then the flags' operands are still where they were.
+    if (op == ALU_SUB) {
+        if (p.mem) xlift_write(l, &p, r);
+        flags_sub(l, p.size, a, b, r);
+        if (!p.mem) xlift_write(l, &p, r);
+        return;
+    }
     xlift_write(l, &p, r);
     if (op == ALU_ADD) {
         xlift_cc(l, CC_ADD, p.size, r);
         xlift_cc_carry(l, r, b);
-    } else if (op == ALU_SUB) {
-        flags_sub(l, p.size, a, b, r);
     } else {
         xlift_cc_logic(l, p.size, r);
     }

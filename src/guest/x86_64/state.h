@@ -36,9 +36,10 @@ enum { X86_USER_PAGES = 32 };
 struct x86_state {
     struct guest_state g;
     // ---- cells of IR
+    u64 cc_op, cc_res, cc_a, cc_b; // flags.h; where the engines look for flags (guest.h)
     u64 r[16];
-    u64 cc_op, cc_res, cc_a, cc_b, cc_x; // flags.h
-    u64 df;                              // what a string index moves by: 1 or -1
+    u64 cc_x;
+    u64 df; // what a string index moves by: 1 or -1
     u64 seg_base[6];                     // by SEG_*; in 64-bit mode only FS and GS count
     v128 x[16];                          // XMM
     v128 yh[16];                         // upper halves of YMM
@@ -98,6 +99,7 @@ enum x86_quick {
 };
 
 static_assert(offsetof(struct x86_state, g) == 0, "the head comes first");
+static_assert(offsetof(struct x86_state, cc_op) == GUEST_FLAGS, "flags lie right behind the head");
 static_assert(offsetof(struct x86_state, r) % 16 == 0, "registers are aligned cells");
 static_assert(offsetof(struct x86_state, x) % 16 == 0, "vectors are aligned cells");
 static_assert(offsetof(struct x86_state, mm) < 4096, "cells take part in forwarding");

@@ -14,7 +14,7 @@ static const struct guest_helper helpers[HELPER_COUNT] = {
 // After reset (SDM 3A table 9-1).
 static void reset(struct guest_state *g) {
     struct x86_state *s = x86_of(g);
-    memset((u8 *)s + offsetof(struct x86_state, r), 0, sizeof *s - offsetof(struct x86_state, r));
+    memset((u8 *)s + GUEST_FLAGS, 0, sizeof *s - GUEST_FLAGS);
     s->df = 1;
     x86_set_status_flags(s, 0);
     s->eflags = 2;
@@ -101,7 +101,7 @@ static void canonical(struct guest_state *copy) {
 const struct guest_arch guest_x86_64 = {
     .name = "x86_64",
     .state_size = sizeof(struct x86_state),
-    .compare_from = offsetof(struct x86_state, r),
+    .compare_from = offsetof(struct x86_state, cc_op),
     .compare_to = offsetof(struct x86_state, large),
     .canonical = canonical,
     .max_insn = 15,

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               local.get 11
               local.set 6
@@ -57,9 +57,9 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 13
               local.get 11
               local.get 13
@@ -101,7 +101,7 @@
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66248
+              i64.store offset=66280
               i32.const 0
               i64.load offset=66448
               local.set 15
@@ -141,7 +141,7 @@
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66256
+              i64.store offset=66288
               local.get 20
               i32.wrap_i64
               local.set 22
@@ -181,7 +181,7 @@
               local.get 20
               i64.store32 align=1
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 17
               i64.const 7
               local.set 20
@@ -226,7 +226,7 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66296
+              i64.store offset=66328
               local.get 11
               i32.wrap_i64
               i32.const 4
@@ -265,7 +265,7 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66304
+              i64.store offset=66336
               local.get 1
               i32.const 7
               i32.sub

@@ -18,10 +18,10 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               local.get 12
               local.get 11
@@ -31,9 +31,9 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               i32.const 0
-              i64.load offset=66248
+              i64.load offset=66280
               local.set 13
               local.get 13
               i64.const 5
@@ -43,17 +43,17 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66248
+              i64.store offset=66280
               i64.const 0
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66256
+              i64.store offset=66288
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 15
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 16
               local.get 16
               local.get 15
@@ -61,7 +61,7 @@
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66288
+              i64.store offset=66320
               local.get 22
               local.get 23
               i64.const 2
@@ -76,27 +76,27 @@
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66304
+              i64.store offset=66336
               i64.const 192
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 23
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 23
               local.set 20
               i32.const 0
               local.get 20
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 22
               local.set 21
               i32.const 0
               local.get 21
-              i64.store offset=66392
+              i64.store offset=66264
               local.get 1
               i32.const 6
               i32.sub

@@ -22,7 +22,7 @@
             block  ;; label = @5
               block  ;; label = @6
                 i32.const 0
-                i64.load offset=66240
+                i64.load offset=66272
                 local.set 11
                 local.get 11
                 i64.const 5
@@ -31,7 +31,7 @@
                 i64.and
                 local.set 26
                 i32.const 0
-                i64.load offset=66376
+                i64.load offset=66248
                 local.set 12
                 i64.const 128
                 local.set 13
@@ -58,7 +58,7 @@
                 end
               end
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 16
               local.get 16
               local.set 6
@@ -125,10 +125,10 @@
               local.get 27
               i64.store32 align=1
               i32.const 0
-              i64.load offset=66256
+              i64.load offset=66288
               local.set 17
               i32.const 0
-              i64.load offset=66248
+              i64.load offset=66280
               local.set 18
               local.get 18
               local.get 17
@@ -140,15 +140,15 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66248
+              i64.store offset=66280
               local.get 16
               i64.ctz
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66288
+              i64.store offset=66320
               i32.const 0
-              i64.load offset=66312
+              i64.load offset=66344
               local.set 20
               local.get 20
               i32.wrap_i64
@@ -157,27 +157,27 @@
               local.set 21
               i32.const 0
               local.get 21
-              i64.store offset=66304
+              i64.store offset=66336
               i64.const 0
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66384
+              i64.store offset=66256
               i64.const 0
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66392
+              i64.store offset=66264
               i64.const 0
               local.set 22
               i32.const 0
               local.get 22
               i64.store offset=66400
               i32.const 0
-              i64.load offset=66336
+              i64.load offset=66368
               local.set 23
               i32.const 0
-              i64.load offset=66328
+              i64.load offset=66360
               local.set 24
               local.get 23
               local.get 24
@@ -189,17 +189,17 @@
               local.set 25
               i32.const 0
               local.get 25
-              i64.store offset=66320
+              i64.store offset=66352
               i64.const 128
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 26
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 11
               i64.const 0
               i32.const 1033
@@ -207,7 +207,7 @@
               local.set 11
               i32.const 0
               local.get 11
-              i64.store offset=66240
+              i64.store offset=66272
               local.get 1
               i32.const 6
               i32.sub
@@ -326,7 +326,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66376
+      i64.store offset=66248
     end
     local.get 9
     i64.const 2
@@ -336,7 +336,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 4
@@ -346,7 +346,7 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 8
@@ -356,7 +356,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66392
+      i64.store offset=66264
     end
     i32.const 0
     local.get 8

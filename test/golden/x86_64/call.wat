@@ -1,4 +1,4 @@
-;; 1251 bytes
+;; 1246 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -21,17 +21,15 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 11
-              local.get 11
-              i64.const -8
-              i64.add
-              local.set 14
               local.get 0
               i64.const 5
               i64.add
-              local.set 15
-              local.get 14
+              local.set 14
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -59,13 +57,15 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 15
-              i64.store align=1
               local.get 14
+              i64.store align=1
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 11
               i32.const 0
               local.get 11
-              i64.store offset=66272
+              i64.store offset=66304
               local.get 1
               i32.const 1
               i32.sub
@@ -116,20 +116,18 @@
                 br 2 (;@4;)
               end
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 11
-              local.get 11
-              i64.const -8
-              i64.add
-              local.set 14
               local.get 0
               i64.const 7
               i64.add
-              local.set 15
-              local.get 14
+              local.set 14
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -157,13 +155,15 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 15
-              i64.store align=1
               local.get 14
+              i64.store align=1
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 11
               i32.const 0
               local.get 11
-              i64.store offset=66272
+              i64.store offset=66304
               local.get 12
               local.set 7
               local.get 1
@@ -246,7 +246,7 @@
                 br 2 (;@4;)
               end
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 13
               local.get 13
               i64.const 16
@@ -281,17 +281,15 @@
               i64.load align=1
               local.set 14
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 11
-              local.get 11
-              i64.const -8
-              i64.add
-              local.set 15
               local.get 0
               i64.const 10
               i64.add
-              local.set 16
-              local.get 15
+              local.set 15
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -319,13 +317,15 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 16
-              i64.store align=1
               local.get 15
+              i64.store align=1
+              local.get 11
+              i64.const -8
+              i64.add
               local.set 11
               i32.const 0
               local.get 11
-              i64.store offset=66272
+              i64.store offset=66304
               local.get 14
               local.set 7
               local.get 1

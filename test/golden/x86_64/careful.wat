@@ -58,7 +58,7 @@
               i32.wrap_i64
               local.set 1
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               i32.const 0
               local.get 1
@@ -145,7 +145,7 @@
               i64.load align=1
               local.set 17
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               local.get 12
               local.get 17
@@ -155,27 +155,27 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               i64.const 192
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 18
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 18
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 17
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66392
+              i64.store offset=66264
               local.get 0
               i64.const 3
               i64.add

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 11
               local.get 11
               local.set 6
@@ -54,7 +54,7 @@
               i64.load align=1
               local.set 22
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               local.get 12
               local.get 22
@@ -64,13 +64,13 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               local.get 23
               local.set 13
               local.get 22
               local.set 14
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 15
               local.get 15
               i64.const 1
@@ -80,7 +80,7 @@
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66296
+              i64.store offset=66328
               i64.const 320
               local.set 16
               local.get 24
@@ -118,7 +118,7 @@
               i64.load align=1
               local.set 24
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 18
               local.get 18
               local.get 24
@@ -144,9 +144,9 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66264
+              i64.store offset=66296
               i32.const 0
-              i64.load offset=66248
+              i64.load offset=66280
               local.set 19
               local.get 19
               i64.const -1
@@ -154,9 +154,9 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66248
+              i64.store offset=66280
               i32.const 0
-              i64.load offset=66256
+              i64.load offset=66288
               local.set 20
               local.get 20
               local.get 23
@@ -194,28 +194,28 @@
               local.set 20
               i32.const 0
               local.get 20
-              i64.store offset=66256
+              i64.store offset=66288
               i64.const 64
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 22
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66376
+              i64.store offset=66248
               i64.const 0
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 25
               i64.extend_i32_u
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66392
+              i64.store offset=66264
               local.get 23
               local.set 21
               i32.const 0
@@ -359,7 +359,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 2
@@ -369,7 +369,7 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66392
+      i64.store offset=66264
     end
     local.get 9
     i64.const 4
@@ -379,7 +379,7 @@
     else
       i32.const 0
       local.get 16
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 8
@@ -389,7 +389,7 @@
     else
       i32.const 0
       local.get 17
-      i64.store offset=66376
+      i64.store offset=66248
     end
     i32.const 0
     local.get 8

@@ -18,10 +18,10 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               i64.const 256
               local.set 13
@@ -43,16 +43,16 @@
               if  ;; label = @6
                 i32.const 0
                 local.get 13
-                i64.store offset=66368
+                i64.store offset=66240
                 i32.const 0
                 local.get 14
-                i64.store offset=66376
+                i64.store offset=66248
                 i32.const 0
                 local.get 15
-                i64.store offset=66384
+                i64.store offset=66256
                 i32.const 0
                 local.get 16
-                i64.store offset=66392
+                i64.store offset=66264
                 i32.const 0
                 local.get 0
                 i64.const 20
@@ -69,7 +69,7 @@
                 return_call_indirect (type 0)
               else
                 i32.const 0
-                i64.load offset=66248
+                i64.load offset=66280
                 local.set 17
                 local.get 17
                 i32.wrap_i64
@@ -96,16 +96,16 @@
                 if  ;; label = @7
                   i32.const 0
                   local.get 13
-                  i64.store offset=66368
+                  i64.store offset=66240
                   i32.const 0
                   local.get 14
-                  i64.store offset=66376
+                  i64.store offset=66248
                   i32.const 0
                   local.get 15
-                  i64.store offset=66384
+                  i64.store offset=66256
                   i32.const 0
                   local.get 16
-                  i64.store offset=66392
+                  i64.store offset=66264
                   i32.const 0
                   local.get 0
                   i64.const 20
@@ -122,7 +122,7 @@
                   return_call_indirect (type 0)
                 else
                   i32.const 0
-                  i64.load offset=66256
+                  i64.load offset=66288
                   local.set 18
                   local.get 18
                   i32.wrap_i64
@@ -144,16 +144,16 @@
                   if  ;; label = @8
                     i32.const 0
                     local.get 13
-                    i64.store offset=66368
+                    i64.store offset=66240
                     i32.const 0
                     local.get 14
-                    i64.store offset=66376
+                    i64.store offset=66248
                     i32.const 0
                     local.get 15
-                    i64.store offset=66384
+                    i64.store offset=66256
                     i32.const 0
                     local.get 16
-                    i64.store offset=66392
+                    i64.store offset=66264
                     i32.const 0
                     local.get 0
                     i64.const 20
@@ -170,7 +170,7 @@
                     return_call_indirect (type 0)
                   else
                     i32.const 0
-                    i64.load offset=66288
+                    i64.load offset=66320
                     local.set 19
                     local.get 19
                     i64.const 255
@@ -180,7 +180,7 @@
                     local.set 13
                     i32.const 0
                     local.get 13
-                    i64.store offset=66368
+                    i64.store offset=66240
                     local.get 21
                     i64.const 7
                     i64.sub
@@ -189,17 +189,17 @@
                     local.set 14
                     i32.const 0
                     local.get 14
-                    i64.store offset=66376
+                    i64.store offset=66248
                     local.get 21
                     local.set 15
                     i32.const 0
                     local.get 15
-                    i64.store offset=66384
+                    i64.store offset=66256
                     i64.const 7
                     local.set 16
                     i32.const 0
                     local.get 16
-                    i64.store offset=66392
+                    i64.store offset=66264
                     local.get 1
                     i32.const 2
                     i32.sub

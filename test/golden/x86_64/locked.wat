@@ -23,7 +23,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 11
               local.get 11
               local.set 6
@@ -79,10 +79,10 @@
               i64.load align=1
               local.set 22
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 12
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 13
               local.get 13
               local.get 22
@@ -288,7 +288,7 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66240
+              i64.store offset=66272
               i64.const 224
               local.set 14
               local.get 24
@@ -297,12 +297,12 @@
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 23
               i64.extend_i32_u
               local.set 17
               i32.const 0
-              i64.load offset=66256
+              i64.load offset=66288
               local.set 18
               local.get 18
               local.set 6
@@ -428,7 +428,7 @@
               i64.load align=1
               local.set 22
               i32.const 0
-              i64.load offset=66248
+              i64.load offset=66280
               local.set 19
               local.get 19
               local.set 24
@@ -489,7 +489,7 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66248
+              i64.store offset=66280
               local.get 12
               i64.const 1
               i64.add
@@ -564,17 +564,17 @@
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 22
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66376
+              i64.store offset=66248
               i64.const 0
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66392
+              i64.store offset=66264
               local.get 1
               i32.const 5
               i32.sub
@@ -693,7 +693,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66240
+      i64.store offset=66272
     end
     local.get 9
     i64.const 2
@@ -703,7 +703,7 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 4
@@ -713,7 +713,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66376
+      i64.store offset=66248
     end
     local.get 9
     i64.const 8
@@ -723,7 +723,7 @@
     else
       i32.const 0
       local.get 16
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 16
@@ -733,7 +733,7 @@
     else
       i32.const 0
       local.get 17
-      i64.store offset=66392
+      i64.store offset=66264
     end
     i32.const 0
     local.get 8

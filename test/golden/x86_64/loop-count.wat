@@ -13,25 +13,25 @@
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
     (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64)
     i32.const 0
-    i64.load offset=66296
+    i64.load offset=66328
     local.set 11
     i32.const 0
-    i64.load offset=66240
+    i64.load offset=66272
     local.set 12
     i32.const 0
-    i64.load offset=66384
+    i64.load offset=66256
     local.set 13
     i32.const 0
-    i64.load offset=66392
+    i64.load offset=66264
     local.set 14
     i32.const 0
-    i64.load offset=66248
+    i64.load offset=66280
     local.set 15
     i32.const 0
-    i64.load offset=66368
+    i64.load offset=66240
     local.set 16
     i32.const 0
-    i64.load offset=66376
+    i64.load offset=66248
     local.set 17
     i32.const 0
     i32.load offset=131104
@@ -135,25 +135,25 @@
                   (@metadata.code.branch_hint "\00") if  ;; label = @8
                     i32.const 0
                     local.get 11
-                    i64.store offset=66296
+                    i64.store offset=66328
                     i32.const 0
                     local.get 12
-                    i64.store offset=66240
+                    i64.store offset=66272
                     i32.const 0
                     local.get 13
-                    i64.store offset=66384
+                    i64.store offset=66256
                     i32.const 0
                     local.get 14
-                    i64.store offset=66392
+                    i64.store offset=66264
                     i32.const 0
                     local.get 15
-                    i64.store offset=66248
+                    i64.store offset=66280
                     i32.const 0
                     local.get 16
-                    i64.store offset=66368
+                    i64.store offset=66240
                     i32.const 0
                     local.get 17
-                    i64.store offset=66376
+                    i64.store offset=66248
                     i32.const 0
                     local.get 0
                     i64.store offset=65544
@@ -163,25 +163,25 @@
                 else
                   i32.const 0
                   local.get 11
-                  i64.store offset=66296
+                  i64.store offset=66328
                   i32.const 0
                   local.get 12
-                  i64.store offset=66240
+                  i64.store offset=66272
                   i32.const 0
                   local.get 13
-                  i64.store offset=66384
+                  i64.store offset=66256
                   i32.const 0
                   local.get 14
-                  i64.store offset=66392
+                  i64.store offset=66264
                   i32.const 0
                   local.get 15
-                  i64.store offset=66248
+                  i64.store offset=66280
                   i32.const 0
                   local.get 16
-                  i64.store offset=66368
+                  i64.store offset=66240
                   i32.const 0
                   local.get 17
-                  i64.store offset=66376
+                  i64.store offset=66248
                   i32.const 0
                   local.get 0
                   i64.const 12
@@ -298,7 +298,7 @@
     else
       i32.const 0
       local.get 11
-      i64.store offset=66296
+      i64.store offset=66328
     end
     local.get 9
     i64.const 2
@@ -308,7 +308,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66240
+      i64.store offset=66272
     end
     local.get 9
     i64.const 4
@@ -318,7 +318,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 8
@@ -328,7 +328,7 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66392
+      i64.store offset=66264
     end
     local.get 9
     i64.const 16
@@ -338,7 +338,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66248
+      i64.store offset=66280
     end
     local.get 9
     i64.const 32
@@ -348,7 +348,7 @@
     else
       i32.const 0
       local.get 16
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 64
@@ -358,7 +358,7 @@
     else
       i32.const 0
       local.get 17
-      i64.store offset=66376
+      i64.store offset=66248
     end
     i32.const 0
     local.get 8

@@ -16,28 +16,28 @@
     v128.load offset=66464 align=8
     local.set 11
     i32.const 0
-    i64.load offset=66288
+    i64.load offset=66320
     local.set 12
     i32.const 0
-    i64.load offset=66240
+    i64.load offset=66272
     local.set 13
     i32.const 0
-    i64.load offset=66296
+    i64.load offset=66328
     local.set 14
     i32.const 0
-    i64.load offset=66384
+    i64.load offset=66256
     local.set 15
     i32.const 0
-    i64.load offset=66256
+    i64.load offset=66288
     local.set 16
     i32.const 0
-    i64.load offset=66368
+    i64.load offset=66240
     local.set 17
     i32.const 0
-    i64.load offset=66376
+    i64.load offset=66248
     local.set 18
     i32.const 0
-    i64.load offset=66392
+    i64.load offset=66264
     local.set 19
     i32.const 0
     i32.load offset=131104
@@ -199,19 +199,19 @@
                     v128.store offset=66464 align=8
                     i32.const 0
                     local.get 13
-                    i64.store offset=66240
+                    i64.store offset=66272
                     i32.const 0
                     local.get 15
-                    i64.store offset=66384
+                    i64.store offset=66256
                     i32.const 0
                     local.get 17
-                    i64.store offset=66368
+                    i64.store offset=66240
                     i32.const 0
                     local.get 18
-                    i64.store offset=66376
+                    i64.store offset=66248
                     i32.const 0
                     local.get 19
-                    i64.store offset=66392
+                    i64.store offset=66264
                     i32.const 0
                     local.get 0
                     i64.store offset=65544
@@ -224,19 +224,19 @@
                   v128.store offset=66464 align=8
                   i32.const 0
                   local.get 13
-                  i64.store offset=66240
+                  i64.store offset=66272
                   i32.const 0
                   local.get 15
-                  i64.store offset=66384
+                  i64.store offset=66256
                   i32.const 0
                   local.get 17
-                  i64.store offset=66368
+                  i64.store offset=66240
                   i32.const 0
                   local.get 18
-                  i64.store offset=66376
+                  i64.store offset=66248
                   i32.const 0
                   local.get 19
-                  i64.store offset=66392
+                  i64.store offset=66264
                   i32.const 0
                   local.get 0
                   i64.const 18
@@ -363,7 +363,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66240
+      i64.store offset=66272
     end
     local.get 9
     i64.const 4
@@ -373,7 +373,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 8
@@ -383,7 +383,7 @@
     else
       i32.const 0
       local.get 17
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 16
@@ -393,7 +393,7 @@
     else
       i32.const 0
       local.get 18
-      i64.store offset=66376
+      i64.store offset=66248
     end
     local.get 9
     i64.const 32
@@ -403,7 +403,7 @@
     else
       i32.const 0
       local.get 19
-      i64.store offset=66392
+      i64.store offset=66264
     end
     i32.const 0
     local.get 8

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               i32.const 0
               local.get 1
@@ -113,9 +113,9 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               i32.const 0
-              i64.load offset=66280
+              i64.load offset=66312
               local.set 13
               i32.const 0
               local.get 1
@@ -213,7 +213,7 @@
               local.get 18
               i64.store32 align=1
               i32.const 0
-              i64.load offset=66248
+              i64.load offset=66280
               local.set 14
               local.get 14
               i32.wrap_i64
@@ -259,7 +259,7 @@
               i32.wrap_i64
               local.set 1
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               i32.const 0
               i64.load offset=66424

@@ -21,13 +21,13 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               local.get 11
               i32.wrap_i64
               local.set 22
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 12
               local.get 12
               i32.wrap_i64
@@ -74,7 +74,7 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66272
+              i64.store offset=66304
               local.get 23
               i32.const 8
               i32.add
@@ -111,7 +111,7 @@
               local.get 24
               local.set 13
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 14
               local.get 22
               local.get 14
@@ -164,27 +164,27 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66240
+              i64.store offset=66272
               i64.const 224
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 24
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 24
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 25
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66392
+              i64.store offset=66264
               i32.const 0
               local.get 1
               i64.extend_i32_s
@@ -277,7 +277,7 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66248
+              i64.store offset=66280
               local.get 22
               i32.const 1
               i32.add
@@ -289,17 +289,17 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66240
+              i64.store offset=66272
               i64.const 352
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 24
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 1
               i32.const 6
               i32.sub
@@ -338,6 +338,11 @@
                 local.get 4
                 i64.load32_u align=1
                 local.set 24
+                local.get 24
+                local.set 11
+                i32.const 0
+                local.get 11
+                i64.store offset=66296
                 local.get 12
                 i32.wrap_i64
                 i32.const 4
@@ -345,15 +350,10 @@
                 local.set 22
                 local.get 22
                 i64.extend_i32_u
-                local.set 25
-                local.get 25
+                local.set 24
+                local.get 24
                 local.set 12
                 local.get 24
-                local.set 11
-                i32.const 0
-                local.get 11
-                i64.store offset=66264
-                local.get 25
                 local.set 6
                 local.get 6
                 i32.wrap_i64
@@ -390,7 +390,7 @@
                 local.set 12
                 i32.const 0
                 local.get 12
-                i64.store offset=66272
+                i64.store offset=66304
                 local.get 24
                 local.set 7
                 local.get 1
@@ -412,7 +412,7 @@
                 return
               else
                 i32.const 0
-                i64.load offset=66296
+                i64.load offset=66328
                 local.set 20
                 local.get 20
                 i32.wrap_i64
@@ -528,7 +528,7 @@
                 local.set 21
                 i32.const 0
                 local.get 21
-                i64.store offset=66256
+                i64.store offset=66288
                 i32.const 0
                 local.get 0
                 i64.const 22
@@ -648,7 +648,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66272
+      i64.store offset=66304
     end
     local.get 9
     i64.const 2
@@ -658,7 +658,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66240
+      i64.store offset=66272
     end
     i32.const 0
     local.get 8

@@ -18,17 +18,17 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66264
+              i64.load offset=66296
               local.set 11
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 12
               local.get 12
               local.get 11
               i64.mul
               local.set 21
               i32.const 0
-              i64.load offset=66256
+              i64.load offset=66288
               local.set 13
               local.get 13
               i32.wrap_i64
@@ -40,9 +40,9 @@
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66248
+              i64.store offset=66280
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 15
               local.get 21
               local.get 15
@@ -54,17 +54,17 @@
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 23
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66376
+              i64.store offset=66248
               i64.const 0
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 21
               local.set 24
               local.get 15
@@ -115,7 +115,7 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66392
+              i64.store offset=66264
               i64.const 0
               local.set 13
               local.get 23
@@ -178,7 +178,7 @@
               i64.shr_s
               local.set 13
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 20
               i64.const 0
               local.set 22
@@ -237,7 +237,7 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               local.get 21
               local.set 22
               local.get 20
@@ -261,7 +261,7 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66256
+              i64.store offset=66288
               local.get 1
               i32.const 7
               i32.sub
@@ -380,7 +380,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66240
+      i64.store offset=66272
     end
     local.get 9
     i64.const 2
@@ -390,7 +390,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66256
+      i64.store offset=66288
     end
     i32.const 0
     local.get 8

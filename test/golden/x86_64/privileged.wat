@@ -86,7 +86,7 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66240
+              i64.store offset=66272
               i64.const 0
               local.set 16
               local.get 11
@@ -154,7 +154,7 @@
                 br 5 (;@1;)
               end
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 15
               local.get 15
               local.set 16

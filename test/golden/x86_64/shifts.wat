@@ -19,7 +19,7 @@
             block  ;; label = @5
               block  ;; label = @6
                 i32.const 0
-                i64.load offset=66240
+                i64.load offset=66272
                 local.set 11
                 local.get 11
                 i64.const 3
@@ -27,9 +27,9 @@
                 local.set 11
                 i32.const 0
                 local.get 11
-                i64.store offset=66240
+                i64.store offset=66272
                 i32.const 0
-                i64.load offset=66248
+                i64.load offset=66280
                 local.set 12
                 local.get 12
                 i32.wrap_i64
@@ -43,7 +43,7 @@
                 local.set 12
                 i32.const 0
                 local.get 12
-                i64.store offset=66248
+                i64.store offset=66280
                 local.get 25
                 i64.const 255
                 i64.and
@@ -51,7 +51,7 @@
                 i64.and
                 local.set 26
                 i32.const 0
-                i64.load offset=66256
+                i64.load offset=66288
                 local.set 13
                 local.get 13
                 local.get 26
@@ -67,7 +67,7 @@
                 local.set 13
                 i32.const 0
                 local.get 13
-                i64.store offset=66256
+                i64.store offset=66288
                 i64.const 512
                 i64.const 544
                 local.get 26
@@ -117,7 +117,7 @@
                 end
               end
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 18
               local.get 18
               i32.wrap_i64
@@ -129,9 +129,9 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66288
+              i64.store offset=66320
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 19
               local.get 19
               i64.const 4
@@ -163,7 +163,7 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66296
+              i64.store offset=66328
               local.get 27
               local.set 20
               i32.const 0
@@ -173,29 +173,29 @@
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 25
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66376
+              i64.store offset=66248
               i64.const 0
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66384
+              i64.store offset=66256
               local.get 26
               i64.const 1
               i64.and
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66392
+              i64.store offset=66264
               i32.const 0
-              i64.load offset=66312
+              i64.load offset=66344
               local.set 21
               i32.const 0
-              i64.load offset=66320
+              i64.load offset=66352
               local.set 22
               local.get 21
               local.get 22
@@ -205,7 +205,7 @@
               local.set 23
               i32.const 0
               local.get 23
-              i64.store offset=66304
+              i64.store offset=66336
               local.get 1
               i32.const 3
               i32.sub

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 17
               local.get 17
               local.set 6
@@ -175,7 +175,7 @@
               local.get 16
               v128.store offset=66528 align=8
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 19
               i64.const 0
               local.set 24
@@ -242,7 +242,7 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66240
+              i64.store offset=66272
               local.get 1
               i32.const 9
               i32.sub
@@ -361,7 +361,7 @@
     else
       i32.const 0
       local.get 18
-      i64.store offset=66240
+      i64.store offset=66272
     end
     i32.const 0
     local.get 8

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 12
               local.get 12
               local.set 6
@@ -153,7 +153,7 @@
               f64x2.replace_lane 0
               local.set 11
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 14
               local.get 14
               local.set 6
@@ -288,7 +288,7 @@
               local.get 11
               v128.store offset=66464 align=8
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 15
               local.get 15
               i32.wrap_i64
@@ -341,7 +341,7 @@
               local.set 17
               i32.const 0
               local.get 17
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 27
               local.get 28
               f64.lt
@@ -353,7 +353,7 @@
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 28
               local.get 27
               f64.le
@@ -361,12 +361,12 @@
               local.set 19
               i32.const 0
               local.get 19
-              i64.store offset=66384
+              i64.store offset=66256
               i64.const 1
               local.set 20
               i32.const 0
               local.get 20
-              i64.store offset=66392
+              i64.store offset=66264
               local.get 35
               local.set 21
               i32.const 0
@@ -442,7 +442,7 @@
                 local.set 22
                 i32.const 0
                 local.get 22
-                i64.store offset=66248
+                i64.store offset=66280
                 local.get 27
                 local.set 28
                 local.get 12

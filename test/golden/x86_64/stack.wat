@@ -1,4 +1,4 @@
-;; 971 bytes
+;; 973 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -21,18 +21,16 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66280
+              i64.load offset=66312
               local.set 11
               i32.const 0
-              i64.load offset=66272
+              i64.load offset=66304
               local.set 12
+              local.get 11
+              local.set 19
               local.get 12
               i64.const -8
               i64.add
-              local.set 19
-              local.get 11
-              local.set 20
-              local.get 19
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -60,38 +58,42 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 20
+              local.get 19
               i64.store align=1
+              local.get 12
+              i64.const -8
+              i64.add
+              local.set 19
               local.get 19
               local.set 11
               local.get 19
               i64.const 32
               i64.sub
               local.set 20
-              local.get 20
-              local.set 12
               i64.const 256
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66368
+              i64.store offset=66240
               local.get 20
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66376
+              i64.store offset=66248
               local.get 19
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66384
+              i64.store offset=66256
               i64.const 32
               local.set 16
               i32.const 0
               local.get 16
-              i64.store offset=66392
+              i64.store offset=66264
+              local.get 20
+              local.set 12
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 17
               local.get 17
               local.set 21
@@ -157,15 +159,15 @@
               local.get 4
               i64.load align=1
               local.set 21
-              local.get 20
-              i64.const 8
-              i64.add
-              local.set 12
               local.get 21
               local.set 18
               i32.const 0
               local.get 18
-              i64.store offset=66240
+              i64.store offset=66272
+              local.get 20
+              i64.const 8
+              i64.add
+              local.set 12
               local.get 19
               local.set 6
               local.get 6
@@ -204,7 +206,7 @@
               local.set 11
               i32.const 0
               local.get 11
-              i64.store offset=66280
+              i64.store offset=66312
               local.get 19
               local.set 12
               local.get 19
@@ -243,7 +245,7 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66272
+              i64.store offset=66304
               local.get 20
               local.set 7
               local.get 1
@@ -363,7 +365,7 @@
     else
       i32.const 0
       local.get 11
-      i64.store offset=66280
+      i64.store offset=66312
     end
     local.get 9
     i64.const 2
@@ -373,7 +375,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66272
+      i64.store offset=66304
     end
     i32.const 0
     local.get 8

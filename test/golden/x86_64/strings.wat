@@ -26,10 +26,10 @@
               local.get 11
               i64.store offset=66408
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 12
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 13
               local.get 12
               local.set 6
@@ -99,7 +99,7 @@
               local.set 12
               i32.const 0
               local.get 12
-              i64.store offset=66288
+              i64.store offset=66320
               local.get 13
               i64.const 1
               i64.add
@@ -107,7 +107,7 @@
               local.get 15
               local.set 13
               i32.const 0
-              i64.load offset=66240
+              i64.load offset=66272
               local.set 14
               local.get 14
               local.set 16
@@ -147,7 +147,7 @@
               local.set 13
               i32.const 0
               local.get 13
-              i64.store offset=66296
+              i64.store offset=66328
               i32.const 0
               local.get 1
               i64.extend_i32_s
@@ -388,7 +388,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66296
+      i64.store offset=66328
     end
     i32.const 0
     local.get 8

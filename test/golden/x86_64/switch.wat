@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 11
               local.get 11
               i32.wrap_i64
@@ -48,16 +48,16 @@
               if  ;; label = @6
                 i32.const 0
                 local.get 12
-                i64.store offset=66368
+                i64.store offset=66240
                 i32.const 0
                 local.get 13
-                i64.store offset=66376
+                i64.store offset=66248
                 i32.const 0
                 local.get 14
-                i64.store offset=66384
+                i64.store offset=66256
                 i32.const 0
                 local.get 15
-                i64.store offset=66392
+                i64.store offset=66264
                 i32.const 0
                 local.get 0
                 i64.const 21
@@ -81,7 +81,7 @@
                 local.set 16
                 i32.const 0
                 local.get 16
-                i64.store offset=66256
+                i64.store offset=66288
                 local.get 19
                 local.get 11
                 i64.const 2
@@ -124,27 +124,27 @@
                 local.set 17
                 i32.const 0
                 local.get 17
-                i64.store offset=66240
+                i64.store offset=66272
                 i64.const 192
                 local.set 12
                 i32.const 0
                 local.get 12
-                i64.store offset=66368
+                i64.store offset=66240
                 local.get 20
                 local.set 13
                 i32.const 0
                 local.get 13
-                i64.store offset=66376
+                i64.store offset=66248
                 local.get 20
                 local.set 14
                 i32.const 0
                 local.get 14
-                i64.store offset=66384
+                i64.store offset=66256
                 local.get 19
                 local.set 15
                 i32.const 0
                 local.get 15
-                i64.store offset=66392
+                i64.store offset=66264
                 local.get 20
                 local.set 7
                 local.get 1
@@ -253,7 +253,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66368
+      i64.store offset=66240
     end
     local.get 9
     i64.const 2
@@ -263,7 +263,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66376
+      i64.store offset=66248
     end
     local.get 9
     i64.const 4
@@ -273,7 +273,7 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66384
+      i64.store offset=66256
     end
     local.get 9
     i64.const 8
@@ -283,7 +283,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66392
+      i64.store offset=66264
     end
     i32.const 0
     local.get 8

@@ -21,7 +21,7 @@
           block  ;; label = @4
             block  ;; label = @5
               i32.const 0
-              i64.load offset=66296
+              i64.load offset=66328
               local.set 11
               local.get 11
               local.set 6
@@ -62,7 +62,7 @@
               call_indirect (type 1)
               local.set 13
               i32.const 0
-              i64.load offset=66288
+              i64.load offset=66320
               local.set 12
               local.get 12
               local.set 6

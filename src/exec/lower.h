@@ -1,0 +1,65 @@
+// Inside of the lowering: lower.c and lower_flags.c.
+#ifndef BERTH_EXEC_LOWER_H
+#define BERTH_EXEC_LOWER_H
+
+#include "exec/uop.h"
+#include "guest/guest.h"
+#include "ir/ops.h"
+
+enum { FLAG_GROUPS = 64 }; // of a block that run as one uop each; what is beyond is set by itself
+
+// Sets of flag cells with nothing between them, as one uop.
+struct flag_group {
+    u16 last;         // its last set
+    u16 code;         // the uop, with both operands in cells
+    u32 kind;         // what FLAG_KIND becomes
+    ir_ref res, a, b; // the values that are set; 0: that cell is left alone
+    ir_ref in[3];     // where they come from: the low bits of these are them
+    bool subtracts;   // the uop makes the result itself
+};
+
+enum { UOP_NOWHERE = 0xffff, CELLS = 1024 };
+
+struct lower {
+    const struct ir_block *b;
+    struct uop *out;
+    unsigned n, cap;
+    bool failed;
+    bool flags;                 // the guest's are lazy: GUEST_FLAGS
+    u32 self;                   // arena index of the block, 0 when its exits may not be linked
+    u32 at;                     // operation being lowered
+    u16 loc[IR_BLOCK_CAP];      // cell of a value
+    u16 last_use[IR_BLOCK_CAP]; // index of the last operation that reads it, 0 = none
+    u8 uses[IR_BLOCK_CAP];      // saturating
+    bool clean[IR_BLOCK_CAP];   // an i32 value whose cell's upper half is zero
+    bool done[IR_BLOCK_CAP];    // already lowered together with an earlier operation
+    u16 tmp_until[GUEST_TEMPS]; // last use of what is in it
+    u16 vtmp_until[GUEST_VTEMPS];
+    u16 head[CELLS]; // values living in a state cell (by cell / 8), chained by next[]
+    u16 next[IR_BLOCK_CAP];
+    // Flags set together (lower_flags.c): of a set the group it is in + 1, the groups by number,
+    // and what the flags' last cell certainly holds.
+    u8 in_group[IR_BLOCK_CAP];
+    struct flag_group groups[FLAG_GROUPS];
+    unsigned ngroups;
+    bool b_known;
+    u64 b_value;
+    u32 meta;
+    u32 insns;
+    unsigned run;    // uops at the end of what was put that run together (fuse.def)
+    struct uop sink; // written in place of uops that do not fit
+};
+
+struct uop *lower_put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, u64 imm);
+u16 lower_operand(struct lower *l, ir_ref r); // the cell that holds it, making constants on the way
+void lower_vacate(struct lower *l, u16 cell, u32 at, bool vec); // operation `at` will overwrite it
+void lower_home(struct lower *l, ir_ref r, u16 cell);           // value r now lives there
+
+// Looks for groups of sets. Between the counting of uses and the spreading of last uses.
+void lower_find_flags(struct lower *l);
+// The set `i` as part of its group: makes the uop when it is the last.
+void lower_flags(struct lower *l, u32 i);
+// The cell with the constant v in its low `bits`, if the flags have it; else 0.
+u16 lower_flag_const(const struct lower *l, u64 v, unsigned bits);
+
+#endif
