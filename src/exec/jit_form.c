@@ -384,6 +384,7 @@ struct forming *form_region(struct cpu *c, const struct form_at *at) {
     f->host[HOME] =
         bus_ram_ptr(c->bus, bus_ram_base(c->bus) + ((u64)at->ppn << GUEST_PAGE_SHIFT), 1);
     f->r.helper_effects = c->helper_effects;
+    f->r.flags = c->arch->flags;
     f->r.fast = c->helper_fast;
     bool ok = node_at(m, at->start, 0) == 0;
     for (unsigned i = 0; ok && i < f->r.n; i++) ways(m, i);

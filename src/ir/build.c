@@ -170,6 +170,15 @@ void ir_set(struct ir_block *b, u32 cell, ir_ref v) {
     if (i % 2 && ir_type_of(b, b->known[i - 1]) == IR_V128) b->known[i - 1] = 0;
 }
 
+// The set stands for what is known of the cell: no value, so that no set is taken for what the cell
+// holds already, as this one may be gone then.
+void ir_forget(struct ir_block *b, u32 cell) {
+    u32 i = cell / 8;
+    if (i >= IR_KNOWN_CELLS || b->ops[b->known[i]].op == IR_SET) return;
+    ir_ref zero = ir_const64(b, 0);
+    b->known[i] = append(b, IR_SET, zero, 0, 0, IR_SET_FORGETS, cell);
+}
+
 ir_ref ir_getv(struct ir_block *b, u32 cell) {
     assert(cell % 16 == 0);
     u32 i = cell / 8;

@@ -4,7 +4,8 @@
 //
 // A cell can be seen by a get, by an exit, by an operation that may fault (all state is exact then)
 // and by a helper with any effect. So a set is dead only when the same cell is set again with none
-// of these between. One walk backwards and one forwards; of helpers only HELPER_PURE ones are removed.
+// of these between, or when it is forgotten so. One walk backwards and one forwards; of helpers
+// only HELPER_PURE ones are removed.
 #include <string.h>
 
 #include "ir/ops.h"
@@ -27,7 +28,7 @@ static bool set_needed(struct liveness *v, const struct ir_insn *o) {
     bool needed = bit(v->live, cell) || (n == 2 && bit(v->live, cell + 1));
     clear_bit(v->live, cell);
     if (n == 2) clear_bit(v->live, cell + 1);
-    return needed;
+    return needed && o->aux != IR_SET_FORGETS;
 }
 
 static void get_seen(struct liveness *v, const struct ir_insn *o) {

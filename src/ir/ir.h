@@ -39,7 +39,16 @@ enum {
     IR_MARK = 16,  // not code: marks an instruction
 };
 
+enum { IR_SET_FORGETS = 1 }; // aux of SET, ir_forget
 enum ir_jump_hint { IR_JUMP_PLAIN, IR_JUMP_CALL, IR_JUMP_RETURN };
+
+// Flags that a guest keeps lazily: cells that say what kind of operation was the last and what its
+// result was. When the kind is `difference` under the mask, `bare` in it says that the result
+// follows from two other cells. mask 0: the guest has none such.
+struct ir_flags {
+    u32 kind, result;
+    u64 mask, difference, bare;
+};
 
 struct ir_op_info {
     const char *text;
@@ -199,6 +208,8 @@ static inline ir_ref ir_ldw(struct ir_block *b, enum ir_op op, ir_ref addr, i32 
 }
 ir_ref ir_get(struct ir_block *b, u32 cell); // cell: byte offset in the state, multiple of 8
 void ir_set(struct ir_block *b, u32 cell, ir_ref v); // i64
+// What the cell holds matters to nobody from here: a set of 0 that ir_drop_dead takes away.
+void ir_forget(struct ir_block *b, u32 cell);
 ir_ref ir_getv(struct ir_block *b, u32 cell);        // multiple of 16
 void ir_setv(struct ir_block *b, u32 cell, ir_ref v);
 void ir_insn_start(struct ir_block *b, i32 rel, u32 len);

@@ -105,6 +105,7 @@ static int write_module(const char *path) {
     struct buf bytes = {0};
     region.helper_effects = effects;
     region.fast = fast;
+    region.flags = guest->flags;
     region.id = 7;
     region.slot = 9;
     connect();

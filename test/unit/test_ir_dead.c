@@ -112,6 +112,31 @@ static void test_seen_by_a_get(void **state) {
     assert_int_equal(count(IR_SETV), 3);
 }
 
+static void test_forgotten(void **state) {
+    (void)state;
+    begin();
+    ir_set(&b, 816, ir_SUB64(&b, ir_get(&b, 808), sum(3)));
+    ir_set(&b, 824, sum(4));
+    ir_insn_start(&b, 1, 1);
+    ir_forget(&b, 816);
+    ir_forget(&b, 816);
+    assert_int_equal(count(IR_SET), 3); // once is enough
+    drop();
+    assert_int_equal(count(IR_SET), 1);
+    assert_int_equal(count(IR_SUB64), 0);
+    begin();
+    ir_set(&b, 816, sum(3));
+    ir_LDU8(&b, ir_get(&b, 808), 0);
+    ir_forget(&b, 816);
+    drop();
+    assert_int_equal(count(IR_SET), 1); // the fault saw it
+    begin();
+    ir_forget(&b, 816);
+    ir_set(&b, 816, ir_const64(&b, 0)); // not there already
+    drop();
+    assert_int_equal(count(IR_SET), 1);
+}
+
 static void test_exit_sees_all(void **state) {
     (void)state;
     begin();
@@ -128,6 +153,7 @@ int main(void) {
         cmocka_unit_test(test_overwritten),      cmocka_unit_test(test_seen_by_a_fault),
         cmocka_unit_test(test_seen_by_a_helper), cmocka_unit_test(test_seen_by_a_get),
         cmocka_unit_test(test_exit_sees_all),    cmocka_unit_test(test_helper_for_nothing),
+        cmocka_unit_test(test_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

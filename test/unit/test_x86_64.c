@@ -14,6 +14,7 @@
 #include "exec/engine.h"
 #include "guest/x86_64.h"
 #include "guest/x86_64/decode.h"
+#include "guest/x86_64/flags.h"
 #include "guest/x86_64/isa.h"
 #include "guest/x86_64/state.h"
 
@@ -691,11 +692,41 @@ static void test_cpuid(void **state) {
         assert_true(!x86_isa_present((enum x86_isa)i) || rows[i]);
 }
 
+// A comparison's flags are those of a difference, whatever lies in the result's cell.
+static void test_flags_without_result(void **state) {
+    (void)state;
+    static const u64 values[] = {0,
+                                 1,
+                                 5,
+                                 0x7f,
+                                 0x80,
+                                 0x7fff,
+                                 0x7fffffff,
+                                 0x80000000,
+                                 0x7fffffffffffffff,
+                                 0x8000000000000000,
+                                 ~(u64)0};
+    static struct x86_state with, bare;
+    for (unsigned size = 1; size <= 8; size *= 2)
+        for (unsigned i = 0; i < ARRAY_LEN(values); i++)
+            for (unsigned k = 0; k < ARRAY_LEN(values); k++) {
+                u64 mask = ~(u64)0 >> (64 - 8 * size);
+                with.cc_a = bare.cc_a = values[i] & mask;
+                with.cc_b = bare.cc_b = values[k] & mask;
+                with.cc_op = CC(CC_SUB, size);
+                with.cc_res = (with.cc_a - with.cc_b) & mask;
+                bare.cc_op = CC(CC_CMP, size);
+                bare.cc_res = ~with.cc_res & mask;
+                assert_int_equal(x86_status_flags(&bare), x86_status_flags(&with));
+            }
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_flags_without_result),
         T(test_too_long),
         T(test_rights),
         T(test_user_pages),

@@ -7,6 +7,9 @@
 // of which only the low half is used become 32-bit ones, so do operations on sign-extended values
 // (their own sign then comes last), and two shifts of one value become a rotation.
 //
+// Of flags kept lazily a difference's result is not set: its kind then says that it follows from
+// the operands (struct ir_flags).
+//
 // Each block is built anew from its operations, in order and with the same effects; pure operations
 // that nothing uses any more are dropped, effects never. A block too long stays as it is.
 #include "emit/wasm/narrow.h"
@@ -21,6 +24,9 @@ enum { SIGN = 1, ZERO = 2, BOTH = SIGN | ZERO };
 // Values that a block may have before narrowing, so that what it becomes has room.
 enum { MOST_OPS = IR_BLOCK_CAP / 4, MOST_DEPTH = 16 };
 
+// What becomes of a set of flags.
+enum { AS_IS, BARE, DROPPED };
+
 typedef u8 cell_facts[IR_KNOWN_CELLS];
 
 struct narrow {
@@ -32,6 +38,7 @@ struct narrow {
     u16 uses[IR_BLOCK_CAP];    // of the old operations
     ir_ref user[IR_BLOCK_CAP]; // the last one
     ir_ref to[IR_BLOCK_CAP];   // old to new
+    u8 flags[IR_BLOCK_CAP];    // of the old operations: AS_IS, ...
     ir_ref low[IR_BLOCK_CAP];  // old: its low half as a new i32, 0: not made yet
     const struct ir_insn *ops; // the old ones
     struct ir_block b;         // the new ones
@@ -291,9 +298,47 @@ static ir_ref copy(struct narrow *n, ir_ref i) {
     return ir_emit(&n->b, load_op(n, i), n->to[o->a], n->to[o->b], n->to[o->c], o->aux, o->imm);
 }
 
+// ---- flags
+
+static bool sets(const struct ir_insn *o, u32 cell) { return o->op == IR_SET && o->imm == cell; }
+
+// Does the rest of the guest instruction set the result?
+static bool result_follows(const struct narrow *n, u32 i, u32 nops) {
+    while (++i < nops && n->ops[i].op != IR_INSN)
+        if (sets(&n->ops[i], n->r->flags.result)) return true;
+    return false;
+}
+
+// Differences whose result no later kind of the block refers to: a kind that is set without a
+// result keeps the one before.
+static void find_bare(struct narrow *n, u32 nops) {
+    const struct ir_flags *f = &n->r->flags;
+    memset(n->flags, AS_IS, nops);
+    if (!f->mask) return;
+    for (u32 i = 1; i < nops; i++) {
+        u64 kind;
+        if (!sets(&n->ops[i], f->kind) || !is_const(n->ops, n->ops[i].a, &kind)) continue;
+        if ((kind & f->mask) != f->difference) continue;
+        u32 next = i + 1;
+        while (next < nops && !sets(&n->ops[next], f->kind)) next++;
+        if (next < nops && !result_follows(n, next, nops)) continue;
+        n->flags[i] = BARE;
+        for (u32 k = i + 1; k < next; k++)
+            if (sets(&n->ops[k], f->result)) n->flags[k] = DROPPED;
+    }
+}
+
+static ir_ref set_of_flags(struct narrow *n, ir_ref i) {
+    const struct ir_insn *o = &n->ops[i];
+    if (n->flags[i] == DROPPED) return 0;
+    ir_ref kind = ir_const64(&n->b, n->ops[o->a].imm | n->r->flags.bare);
+    return ir_emit(&n->b, IR_SET, kind, 0, 0, 0, o->imm);
+}
+
 static ir_ref rewritten(struct narrow *n, ir_ref i) {
     const struct ir_insn *o = &n->ops[i], *from = &n->ops[o->a];
     ir_ref r = 0;
+    if (n->flags[i] != AS_IS) return set_of_flags(n, i);
     switch (o->op) {
     case IR_TRUNC32:
         return low(n, o->a, 0);
@@ -334,6 +379,7 @@ static void count_uses(struct narrow *n, const struct region_block *b) {
 static bool rebuild(struct narrow *n, unsigned k, struct region_block *b) {
     walk(n, k);
     count_uses(n, b);
+    find_bare(n, b->nops);
     memset(n->to, 0, b->nops * sizeof n->to[0]);
     memset(n->low, 0, b->nops * sizeof n->low[0]);
     ir_begin(&n->b, b->start, n->r->helper_effects, (unsigned)-1);

@@ -60,6 +60,7 @@ struct region {
     } pages[REGION_PAGES];
     const u8 *helper_effects;
     const u8 *fast; // enum ir_fast by helper
+    struct ir_flags flags;
 };
 
 // Where emitted code finds things. Addresses are absolute. Filled by exec/, which owns those

@@ -16,6 +16,7 @@ static void set_op(struct lift *l, u64 op) { set_const(l, X86_CELL(cc_op), op); 
 void xlift_cc(struct lift *l, enum cc_kind kind, unsigned size, ir_ref res) {
     set_op(l, CC(kind, size));
     ir_set(l->b, X86_CELL(cc_res), res);
+    if (kind != CC_FLAGS && kind != CC_X) ir_forget(l->b, X86_CELL(cc_x));
 }
 
 void xlift_cc_carry(struct lift *l, ir_ref a, ir_ref b) {
@@ -34,6 +35,7 @@ void xlift_cc_x(struct lift *l, ir_ref x) { ir_set(l->b, X86_CELL(cc_x), x); }
 void xlift_cc_logic(struct lift *l, unsigned size, ir_ref res) {
     xlift_cc(l, CC_LOGIC, size, res);
     set_const(l, X86_CELL(cc_b), 0);
+    ir_forget(l->b, X86_CELL(cc_a));
 }
 
 // CF = not_below < 1
@@ -180,7 +182,10 @@ static ir_ref zero(struct lift *l, bool known, u64 op) {
     }
     if (known && CC_KIND(op) == CC_FLAGS && float_compare(l))
         return ir_XOR32(l->b, l->b->ops[cc_res(l)].a, ir_const32(l->b, 1));
-    return compare(l, IR_EQ64, cc_res(l), xlift_k(l, 0));
+    if (known) return compare(l, IR_EQ64, cc_res(l), xlift_k(l, 0));
+    ir_ref bare = is_set(l, cell(l, X86_CELL(cc_op)), CC_BARE << 6);
+    ir_ref a = cc_a(l), b = cc_b(l), res = cc_res(l);
+    return ir_EQ64(l->b, ir_SEL64(l->b, bare, ir_XOR64(l->b, a, b), res), xlift_k(l, 0));
 }
 
 static ir_ref below_equal(struct lift *l, bool known, u64 op) {
@@ -299,7 +304,9 @@ void xlift_cc_patch(struct lift *l, ir_ref cf, ir_ref of) {
 void xlift_cc_keep_zero(struct lift *l, ir_ref cf) {
     // As a result of its own, so that the undefined flags do not depend on how the flags before
     // lay.
-    ir_ref not_zero = ir_ZEXT32(l->b, ir_NE64(l->b, cc_res(l), xlift_k(l, 0)));
+    u64 op = 0;
+    bool known = xlift_cc_known(l, &op);
+    ir_ref not_zero = ir_ZEXT32(l->b, invert(l, zero(l, known, op)));
     xlift_cc(l, CC_LOGIC, 8, not_zero);
     xlift_cc_carry_bit(l, cf);
 }
@@ -317,9 +324,19 @@ void xlift_set_status(struct lift *l, ir_ref flags) {
 
 // ---- the same as C
 
+static enum cc_kind kind_of(const struct x86_state *s) {
+    unsigned kind = (unsigned)(s->cc_op >> 6);
+    return kind == CC_CMP ? CC_SUB : (enum cc_kind)kind;
+}
+
+static u64 result_of(const struct x86_state *s) {
+    if (!(s->cc_op & CC_BARE << 6)) return s->cc_res;
+    return (s->cc_a - s->cc_b) & ~(u64)0 >> (64 - CC_BITS(s->cc_op));
+}
+
 static u64 auxiliary(const struct x86_state *s) {
-    u64 r = s->cc_res, a = s->cc_a, b = s->cc_b;
-    switch (CC_KIND(s->cc_op)) {
+    u64 r = result_of(s), a = s->cc_a, b = s->cc_b;
+    switch (kind_of(s)) {
     case CC_FLAGS:
     case CC_X:
         return s->cc_x & FL_AF;
@@ -337,8 +354,8 @@ static u64 auxiliary(const struct x86_state *s) {
 }
 
 static bool overflowed(const struct x86_state *s) {
-    u64 r = s->cc_res, a = s->cc_a, b = s->cc_b, top = (u64)1 << (CC_BITS(s->cc_op) - 1);
-    switch (CC_KIND(s->cc_op)) {
+    u64 r = result_of(s), a = s->cc_a, b = s->cc_b, top = (u64)1 << (CC_BITS(s->cc_op) - 1);
+    switch (kind_of(s)) {
     case CC_FLAGS:
     case CC_X:
         return s->cc_x & FL_OF;
@@ -362,13 +379,13 @@ static bool overflowed(const struct x86_state *s) {
 }
 
 u64 x86_status_flags(const struct x86_state *s) {
-    u64 f = s->cc_a < s->cc_b ? FL_CF : 0;
-    if (s->cc_res == 0) f |= FL_ZF;
-    if (CC_KIND(s->cc_op) == CC_FLAGS) {
+    u64 f = s->cc_a < s->cc_b ? FL_CF : 0, r = result_of(s);
+    if (r == 0) f |= FL_ZF;
+    if (kind_of(s) == CC_FLAGS) {
         f |= s->cc_x & (FL_SF | FL_PF);
     } else {
-        if (s->cc_res >> (CC_BITS(s->cc_op) - 1) & 1) f |= FL_SF;
-        if (!(__builtin_popcountll(s->cc_res & 0xff) & 1)) f |= FL_PF;
+        if (r >> (CC_BITS(s->cc_op) - 1) & 1) f |= FL_SF;
+        if (!(__builtin_popcountll(r & 0xff) & 1)) f |= FL_PF;
     }
     return f | auxiliary(s) | (overflowed(s) ? FL_OF : 0);
 }

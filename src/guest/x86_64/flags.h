@@ -19,14 +19,19 @@
 //   SHL      0        CF       top bit of the result ^ CF          0
 //   SHR      0        CF       top bit of res ^ (res << 1)         0
 //   MUL      0        CF       CF                                  0
+//   CMP      as SUB, but cc_res may hold anything: the result is that of cc_a and cc_b
+//
+// Only translated code makes CMP, of SUB (emit/wasm/narrow.c): so comparisons need not keep a
+// result. cc_x of other kinds than FLAGS and X may hold anything, and so may cc_a where cc_b is 0.
 //
 // After a comparison of floats the kind is FLAGS, with CF as cc_a < 1.
-// So INC and DEC keep the carry for nothing, and ZF and CF need no look at cc_op. Where the manual
+// So INC and DEC keep the carry for nothing, CF needs no look at cc_op and ZF one at CMP. Where the manual
 // leaves a flag undefined it is what comes out of this.
 #ifndef BERTH_GUEST_X86_64_FLAGS_H
 #define BERTH_GUEST_X86_64_FLAGS_H
 
 enum cc_kind { CC_FLAGS, CC_X, CC_LOGIC, CC_ADD, CC_SUB, CC_INC, CC_DEC, CC_SHL, CC_SHR, CC_MUL };
+enum { CC_BARE = 16, CC_CMP = CC_SUB | CC_BARE };
 #define CC(kind, size) ((u64)(kind) << 6 | (64 - 8 * (size)))
 #define CC_KIND(op)    ((enum cc_kind)((op) >> 6))
 #define CC_BITS(op)    (64 - (unsigned)((op)&63))

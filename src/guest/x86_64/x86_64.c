@@ -3,6 +3,7 @@
 
 #include "guest/x86_64.h"
 #include "guest/x86_64/decode.h"
+#include "guest/x86_64/flags.h"
 #include "guest/x86_64/state.h"
 
 static const struct guest_helper helpers[HELPER_COUNT] = {
@@ -107,6 +108,7 @@ const struct guest_arch guest_x86_64 = {
     .max_insn = 15,
     .open_bus = true,
     .lazy_flags = true,
+    .flags = {X86_CELL(cc_op), X86_CELL(cc_res), ~(u64)63, CC_SUB << 6, CC_BARE << 6},
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
     .inexact_cell = offsetof(struct x86_state, fp_quick),

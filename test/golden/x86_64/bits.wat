@@ -1,4 +1,4 @@
-;; 950 bytes
+;; 958 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -29,27 +29,50 @@
                 i64.shr_u
                 i64.const 1
                 i64.and
-                local.set 26
+                local.set 25
+                i32.const 0
+                i64.load offset=66240
+                local.set 12
+                i32.const 0
+                i64.load offset=66256
+                local.set 13
+                i32.const 0
+                i64.load offset=66264
+                local.set 14
                 i32.const 0
                 i64.load offset=66248
-                local.set 12
+                local.set 15
                 i64.const 128
-                local.set 13
                 local.get 12
+                i64.const 1024
+                i64.and
+                local.set 26
+                local.set 12
+                local.get 13
+                local.get 14
+                i64.xor
+                local.get 15
+                local.get 26
+                i64.const 0
+                i64.ne
+                select
                 i64.const 0
                 i64.ne
                 i64.extend_i32_u
-                local.set 12
-                i64.const 0
-                local.set 14
-                local.get 26
                 local.set 15
+                i64.const 0
+                local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66256
+                local.get 25
+                local.set 14
                 local.get 1
                 i32.const 2
                 i32.sub
                 local.set 1
                 i64.const 0
-                local.get 26
+                local.get 25
                 i64.lt_u
                 if  ;; label = @7
                   br 1 (;@6;)
@@ -83,17 +106,17 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1970324836974607
+                i64.const 1970324836974599
                 local.set 9
                 br 4 (;@2;)
               end
               local.get 4
               i64.load32_u align=1
-              local.set 26
-              local.get 26
+              local.set 25
+              local.get 25
               i64.const 8
               i64.or
-              local.set 27
+              local.set 26
               local.get 16
               local.set 6
               local.get 6
@@ -117,12 +140,12 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1970324836974607
+                i64.const 1970324836974599
                 local.set 9
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 27
+              local.get 26
               i64.store32 align=1
               i32.const 0
               i64.load offset=66288
@@ -162,43 +185,33 @@
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66256
-              i64.const 0
-              local.set 15
-              i32.const 0
-              local.get 15
               i64.store offset=66264
-              i64.const 0
-              local.set 22
-              i32.const 0
-              local.get 22
-              i64.store offset=66400
               i32.const 0
               i64.load offset=66368
-              local.set 23
+              local.set 22
               i32.const 0
               i64.load offset=66360
-              local.set 24
+              local.set 23
+              local.get 22
               local.get 23
-              local.get 24
               i64.const -1
               i64.xor
               i64.and
-              local.set 26
-              local.get 26
               local.set 25
-              i32.const 0
               local.get 25
+              local.set 24
+              i32.const 0
+              local.get 24
               i64.store offset=66352
               i64.const 128
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66240
-              local.get 26
               local.set 12
               i32.const 0
               local.get 12
+              i64.store offset=66240
+              local.get 25
+              local.set 15
+              i32.const 0
+              local.get 15
               i64.store offset=66248
               local.get 11
               i64.const 0
@@ -326,7 +339,7 @@
     else
       i32.const 0
       local.get 12
-      i64.store offset=66248
+      i64.store offset=66240
     end
     local.get 9
     i64.const 2
@@ -335,8 +348,8 @@
     if  ;; label = @1
     else
       i32.const 0
-      local.get 13
-      i64.store offset=66240
+      local.get 14
+      i64.store offset=66264
     end
     local.get 9
     i64.const 4
@@ -345,18 +358,8 @@
     if  ;; label = @1
     else
       i32.const 0
-      local.get 14
-      i64.store offset=66256
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
       local.get 15
-      i64.store offset=66264
+      i64.store offset=66248
     end
     i32.const 0
     local.get 8

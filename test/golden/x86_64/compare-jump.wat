@@ -1,4 +1,4 @@
-;; 861 bytes
+;; 807 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -23,16 +23,12 @@
               i32.const 0
               i64.load offset=66272
               local.set 12
-              i64.const 256
+              i64.const 1280
               local.set 13
               local.get 12
-              local.get 11
-              i64.sub
               local.set 14
-              local.get 12
-              local.set 15
               local.get 11
-              local.set 16
+              local.set 15
               local.get 1
               i32.const 2
               i32.sub
@@ -46,12 +42,9 @@
                 i64.store offset=66240
                 i32.const 0
                 local.get 14
-                i64.store offset=66248
-                i32.const 0
-                local.get 15
                 i64.store offset=66256
                 i32.const 0
-                local.get 16
+                local.get 15
                 i64.store offset=66264
                 i32.const 0
                 local.get 0
@@ -70,22 +63,17 @@
               else
                 i32.const 0
                 i64.load offset=66280
-                local.set 17
-                local.get 17
+                local.set 16
+                local.get 16
                 i32.wrap_i64
                 local.set 20
-                i64.const 288
+                i64.const 1312
                 local.set 13
                 local.get 20
-                i32.const 100
-                i32.sub
                 i64.extend_i32_u
                 local.set 14
-                local.get 20
-                i64.extend_i32_u
-                local.set 15
                 i64.const 100
-                local.set 16
+                local.set 15
                 local.get 1
                 i32.const 2
                 i32.sub
@@ -99,12 +87,9 @@
                   i64.store offset=66240
                   i32.const 0
                   local.get 14
-                  i64.store offset=66248
-                  i32.const 0
-                  local.get 15
                   i64.store offset=66256
                   i32.const 0
-                  local.get 16
+                  local.get 15
                   i64.store offset=66264
                   i32.const 0
                   local.get 0
@@ -123,17 +108,20 @@
                 else
                   i32.const 0
                   i64.load offset=66288
-                  local.set 18
-                  local.get 18
+                  local.set 17
+                  local.get 17
                   i32.wrap_i64
                   local.set 20
                   i64.const 160
                   local.set 13
                   local.get 20
                   i64.extend_i32_u
-                  local.set 14
+                  local.set 18
+                  i32.const 0
+                  local.get 18
+                  i64.store offset=66248
                   i64.const 0
-                  local.set 16
+                  local.set 15
                   local.get 1
                   i32.const 2
                   i32.sub
@@ -147,12 +135,9 @@
                     i64.store offset=66240
                     i32.const 0
                     local.get 14
-                    i64.store offset=66248
-                    i32.const 0
-                    local.get 15
                     i64.store offset=66256
                     i32.const 0
-                    local.get 16
+                    local.get 15
                     i64.store offset=66264
                     i32.const 0
                     local.get 0
@@ -176,29 +161,20 @@
                     i64.const 255
                     i64.and
                     local.set 21
-                    i64.const 312
+                    i64.const 1336
                     local.set 13
                     i32.const 0
                     local.get 13
                     i64.store offset=66240
                     local.get 21
-                    i64.const 7
-                    i64.sub
-                    i64.const 255
-                    i64.and
                     local.set 14
                     i32.const 0
                     local.get 14
-                    i64.store offset=66248
-                    local.get 21
+                    i64.store offset=66256
+                    i64.const 7
                     local.set 15
                     i32.const 0
                     local.get 15
-                    i64.store offset=66256
-                    i64.const 7
-                    local.set 16
-                    i32.const 0
-                    local.get 16
                     i64.store offset=66264
                     local.get 1
                     i32.const 2

@@ -1,4 +1,4 @@
-;; 742 bytes
+;; 726 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -23,16 +23,12 @@
               i32.const 0
               i64.load offset=66272
               local.set 12
-              i64.const 256
+              i64.const 1280
               local.set 13
               local.get 12
-              local.get 11
-              i64.sub
               local.set 14
-              local.get 12
-              local.set 15
               local.get 11
-              local.set 16
+              local.set 15
               local.get 1
               i32.const 2
               i32.sub
@@ -43,20 +39,20 @@
               if  ;; label = @6
                 i32.const 0
                 i64.load offset=66288
-                local.set 18
-                local.get 18
+                local.set 17
+                local.get 17
+                local.get 14
                 local.get 15
-                local.get 16
                 i64.lt_u
                 i64.extend_i32_u
                 i64.add
                 local.set 22
                 local.get 22
                 local.get 22
-                local.get 18
+                local.get 17
                 i64.lt_u
                 local.set 23
-                local.get 18
+                local.get 17
                 local.get 22
                 i64.xor
                 local.get 22
@@ -67,23 +63,23 @@
                 i64.and
                 i64.const 11
                 i64.shl
-                local.get 18
+                local.get 17
                 local.get 22
                 i64.xor
                 i64.const 16
                 i64.and
                 i64.or
                 local.set 24
-                local.get 18
-                local.get 18
+                local.get 17
+                local.get 17
                 i64.lt_u
                 local.get 23
                 i32.or
                 i64.extend_i32_u
                 local.set 25
-                local.set 18
+                local.set 17
                 i32.const 0
-                local.get 18
+                local.get 17
                 i64.store offset=66288
                 i64.const 64
                 local.set 13
@@ -91,19 +87,19 @@
                 local.get 13
                 i64.store offset=66240
                 local.get 22
+                local.set 18
+                i32.const 0
+                local.get 18
+                i64.store offset=66248
+                i64.const 0
                 local.set 14
                 i32.const 0
                 local.get 14
-                i64.store offset=66248
-                i64.const 0
+                i64.store offset=66256
+                local.get 25
                 local.set 15
                 i32.const 0
                 local.get 15
-                i64.store offset=66256
-                local.get 25
-                local.set 16
-                i32.const 0
-                local.get 16
                 i64.store offset=66264
                 local.get 24
                 local.set 19
@@ -147,18 +143,18 @@
               else
                 i32.const 0
                 i64.load offset=66280
-                local.set 17
-                local.get 17
+                local.set 16
+                local.get 16
                 i64.const -256
                 i64.and
+                local.get 14
                 local.get 15
-                local.get 16
                 i64.lt_u
                 i64.extend_i32_u
                 i64.or
-                local.set 17
+                local.set 16
                 i32.const 0
-                local.get 17
+                local.get 16
                 i64.store offset=66280
                 local.get 1
                 i32.const 2
@@ -169,12 +165,9 @@
                 i64.store offset=66240
                 i32.const 0
                 local.get 14
-                i64.store offset=66248
-                i32.const 0
-                local.get 15
                 i64.store offset=66256
                 i32.const 0
-                local.get 16
+                local.get 15
                 i64.store offset=66264
                 i32.const 0
                 local.get 0

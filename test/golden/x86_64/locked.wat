@@ -1,4 +1,4 @@
-;; 1720 bytes
+;; 1707 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -153,20 +153,14 @@
               local.set 24
               local.get 24
               local.get 13
-              local.get 22
-              i64.sub
               local.set 25
-              local.get 13
-              local.set 26
               local.set 13
-              i64.const 256
+              i64.const 1280
               local.set 14
               local.get 25
               local.set 15
-              local.get 26
-              local.set 16
               local.get 22
-              local.set 17
+              local.set 16
               local.get 11
               local.set 6
               local.get 6
@@ -196,7 +190,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1408474395181087
+                  i64.const 1408474395181071
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -260,7 +254,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1408474395181087
+                  i64.const 1408474395181071
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -292,15 +286,15 @@
               i64.const 224
               local.set 14
               local.get 24
-              local.set 15
+              local.set 17
               local.get 24
-              local.set 16
+              local.set 15
               i32.const 0
-              local.get 16
+              local.get 15
               i64.store offset=66256
               local.get 23
               i64.extend_i32_u
-              local.set 17
+              local.set 16
               i32.const 0
               i64.load offset=66288
               local.set 18
@@ -327,7 +321,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651478
+                i64.const 2535473813651482
                 local.set 9
                 br 4 (;@2;)
               end
@@ -363,7 +357,7 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651478
+                i64.const 2535473813651482
                 local.set 9
                 br 4 (;@2;)
               end
@@ -373,7 +367,7 @@
               i64.const 320
               local.set 14
               local.get 22
-              local.set 15
+              local.set 17
               local.get 11
               local.set 6
               local.get 6
@@ -403,7 +397,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121878
+                  i64.const 3662473232121882
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -461,7 +455,7 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121878
+                  i64.const 3662473232121882
                   local.set 9
                   br 5 (;@2;)
                 else
@@ -515,7 +509,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881622
+                i64.const 4507997673881626
                 local.set 9
                 br 4 (;@2;)
               end
@@ -553,7 +547,7 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881622
+                i64.const 4507997673881626
                 local.set 9
                 br 4 (;@2;)
               end
@@ -566,14 +560,14 @@
               local.get 14
               i64.store offset=66240
               local.get 22
-              local.set 15
-              i32.const 0
-              local.get 15
-              i64.store offset=66248
-              i64.const 0
               local.set 17
               i32.const 0
               local.get 17
+              i64.store offset=66248
+              i64.const 0
+              local.set 16
+              i32.const 0
+              local.get 16
               i64.store offset=66264
               local.get 1
               i32.const 5
@@ -713,7 +707,7 @@
     else
       i32.const 0
       local.get 15
-      i64.store offset=66248
+      i64.store offset=66256
     end
     local.get 9
     i64.const 8
@@ -723,7 +717,7 @@
     else
       i32.const 0
       local.get 16
-      i64.store offset=66256
+      i64.store offset=66264
     end
     local.get 9
     i64.const 16
@@ -733,7 +727,7 @@
     else
       i32.const 0
       local.get 17
-      i64.store offset=66264
+      i64.store offset=66248
     end
     i32.const 0
     local.get 8

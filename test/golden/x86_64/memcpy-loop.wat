@@ -1,4 +1,4 @@
-;; 1053 bytes
+;; 998 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 v128 v128 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 v128 v128 i64)
     i32.const 0
     v128.load offset=66464 align=8
     local.set 11
@@ -34,18 +34,15 @@
     i64.load offset=66240
     local.set 17
     i32.const 0
-    i64.load offset=66248
-    local.set 18
-    i32.const 0
     i64.load offset=66264
-    local.set 19
+    local.set 18
     i32.const 0
     i32.load offset=131104
     local.set 3
     i64.const 2048
-    local.set 20
+    local.set 19
     i64.const 2048
-    local.set 22
+    local.set 21
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -59,7 +56,7 @@
                 local.get 6
                 i64.const -4081
                 i64.and
-                local.get 20
+                local.get 19
                 i64.ne
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
                   local.get 6
@@ -83,34 +80,34 @@
                   i64.const 4080
                   i64.gt_u
                   (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 63
+                    i64.const 31
                     local.set 9
                     br 6 (;@2;)
                   else
                     local.get 6
                     i64.const -4096
                     i64.and
-                    local.set 20
+                    local.set 19
                     local.get 4
                     local.get 6
                     i32.wrap_i64
                     i32.sub
-                    local.set 21
+                    local.set 20
                   end
                 else
                   local.get 6
                   i32.wrap_i64
-                  local.get 21
+                  local.get 20
                   i32.add
                   local.set 4
                 end
                 local.get 4
                 v128.load align=1
-                local.set 24
-                local.get 24
+                local.set 23
+                local.get 23
                 local.set 11
-                local.get 24
-                local.set 25
+                local.get 23
+                local.set 24
                 local.get 14
                 local.get 13
                 i64.add
@@ -118,7 +115,7 @@
                 local.get 6
                 i64.const -4081
                 i64.and
-                local.get 22
+                local.get 21
                 i64.ne
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
                   local.get 6
@@ -142,51 +139,47 @@
                   i64.const 4080
                   i64.gt_u
                   (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 1408474395181119
+                    i64.const 1408474395181087
                     local.set 9
                     br 6 (;@2;)
                   else
                     local.get 6
                     i64.const -4096
                     i64.and
-                    local.set 22
+                    local.set 21
                     local.get 4
                     local.get 6
                     i32.wrap_i64
                     i32.sub
-                    local.set 23
+                    local.set 22
                   end
                 else
                   local.get 6
                   i32.wrap_i64
-                  local.get 23
+                  local.get 22
                   i32.add
                   local.set 4
                 end
                 local.get 4
-                local.get 25
+                local.get 24
                 v128.store align=1
                 local.get 13
                 i64.const 16
                 i64.add
-                local.set 26
-                local.get 26
+                local.set 25
+                local.get 25
                 local.set 13
-                local.get 26
+                local.get 25
                 local.set 15
-                i64.const 256
+                i64.const 1280
                 local.set 17
-                local.get 26
                 local.get 16
-                i64.sub
                 local.set 18
-                local.get 16
-                local.set 19
                 local.get 1
                 i32.const 5
                 i32.sub
                 local.set 1
-                local.get 26
+                local.get 25
                 local.get 16
                 i64.lt_u
                 if  ;; label = @7
@@ -208,9 +201,6 @@
                     i64.store offset=66240
                     i32.const 0
                     local.get 18
-                    i64.store offset=66248
-                    i32.const 0
-                    local.get 19
                     i64.store offset=66264
                     i32.const 0
                     local.get 0
@@ -233,9 +223,6 @@
                   i64.store offset=66240
                   i32.const 0
                   local.get 18
-                  i64.store offset=66248
-                  i32.const 0
-                  local.get 19
                   i64.store offset=66264
                   i32.const 0
                   local.get 0
@@ -393,16 +380,6 @@
     else
       i32.const 0
       local.get 18
-      i64.store offset=66248
-    end
-    local.get 9
-    i64.const 32
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 19
       i64.store offset=66264
     end
     i32.const 0

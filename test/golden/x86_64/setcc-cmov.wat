@@ -1,4 +1,4 @@
-;; 624 bytes
+;; 609 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -23,15 +23,10 @@
               i32.const 0
               i64.load offset=66272
               local.set 12
-              local.get 12
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66256
               i32.const 0
               i64.load offset=66280
-              local.set 14
-              local.get 14
+              local.set 13
+              local.get 13
               i64.const -256
               i64.and
               local.get 12
@@ -39,79 +34,79 @@
               i64.eq
               i64.extend_i32_u
               i64.or
-              local.set 14
+              local.set 13
               i32.const 0
-              local.get 14
+              local.get 13
               i64.store offset=66280
               i32.const 0
               i64.load offset=66320
-              local.set 15
+              local.set 14
               i32.const 0
               i64.load offset=66288
-              local.set 16
+              local.set 15
+              local.get 14
               local.get 15
-              local.get 16
               local.get 12
               local.get 11
               i64.lt_s
               select
-              local.set 16
+              local.set 15
               i32.const 0
-              local.get 16
+              local.get 15
               i64.store offset=66288
               i32.const 0
               i64.load offset=66336
-              local.set 17
+              local.set 16
               i32.const 0
               i64.load offset=66328
-              local.set 18
-              local.get 17
+              local.set 17
+              local.get 16
               i32.wrap_i64
-              local.get 18
+              local.get 17
               i32.wrap_i64
               local.get 11
               local.get 12
               i64.ge_u
               select
               i64.extend_i32_u
-              local.set 18
+              local.set 17
               i32.const 0
-              local.get 18
+              local.get 17
               i64.store offset=66328
               i32.const 0
               i64.load offset=66344
-              local.set 19
+              local.set 18
               i64.const 128
+              local.set 19
+              i32.const 0
+              local.get 19
+              i64.store offset=66240
+              local.get 18
               local.set 20
               i32.const 0
               local.get 20
-              i64.store offset=66240
-              local.get 19
+              i64.store offset=66248
+              i64.const 0
               local.set 21
               i32.const 0
               local.get 21
-              i64.store offset=66248
-              i64.const 0
-              local.set 22
-              i32.const 0
-              local.get 22
               i64.store offset=66264
               i32.const 0
               i64.load offset=66352
-              local.set 23
-              local.get 23
+              local.set 22
+              local.get 22
               i64.const -256
               i64.and
-              local.get 19
+              local.get 18
               i64.const 0
               i64.lt_s
               i64.extend_i32_u
               i64.or
               i64.const 255
               i64.and
-              local.set 23
+              local.set 22
               i32.const 0
-              local.get 23
+              local.get 22
               i64.store offset=66352
               local.get 1
               i32.const 7

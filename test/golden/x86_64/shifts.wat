@@ -1,4 +1,4 @@
-;; 798 bytes
+;; 827 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i64 i64)
     block  ;; label = @1
       block  ;; label = @2
         block  ;; label = @3
@@ -74,6 +74,8 @@
                 i64.const 0
                 i64.ne
                 select
+                local.set 29
+                local.get 29
                 local.set 14
                 local.get 27
                 local.get 25
@@ -90,6 +92,8 @@
                 i64.const 0
                 i64.ne
                 select
+                local.set 27
+                local.get 27
                 local.set 16
                 local.get 28
                 i64.const 1
@@ -102,12 +106,23 @@
                 i64.const 0
                 i64.ne
                 select
+                local.set 26
+                local.get 26
                 local.set 17
                 local.get 1
                 i32.const 4
                 i32.sub
                 local.set 1
+                local.get 27
+                local.get 26
+                i64.xor
                 local.get 25
+                local.get 29
+                i64.const 1024
+                i64.and
+                i64.const 0
+                i64.ne
+                select
                 i64.const 0
                 i64.eq
                 if  ;; label = @7

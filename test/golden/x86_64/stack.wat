@@ -1,4 +1,4 @@
-;; 973 bytes
+;; 958 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -27,7 +27,7 @@
               i64.load offset=66304
               local.set 12
               local.get 11
-              local.set 19
+              local.set 18
               local.get 12
               i64.const -8
               i64.add
@@ -58,46 +58,41 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 19
+              local.get 18
               i64.store align=1
               local.get 12
               i64.const -8
               i64.add
-              local.set 19
-              local.get 19
+              local.set 18
+              local.get 18
               local.set 11
-              local.get 19
+              local.get 18
               i64.const 32
               i64.sub
-              local.set 20
-              i64.const 256
+              local.set 19
+              i64.const 1280
               local.set 13
               i32.const 0
               local.get 13
               i64.store offset=66240
-              local.get 20
+              local.get 18
               local.set 14
               i32.const 0
               local.get 14
-              i64.store offset=66248
-              local.get 19
+              i64.store offset=66256
+              i64.const 32
               local.set 15
               i32.const 0
               local.get 15
-              i64.store offset=66256
-              i64.const 32
-              local.set 16
-              i32.const 0
-              local.get 16
               i64.store offset=66264
-              local.get 20
+              local.get 19
               local.set 12
               i32.const 0
               i64.load offset=66328
-              local.set 17
-              local.get 17
-              local.set 21
-              local.get 19
+              local.set 16
+              local.get 16
+              local.set 20
+              local.get 18
               i64.const -8
               i64.add
               local.set 6
@@ -127,9 +122,9 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 21
-              i64.store align=1
               local.get 20
+              i64.store align=1
+              local.get 19
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -158,17 +153,17 @@
               end
               local.get 4
               i64.load align=1
-              local.set 21
-              local.get 21
-              local.set 18
-              i32.const 0
-              local.get 18
-              i64.store offset=66272
+              local.set 20
               local.get 20
+              local.set 17
+              i32.const 0
+              local.get 17
+              i64.store offset=66272
+              local.get 19
               i64.const 8
               i64.add
               local.set 12
-              local.get 19
+              local.get 18
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -197,19 +192,19 @@
               end
               local.get 4
               i64.load align=1
-              local.set 20
-              local.get 19
+              local.set 19
+              local.get 18
               i64.const 8
               i64.add
-              local.set 19
-              local.get 20
+              local.set 18
+              local.get 19
               local.set 11
               i32.const 0
               local.get 11
               i64.store offset=66312
-              local.get 19
+              local.get 18
               local.set 12
-              local.get 19
+              local.get 18
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -238,15 +233,15 @@
               end
               local.get 4
               i64.load align=1
-              local.set 20
-              local.get 19
+              local.set 19
+              local.get 18
               i64.const 8
               i64.add
               local.set 12
               i32.const 0
               local.get 12
               i64.store offset=66304
-              local.get 20
+              local.get 19
               local.set 7
               local.get 1
               i32.const 7

@@ -1,4 +1,4 @@
-;; 764 bytes
+;; 728 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -26,18 +26,13 @@
               local.get 11
               i32.wrap_i64
               local.set 18
-              i64.const 288
+              i64.const 1312
               local.set 12
               local.get 18
-              i32.const 5
-              i32.sub
               i64.extend_i32_u
               local.set 13
-              local.get 18
-              i64.extend_i32_u
-              local.set 14
               i64.const 5
-              local.set 15
+              local.set 14
               local.get 1
               i32.const 2
               i32.sub
@@ -51,12 +46,9 @@
                 i64.store offset=66240
                 i32.const 0
                 local.get 13
-                i64.store offset=66248
-                i32.const 0
-                local.get 14
                 i64.store offset=66256
                 i32.const 0
-                local.get 15
+                local.get 14
                 i64.store offset=66264
                 i32.const 0
                 local.get 0
@@ -78,9 +70,9 @@
                 i64.add
                 local.set 19
                 local.get 19
-                local.set 16
+                local.set 15
                 i32.const 0
-                local.get 16
+                local.get 15
                 i64.store offset=66288
                 local.get 19
                 local.get 11
@@ -109,7 +101,7 @@
                 i64.const 4092
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3378799232155663
+                  i64.const 3378799232155655
                   local.set 9
                   br 5 (;@2;)
                 end
@@ -121,9 +113,9 @@
                 i64.add
                 local.set 20
                 local.get 20
-                local.set 17
+                local.set 16
                 i32.const 0
-                local.get 17
+                local.get 16
                 i64.store offset=66272
                 i64.const 192
                 local.set 12
@@ -131,19 +123,19 @@
                 local.get 12
                 i64.store offset=66240
                 local.get 20
+                local.set 17
+                i32.const 0
+                local.get 17
+                i64.store offset=66248
+                local.get 20
                 local.set 13
                 i32.const 0
                 local.get 13
-                i64.store offset=66248
-                local.get 20
+                i64.store offset=66256
+                local.get 19
                 local.set 14
                 i32.const 0
                 local.get 14
-                i64.store offset=66256
-                local.get 19
-                local.set 15
-                i32.const 0
-                local.get 15
                 i64.store offset=66264
                 local.get 20
                 local.set 7
@@ -263,7 +255,7 @@
     else
       i32.const 0
       local.get 13
-      i64.store offset=66248
+      i64.store offset=66256
     end
     local.get 9
     i64.const 4
@@ -273,16 +265,6 @@
     else
       i32.const 0
       local.get 14
-      i64.store offset=66256
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
       i64.store offset=66264
     end
     i32.const 0
