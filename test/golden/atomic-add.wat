@@ -1,4 +1,4 @@
-;; 866 bytes
+;; 1005 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -73,47 +73,82 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 17
+                local.get 17
+                local.get 12
+                i64.add
+                local.set 18
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 18
+                i64.store align=1
+              else
+                local.get 4
+                i64.load align=1
+                local.set 17
+                local.get 17
+                local.get 12
+                i64.add
+                local.set 18
+                local.get 4
+                local.get 18
+                i64.store align=1
               end
-              local.get 4
-              i64.load align=1
-              local.set 17
-              local.get 17
-              local.get 12
-              i64.add
-              local.set 18
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 18
-              i64.store align=1
               local.get 17
               local.set 13
               i32.const 0
@@ -174,45 +209,78 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470400
-                local.set 9
-                br 4 (;@2;)
+                local.get 14
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1126999418470400
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 17
+                local.get 15
+                local.set 18
+                local.get 14
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1126999418470400
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 18
+                i64.store32 align=1
+              else
+                local.get 4
+                i64.load32_u align=1
+                local.set 17
+                local.get 15
+                local.set 18
+                local.get 4
+                local.get 18
+                i64.store32 align=1
               end
-              local.get 4
-              i64.load32_u align=1
-              local.set 17
-              local.get 15
-              local.set 18
-              local.get 14
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470400
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 18
-              i64.store32 align=1
               local.get 17
               i32.wrap_i64
               i64.extend_i32_s

@@ -1,4 +1,4 @@
-;; 760 bytes
+;; 848 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -34,45 +34,6 @@
               local.get 3
               i32.add
               local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load align=1
-              local.set 17
-              local.get 17
-              local.set 12
-              i32.const 0
-              local.get 12
-              i64.store offset=66576
-              local.get 17
-              local.set 18
-              local.get 11
-              i64.const 8
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
               i32.load offset=8200
               local.get 6
               i32.wrap_i64
@@ -82,46 +43,126 @@
               i64.load offset=8192
               local.get 6
               i64.xor
-              i64.const 4088
+              i64.const 4080
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470400
-                local.set 9
-                br 4 (;@2;)
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 17
+                local.get 17
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66576
+                local.get 17
+                local.set 18
+                local.get 11
+                i64.const 8
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1126999418470400
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 18
+                i64.store align=1
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 2253998836940800
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 18
+              else
+                local.get 4
+                i64.load align=1
+                local.set 17
+                local.get 17
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66576
+                local.get 17
+                local.set 18
+                local.get 4
+                local.get 18
+                i64.store offset=8 align=1
+                local.get 4
+                i64.load32_u align=1
+                local.set 18
               end
-              local.get 4
-              local.get 18
-              i64.store align=1
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940800
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load32_u align=1
-              local.set 18
               local.get 18
               i64.const -4294967296
               i64.or

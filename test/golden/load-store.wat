@@ -1,4 +1,4 @@
-;; 831 bytes
+;; 968 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -24,8 +24,6 @@
               i64.load offset=66328
               local.set 11
               local.get 11
-              i64.const 8
-              i64.add
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -36,98 +34,152 @@
               local.get 3
               i32.add
               local.tee 5
-              i32.load offset=8
+              i32.load offset=8200
               local.get 6
               i32.wrap_i64
               i32.add
               local.set 4
               local.get 5
-              i64.load
+              i64.load offset=8192
               local.get 6
               i64.xor
-              i64.const 4092
+              i64.const 4084
               i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
+              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
+                i32.const 0
+              else
+                local.get 4
               end
-              local.get 4
-              i64.load32_s align=1
               local.set 16
               local.get 16
-              local.set 12
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1126999418470400
-                local.set 9
-                br 4 (;@2;)
+                local.get 11
+                i64.const 8
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_s align=1
+                local.set 17
+                local.get 17
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66320
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4095
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1126999418470400
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load8_u
+                local.set 18
+                local.get 18
+                local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66336
+                local.get 11
+                i64.const 2
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4094
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 2253998836940800
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load16_u align=1
+                local.set 19
+              else
+                local.get 16
+                i64.load32_s offset=8 align=1
+                local.set 17
+                local.get 17
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66320
+                local.get 16
+                i64.load8_u
+                local.set 18
+                local.get 18
+                local.set 13
+                i32.const 0
+                local.get 13
+                i64.store offset=66336
+                local.get 16
+                i64.load16_u offset=2 align=1
+                local.set 19
               end
-              local.get 4
-              i64.load8_u
-              local.set 17
-              local.get 17
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66336
-              local.get 11
-              i64.const 2
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4094
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940800
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load16_u align=1
-              local.set 18
-              local.get 18
+              local.get 19
               local.set 14
               i32.const 0
               local.get 14
@@ -135,8 +187,8 @@
               i32.const 0
               i64.load offset=66256
               local.set 15
-              local.get 16
-              local.set 18
+              local.get 17
+              local.set 19
               local.get 15
               i64.const -8
               i64.add
@@ -167,42 +219,52 @@
                 br 4 (;@2;)
               end
               local.get 4
-              local.get 18
+              local.get 19
               i64.store align=1
-              local.get 17
-              local.set 16
-              local.get 11
-              i64.const 1
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881600
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
               local.get 16
-              i64.store8
+              i32.eqz
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 18
+                local.set 17
+                local.get 11
+                i64.const 1
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4095
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 4507997673881600
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 17
+                i64.store8
+              else
+                local.get 18
+                local.set 17
+                local.get 16
+                local.get 17
+                i64.store8 offset=1
+              end
               local.get 1
               i32.const 5
               i32.sub

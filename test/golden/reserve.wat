@@ -1,4 +1,4 @@
-;; 1172 bytes
+;; 1169 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64 i64 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i32 i64 i64 i32)
     i32.const 0
     i64.load offset=66328
     local.set 11
@@ -70,11 +70,36 @@
                 local.get 11
                 local.set 6
                 local.get 6
-                i64.const -4089
-                i64.and
-                local.get 19
-                i64.ne
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @7
+                  i32.const 0
+                else
+                  local.get 4
+                end
+                local.set 22
+                local.get 22
+                i32.eqz
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  local.get 11
+                  local.set 6
                   local.get 6
                   i32.wrap_i64
                   i32.const 8
@@ -99,27 +124,15 @@
                     i64.const 15
                     local.set 9
                     br 6 (;@2;)
-                  else
-                    local.get 6
-                    i64.const -4096
-                    i64.and
-                    local.set 19
-                    local.get 4
-                    local.get 6
-                    i32.wrap_i64
-                    i32.sub
-                    local.set 20
                   end
+                  local.get 4
+                  i64.load align=1
+                  local.set 21
                 else
-                  local.get 6
-                  i32.wrap_i64
-                  local.get 20
-                  i32.add
-                  local.set 4
+                  local.get 22
+                  i64.load align=1
+                  local.set 21
                 end
-                local.get 4
-                i64.load align=1
-                local.set 21
                 local.get 11
                 local.set 12
                 local.get 21
@@ -127,11 +140,11 @@
                 local.get 21
                 local.get 14
                 i64.add
-                local.set 22
-                local.get 22
+                local.set 23
+                local.get 23
                 local.set 15
                 local.get 11
-                local.set 23
+                local.set 24
                 local.get 11
                 i64.const 7
                 i64.and
@@ -145,7 +158,7 @@
                   local.get 0
                   i64.const 8
                   i64.add
-                  local.get 23
+                  local.get 24
                   i64.const 6
                   i32.const 2
                   i32.const 5
@@ -156,80 +169,11 @@
                   local.set 8
                   br 6 (;@1;)
                 end
-                local.get 11
-                local.set 6
-                local.get 6
-                i64.const -4089
-                i64.and
-                local.get 17
-                i64.ne
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  local.get 6
-                  i32.wrap_i64
-                  i32.const 8
-                  i32.shr_u
-                  i32.const 8176
-                  i32.and
-                  local.get 3
-                  i32.add
-                  local.tee 5
-                  i32.load offset=8200
-                  local.get 6
-                  i32.wrap_i64
-                  i32.add
-                  local.set 4
-                  local.get 5
-                  i64.load offset=8192
-                  local.get 6
-                  i64.xor
-                  i64.const 4088
-                  i64.gt_u
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 2253998836940815
-                    local.set 9
-                    br 6 (;@2;)
-                  else
-                    local.get 6
-                    i64.const -4096
-                    i64.and
-                    local.set 17
-                    local.get 4
-                    local.get 6
-                    i32.wrap_i64
-                    i32.sub
-                    local.set 18
-                  end
-                else
-                  local.get 6
-                  i32.wrap_i64
-                  local.get 18
-                  i32.add
-                  local.set 4
-                end
-                local.get 4
-                i64.load align=1
-                local.set 23
-                local.get 11
-                local.get 11
-                i64.eq
-                local.get 21
-                local.get 23
-                i64.eq
-                i32.and
-                local.set 24
                 local.get 22
-                local.get 23
-                local.get 24
-                select
-                local.set 21
-                local.get 11
-                local.set 6
-                local.get 6
-                i64.const -4089
-                i64.and
-                local.get 17
-                i64.ne
+                i32.eqz
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  local.get 11
+                  local.set 6
                   local.get 6
                   i32.wrap_i64
                   i32.const 8
@@ -254,32 +198,79 @@
                     i64.const 2253998836940815
                     local.set 9
                     br 6 (;@2;)
-                  else
-                    local.get 6
-                    i64.const -4096
-                    i64.and
-                    local.set 17
-                    local.get 4
-                    local.get 6
-                    i32.wrap_i64
-                    i32.sub
-                    local.set 18
                   end
-                else
+                  local.get 4
+                  i64.load align=1
+                  local.set 24
+                  local.get 11
+                  local.get 11
+                  i64.eq
+                  local.get 21
+                  local.get 24
+                  i64.eq
+                  i32.and
+                  local.set 25
+                  local.get 23
+                  local.get 24
+                  local.get 25
+                  select
+                  local.set 21
+                  local.get 11
+                  local.set 6
                   local.get 6
                   i32.wrap_i64
-                  local.get 18
+                  i32.const 8
+                  i32.shr_u
+                  i32.const 8176
+                  i32.and
+                  local.get 3
+                  i32.add
+                  local.tee 5
+                  i32.load offset=8200
+                  local.get 6
+                  i32.wrap_i64
                   i32.add
                   local.set 4
+                  local.get 5
+                  i64.load offset=8192
+                  local.get 6
+                  i64.xor
+                  i64.const 4088
+                  i64.gt_u
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
+                    i64.const 2253998836940815
+                    local.set 9
+                    br 6 (;@2;)
+                  end
+                  local.get 4
+                  local.get 21
+                  i64.store align=1
+                else
+                  local.get 22
+                  i64.load align=1
+                  local.set 24
+                  local.get 11
+                  local.get 11
+                  i64.eq
+                  local.get 21
+                  local.get 24
+                  i64.eq
+                  i32.and
+                  local.set 25
+                  local.get 23
+                  local.get 24
+                  local.get 25
+                  select
+                  local.set 21
+                  local.get 22
+                  local.get 21
+                  i64.store align=1
                 end
-                local.get 4
-                local.get 21
-                i64.store align=1
-                local.get 24
+                local.get 25
                 i32.const 1
                 i32.xor
-                local.set 24
-                local.get 24
+                local.set 25
+                local.get 25
                 i64.extend_i32_u
                 local.set 16
                 i64.const -1
@@ -288,7 +279,7 @@
                 i32.const 4
                 i32.sub
                 local.set 1
-                local.get 24
+                local.get 25
                 i32.const 0
                 i32.ne
                 if  ;; label = @7

@@ -7,9 +7,7 @@ u32 place_info(const struct emit *e) { return e->done & 0xff; }
 
 enum { INFO_BYTES = 8, INFO_WRITE = 16 }; // shifts; see exec/jit_abi.c
 
-// From the address in L_VA: leaves in L_PTR where that is on the host, and pushes whether it
-// misses.
-static void probe(struct emit *e, u32 table, unsigned bytes) {
+void probe(struct emit *e, u32 table, unsigned bytes) {
     struct buf *o = out(e);
     w_local(o, W_LOCAL_GET, L_VA);
     w_op(o, W_I32_WRAP_I64);
@@ -33,11 +31,11 @@ static void probe(struct emit *e, u32 table, unsigned bytes) {
     w_op(o, W_I64_GT_U);
 }
 
-static void simd_mem(struct emit *e, u32 code) {
+static void simd_mem(struct emit *e, u32 code, u32 offset) {
     w_op(out(e), W_SIMD);
     w_u32(out(e), code);
     w_u32(out(e), 0);
-    w_u32(out(e), 0);
+    w_u32(out(e), offset);
 }
 
 // The miss: calls `function`, with `value` (a local, 0: none) among its arguments, or for a vector
@@ -53,7 +51,7 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     if (vector) {
         w_i32_const(o, (i32)e->abi->vector);
         w_local(o, W_LOCAL_GET, value);
-        simd_mem(e, W_V128_STORE);
+        simd_mem(e, W_V128_STORE, 0);
     }
     push_pcrel(e, e->rel);
     w_local(o, W_LOCAL_GET, L_VA);
@@ -97,15 +95,26 @@ struct slow {
     u32 type, function, value;
 };
 
-// From operation i's address: leaves in L_PTR where it is on the host.
-static void translate(struct emit *e, u32 i, unsigned bytes, bool write, struct slow slow) {
+// On the host: an i32 local and a constant.
+struct host {
+    u32 local, offset;
+};
+
+// Operation i's address on the host.
+static struct host translate(struct emit *e, u32 i, unsigned bytes, bool write, struct slow slow) {
     const struct ir_insn *op = &e->b->ops[i];
     struct buf *o = out(e);
     u32 table = write ? e->abi->tlb_w : e->abi->tlb_r;
     u32 info = place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
+    const struct host there = {L_PTR, 0};
     unsigned page =
         flow_page(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, op->a, e->bases);
-    unsigned kept = page ? e->flow.kept[write][page - 1] : 0;
+    unsigned kept = page && e->access == ACCESS_ANY ? e->flow.kept[write][page - 1] : 0;
+    if (e->access == ACCESS_NEAR) {
+        const struct group *g = &e->groups[e->group[i] - 1];
+        use_unseen(e, op->a);
+        return (struct host){g->local, (u32)(e->off[i] - g->lo)};
+    }
     push(e, op->a);
     if (op->imm) {
         w_i64_const(o, (i64)op->imm);
@@ -117,7 +126,7 @@ static void translate(struct emit *e, u32 i, unsigned bytes, bool write, struct 
         open_if(e, W_T_VOID, true);
         miss(e, slow.type, slow.function, slow.value, info);
         close_if(e);
-        return;
+        return there;
     }
     u32 tag = e->first_kept + 2 * (kept - 1);
     outside(e, tag, bytes);
@@ -135,22 +144,24 @@ static void translate(struct emit *e, u32 i, unsigned bytes, bool write, struct 
     w_op(o, W_I32_ADD);
     w_local(o, W_LOCAL_SET, L_PTR);
     close_if(e);
+    return there;
 }
 
 static void load(struct emit *e, u32 i, u8 opcode, unsigned bytes, bool for_write) {
-    translate(e, i, bytes, for_write, (struct slow){T_SLOW_LOAD, e->abi->slow_load, 0});
-    w_local(out(e), W_LOCAL_GET, L_PTR);
+    struct host h =
+        translate(e, i, bytes, for_write, (struct slow){T_SLOW_LOAD, e->abi->slow_load, 0});
+    w_local(out(e), W_LOCAL_GET, h.local);
     // As a float when nothing wants the bits.
     bool dbl = e->floats[i] && e->floats[i] == e->uses[i];
     bool single = e->singles[i] && e->singles[i] == e->uses[i];
     if (dbl && opcode == W_I64_LOAD) {
-        w_mem(out(e), W_F64_LOAD, 0, 0);
+        w_mem(out(e), W_F64_LOAD, 0, h.offset);
         keep_float(e, (ir_ref)i, W_T_F64);
     } else if (single && opcode == W_I64_LOAD32_U && !e->abi->boxed) {
-        w_mem(out(e), W_F32_LOAD, 0, 0);
+        w_mem(out(e), W_F32_LOAD, 0, h.offset);
         keep_float(e, (ir_ref)i, W_T_F32);
     } else {
-        w_mem(out(e), opcode, 0, 0);
+        w_mem(out(e), opcode, 0, h.offset);
         keep(e, (ir_ref)i);
     }
 }
@@ -168,18 +179,19 @@ static void store(struct emit *e, u32 i, u8 opcode, unsigned bytes) {
         push(e, r);
     }
     w_local(out(e), W_LOCAL_SET, v);
-    translate(e, i, bytes, true, (struct slow){T_SLOW_STORE, e->abi->slow_store, v});
-    w_local(out(e), W_LOCAL_GET, L_PTR);
+    struct host h =
+        translate(e, i, bytes, true, (struct slow){T_SLOW_STORE, e->abi->slow_store, v});
+    w_local(out(e), W_LOCAL_GET, h.local);
     w_local(out(e), W_LOCAL_GET, v);
-    w_mem(out(e), !is_float ? opcode : type == W_T_F64 ? W_F64_STORE : W_F32_STORE, 0, 0);
+    w_mem(out(e), !is_float ? opcode : type == W_T_F64 ? W_F64_STORE : W_F32_STORE, 0, h.offset);
     e->busy[v] = 0;
     e->begun = true;
 }
 
 static void loadv(struct emit *e, u32 i) {
-    translate(e, i, 16, false, (struct slow){T_SLOW_LOAD, e->abi->slow_loadv, 0});
-    w_local(out(e), W_LOCAL_GET, L_PTR);
-    simd_mem(e, W_V128_LOAD);
+    struct host h = translate(e, i, 16, false, (struct slow){T_SLOW_LOAD, e->abi->slow_loadv, 0});
+    w_local(out(e), W_LOCAL_GET, h.local);
+    simd_mem(e, W_V128_LOAD, h.offset);
     keep(e, (ir_ref)i);
 }
 
@@ -187,10 +199,10 @@ static void storev(struct emit *e, u32 i) {
     u32 v = take_local(e, W_T_V128);
     push(e, e->b->ops[i].b);
     w_local(out(e), W_LOCAL_SET, v);
-    translate(e, i, 16, true, (struct slow){T_SLOW_LOAD, e->abi->slow_storev, v});
-    w_local(out(e), W_LOCAL_GET, L_PTR);
+    struct host h = translate(e, i, 16, true, (struct slow){T_SLOW_LOAD, e->abi->slow_storev, v});
+    w_local(out(e), W_LOCAL_GET, h.local);
     w_local(out(e), W_LOCAL_GET, v);
-    simd_mem(e, W_V128_STORE);
+    simd_mem(e, W_V128_STORE, h.offset);
     e->busy[v] = 0;
     e->begun = true;
 }

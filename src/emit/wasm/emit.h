@@ -46,6 +46,19 @@ enum { PAGE = 4096, NO_PAGE = 0x800 };
 // FLOAT: an i64 that lies in a local as the double, or the single in its lower half.
 enum place_kind { V_NONE, V_CONST, V_CELL, V_LOCAL, V_TREE, V_FLOAT };
 
+// Accesses of a block off one base (groups.c).
+enum { GROUPS = 16 };
+struct group {
+    ir_ref root;
+    i32 lo, hi; // bytes from it that are touched
+    unsigned n;
+    bool write;
+    u32 local; // the host address of lo, 0 in it: each access for itself; 0: not looked up yet
+};
+
+// How accesses are emitted: as is best; without groups and kept pages; off their group's local.
+enum access_kind { ACCESS_ANY, ACCESS_APART, ACCESS_NEAR };
+
 struct emit {
     const struct region *r;
     const struct region_abi *abi;
@@ -78,10 +91,15 @@ struct emit {
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;
-    i32 rel;        // of the instruction being emitted
-    u32 done;       // instructions of the block before it
-    bool begun;     // it has changed something already, so it cannot be begun anew
-    unsigned depth; // labels the structure has opened inside the exits
+    i32 rel;    // of the instruction being emitted
+    u32 done;   // instructions of the block before it
+    bool begun; // it has changed something already, so it cannot be begun anew
+    enum access_kind access;
+    struct group groups[GROUPS];
+    unsigned ngroups;
+    u8 group[IR_BLOCK_CAP]; // of accesses: 1 + its group
+    i32 off[IR_BLOCK_CAP];  // and how far they are from its root
+    unsigned depth;         // labels the structure has opened inside the exits
 };
 
 static inline struct buf *out(struct emit *e) { return &e->code; }
@@ -100,6 +118,9 @@ void vacate(struct emit *e,
             u32 local); // cell `local` is about to change: saves what still needs it
 void settle_trees(struct emit *e);
 void push_pcrel(struct emit *e, i64 rel);
+// An address that will be used later, on the stack but for a constant, which is returned.
+i64 push_address(struct emit *e, ir_ref r);
+void use_unseen(struct emit *e, ir_ref r); // as push, without code
 
 // ---- fast.c
 void fast_count_uses(struct emit *e); // of the block: uses, floats, singles
@@ -122,8 +143,17 @@ void emit_vcall(struct emit *e, u32 i);
 // ---- access.c
 bool emit_access(struct emit *e, u32 i); // false: not a load or store
 u32 place_info(const struct emit *e);
+// From the address in L_VA: leaves in L_PTR where that is on the host, and pushes whether some of
+// `bytes` there is not in the page that the TLB has.
+void probe(struct emit *e, u32 table, unsigned bytes);
+
+// ---- groups.c
+void groups_plan(struct emit *e); // of the block
+// The operations from access i on, as far as they go together: where it goes on; 0: not in a group.
+u32 groups_run(struct emit *e, u32 i);
 
 // ---- region.c
+void emit_ops(struct emit *e, u32 from, u32 to);
 void call_indirect(struct emit *e, u32 type, u32 function);
 void br_exit(struct emit *e, u8 op, unsigned exit);
 void open_block(struct emit *e);

@@ -285,6 +285,13 @@ static void emit_op(struct emit *e, u32 i) {
     }
 }
 
+void emit_ops(struct emit *e, u32 from, u32 to) {
+    for (u32 i = from; i < to && !e->failed; i++) {
+        flow_base(&e->flow, e->b->ops, i, e->bases);
+        emit_op(e, i);
+    }
+}
+
 // ---- structure callbacks
 
 static void on_block(void *arg) {
@@ -315,9 +322,12 @@ static void on_node(void *arg, int node) {
     e->done = (u32)-1;
     fast_count_uses(e);
     memset(e->bases, 0, b->nops);
-    for (u32 i = 1; i < b->nops && !e->failed; i++) {
-        flow_base(&e->flow, b->ops, i, e->bases);
-        emit_op(e, i);
+    groups_plan(e);
+    for (u32 i = 1, next; i < b->nops && !e->failed; i = next) {
+        next = groups_run(e, i);
+        if (next) continue;
+        next = i + 1;
+        emit_ops(e, i, next);
     }
     e->out_dirty[node] = e->dirty;
     e->out_late[node] = e->late;
@@ -547,6 +557,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
     em.code = em.hints = (struct buf){0};
     em.nhints = em.depth = 0;
     em.failed = false;
+    em.access = ACCESS_ANY;
     bool ok = flow_analyse(em.r, abi->pc_cell, abi->passes.pages, &em.flow);
     if (ok) {
         memcpy(em.types, fixed, sizeof fixed);

@@ -368,6 +368,28 @@ void push(struct emit *e, ir_ref r) {
     drop_use(e, r);
 }
 
+i64 push_address(struct emit *e, ir_ref r) {
+    const struct ir_insn *ops = e->b->ops;
+    i64 off = 0;
+    while (e->kind[r] == V_TREE && ops[r].op == IR_ADD64 && e->kind[ops[r].b] == V_CONST) {
+        off += (i64)ops[ops[r].b].imm;
+        r = ops[r].a;
+    }
+    if (e->kind[r] == V_TREE) {
+        forget(e->trees, &e->ntrees, r);
+        settle(e, r);
+    }
+    e->uses[r]++;
+    push(e, r);
+    return off;
+}
+
+void use_unseen(struct emit *e, ir_ref r) {
+    size_t len = e->code.len;
+    push(e, r);
+    e->code.len = len;
+}
+
 static void keep_as(struct emit *e, ir_ref r, u8 kind, u8 type) {
     u32 l = take_local(e, type);
     w_local(out(e), W_LOCAL_SET, l);

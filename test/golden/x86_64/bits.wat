@@ -1,4 +1,4 @@
-;; 958 bytes
+;; 1029 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -106,47 +106,82 @@
               i64.const 4092
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1970324836974599
-                local.set 9
-                br 4 (;@2;)
+                local.get 16
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1970324836974599
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load32_u align=1
+                local.set 25
+                local.get 25
+                i64.const 8
+                i64.or
+                local.set 26
+                local.get 16
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4092
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1970324836974599
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 26
+                i64.store32 align=1
+              else
+                local.get 4
+                i64.load32_u align=1
+                local.set 25
+                local.get 25
+                i64.const 8
+                i64.or
+                local.set 26
+                local.get 4
+                local.get 26
+                i64.store32 align=1
               end
-              local.get 4
-              i64.load32_u align=1
-              local.set 25
-              local.get 25
-              i64.const 8
-              i64.or
-              local.set 26
-              local.get 16
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1970324836974599
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 26
-              i64.store32 align=1
               i32.const 0
               i64.load offset=66288
               local.set 17

@@ -1,4 +1,4 @@
-;; 986 bytes
+;; 1078 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -43,31 +43,67 @@
               i64.load
               local.get 6
               i64.xor
-              i64.const 4088
+              i64.const 4080
               i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
+              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
+                i32.const 0
+              else
+                local.get 4
               end
-              local.get 4
-              i64.load align=1
               local.set 22
+              local.get 22
+              i32.eqz
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 23
+              else
+                local.get 22
+                i64.load align=1
+                local.set 23
+              end
               i32.const 0
               i64.load offset=66272
               local.set 12
               local.get 12
-              local.get 22
-              i64.add
-              local.set 23
               local.get 23
+              i64.add
+              local.set 24
+              local.get 24
               local.set 12
               i32.const 0
               local.get 12
               i64.store offset=66272
-              local.get 23
+              local.get 24
               local.set 13
-              local.get 22
+              local.get 23
               local.set 14
               i32.const 0
               i64.load offset=66328
@@ -75,72 +111,80 @@
               local.get 15
               i64.const 1
               i64.add
-              local.set 24
-              local.get 24
+              local.set 25
+              local.get 25
               local.set 15
               i32.const 0
               local.get 15
               i64.store offset=66328
               i64.const 320
               local.set 16
-              local.get 24
+              local.get 25
               local.set 17
-              local.get 11
-              i64.const 8
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              local.get 22
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1691048883519503
-                local.set 9
-                br 4 (;@2;)
+                local.get 11
+                i64.const 8
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1691048883519503
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 25
+              else
+                local.get 22
+                i64.load offset=8 align=1
+                local.set 25
               end
-              local.get 4
-              i64.load align=1
-              local.set 24
               i32.const 0
               i64.load offset=66296
               local.set 18
               local.get 18
-              local.get 24
+              local.get 25
               i64.add
-              local.set 24
+              local.set 25
+              local.get 25
               local.get 24
               local.get 23
-              local.get 22
               i64.lt_u
               i64.extend_i32_u
               i64.add
-              local.set 22
-              local.get 24
+              local.set 23
+              local.get 25
               local.get 18
               i64.lt_u
-              local.get 22
-              local.get 24
+              local.get 23
+              local.get 25
               i64.lt_u
               i32.or
               i64.extend_i32_u
-              local.set 23
-              local.get 22
+              local.set 24
+              local.get 23
               local.set 18
               i32.const 0
               local.get 18
@@ -159,23 +203,23 @@
               i64.load offset=66288
               local.set 20
               local.get 20
-              local.get 23
+              local.get 24
               i64.sub
-              local.set 22
+              local.set 23
               local.get 20
               i64.const 0
               i64.lt_u
               local.get 20
-              local.get 23
+              local.get 24
               i64.lt_u
               i32.or
-              local.set 25
-              local.get 22
-              local.get 20
-              local.get 22
-              i64.xor
-              local.set 23
+              local.set 26
               local.get 23
+              local.get 20
+              local.get 23
+              i64.xor
+              local.set 24
+              local.get 24
               local.get 20
               i64.and
               i64.const 63
@@ -185,12 +229,12 @@
               i64.const 11
               i64.shl
               local.get 20
-              local.get 22
+              local.get 23
               i64.xor
               i64.const 16
               i64.and
               i64.or
-              local.set 23
+              local.set 24
               local.set 20
               i32.const 0
               local.get 20
@@ -200,7 +244,7 @@
               i32.const 0
               local.get 16
               i64.store offset=66240
-              local.get 22
+              local.get 23
               local.set 17
               i32.const 0
               local.get 17
@@ -210,13 +254,13 @@
               i32.const 0
               local.get 13
               i64.store offset=66256
-              local.get 25
+              local.get 26
               i64.extend_i32_u
               local.set 14
               i32.const 0
               local.get 14
               i64.store offset=66264
-              local.get 23
+              local.get 24
               local.set 21
               i32.const 0
               local.get 21
@@ -226,7 +270,7 @@
               i32.sub
               local.set 1
               i32.const 0
-              local.get 25
+              local.get 26
               i32.lt_u
               if  ;; label = @6
                 i32.const 0

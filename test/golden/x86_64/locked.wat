@@ -1,4 +1,4 @@
-;; 1707 bytes
+;; 1799 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -25,82 +25,45 @@
               i32.const 0
               i64.load offset=66328
               local.set 11
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 20
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 0
-                  local.set 9
-                  br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
-                end
-              else
-                local.get 6
-                i32.wrap_i64
-                local.get 21
-                i32.add
-                local.set 4
-              end
-              local.get 4
-              i64.load align=1
-              local.set 22
               i32.const 0
               i64.load offset=66320
               local.set 12
               i32.const 0
               i64.load offset=66272
               local.set 13
-              local.get 13
-              local.get 22
-              i64.eq
-              local.set 23
-              local.get 12
-              local.get 22
-              local.get 23
-              select
-              local.set 24
               local.get 11
               local.set 6
               local.get 6
-              i64.const -4089
-              i64.and
-              local.get 20
-              i64.ne
+              i32.wrap_i64
+              i32.const 8
+              i32.shr_u
+              i32.const 8176
+              i32.and
+              local.get 3
+              i32.add
+              local.tee 5
+              i32.load offset=8200
+              local.get 6
+              i32.wrap_i64
+              i32.add
+              local.set 4
+              local.get 5
+              i64.load offset=8192
+              local.get 6
+              i64.xor
+              i64.const 4088
+              i64.gt_u
+              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
+                i32.const 0
+              else
+                local.get 4
+              end
+              local.set 22
+              local.get 22
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -125,50 +88,66 @@
                   i64.const 0
                   local.set 9
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
                 end
-              else
+                local.get 4
+                i64.load align=1
+                local.set 23
+                local.get 13
+                local.get 23
+                i64.eq
+                local.set 24
+                local.get 12
+                local.get 23
+                local.get 24
+                select
+                local.set 25
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
-                local.get 21
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
                 i32.add
                 local.set 4
-              end
-              local.get 4
-              local.get 24
-              i64.store align=1
-              local.get 13
-              local.get 22
-              local.get 23
-              select
-              local.set 24
-              local.get 24
-              local.get 13
-              local.set 25
-              local.set 13
-              i64.const 1280
-              local.set 14
-              local.get 25
-              local.set 15
-              local.get 22
-              local.set 16
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4093
-              i64.and
-              local.get 20
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 25
+                i64.store align=1
+                local.get 13
+                local.get 23
+                local.get 24
+                select
+                local.set 25
+                local.get 25
+                local.get 13
+                local.set 26
+                local.set 13
+                i64.const 1280
+                local.set 14
+                local.get 26
+                local.set 15
+                local.get 23
+                local.set 16
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -193,46 +172,23 @@
                   i64.const 1408474395181071
                   local.set 9
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
                 end
-              else
-                local.get 6
+                local.get 4
+                i64.load32_u align=1
+                local.set 23
+                local.get 25
                 i32.wrap_i64
-                local.get 21
+                local.set 24
+                local.get 23
+                i32.wrap_i64
+                local.get 24
                 i32.add
-                local.set 4
-              end
-              local.get 4
-              i64.load32_u align=1
-              local.set 22
-              local.get 24
-              i32.wrap_i64
-              local.set 23
-              local.get 22
-              i32.wrap_i64
-              local.get 23
-              i32.add
-              i64.extend_i32_u
-              local.set 24
-              local.get 24
-              local.set 25
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4093
-              i64.and
-              local.get 20
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                i64.extend_i32_u
+                local.set 25
+                local.get 25
+                local.set 26
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -257,42 +213,74 @@
                   i64.const 1408474395181071
                   local.set 9
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
                 end
+                local.get 4
+                local.get 26
+                i64.store32 align=1
               else
-                local.get 6
+                local.get 22
+                i64.load align=1
+                local.set 23
+                local.get 13
+                local.get 23
+                i64.eq
+                local.set 24
+                local.get 12
+                local.get 23
+                local.get 24
+                select
+                local.set 25
+                local.get 22
+                local.get 25
+                i64.store align=1
+                local.get 13
+                local.get 23
+                local.get 24
+                select
+                local.set 25
+                local.get 25
+                local.get 13
+                local.set 26
+                local.set 13
+                i64.const 1280
+                local.set 14
+                local.get 26
+                local.set 15
+                local.get 23
+                local.set 16
+                local.get 22
+                i64.load32_u align=1
+                local.set 23
+                local.get 25
                 i32.wrap_i64
-                local.get 21
+                local.set 24
+                local.get 23
+                i32.wrap_i64
+                local.get 24
                 i32.add
-                local.set 4
+                i64.extend_i32_u
+                local.set 25
+                local.get 25
+                local.set 26
+                local.get 22
+                local.get 26
+                i64.store32 align=1
               end
-              local.get 4
-              local.get 25
-              i64.store32 align=1
-              local.get 22
+              local.get 23
               local.set 13
               i32.const 0
               local.get 13
               i64.store offset=66272
               i64.const 224
               local.set 14
-              local.get 24
+              local.get 25
               local.set 17
-              local.get 24
+              local.get 25
               local.set 15
               i32.const 0
               local.get 15
               i64.store offset=66256
-              local.get 23
+              local.get 24
               i64.extend_i32_u
               local.set 16
               i32.const 0
@@ -321,61 +309,8 @@
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651482
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load align=1
-              local.set 22
-              local.get 22
-              i64.const 1
-              i64.add
-              local.set 22
-              local.get 22
-              local.set 24
-              local.get 18
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2535473813651482
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 24
-              i64.store align=1
-              i64.const 320
-              local.set 14
-              local.get 22
-              local.set 17
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 20
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 18
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -397,43 +332,75 @@
                 i64.const 4088
                 i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121882
+                  i64.const 2535473813651482
                   local.set 9
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
                 end
-              else
+                local.get 4
+                i64.load align=1
+                local.set 23
+                local.get 23
+                i64.const 1
+                i64.add
+                local.set 23
+                local.get 23
+                local.set 25
+                local.get 18
+                local.set 6
                 local.get 6
                 i32.wrap_i64
-                local.get 21
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
                 i32.add
                 local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 2535473813651482
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 25
+                i64.store align=1
+              else
+                local.get 4
+                i64.load align=1
+                local.set 23
+                local.get 23
+                i64.const 1
+                i64.add
+                local.set 23
+                local.get 23
+                local.set 25
+                local.get 4
+                local.get 25
+                i64.store align=1
               end
-              local.get 4
-              i64.load align=1
-              local.set 22
+              i64.const 320
+              local.set 14
+              local.get 23
+              local.set 17
               i32.const 0
               i64.load offset=66280
               local.set 19
-              local.get 19
-              local.set 24
-              local.get 11
-              local.set 6
-              local.get 6
-              i64.const -4089
-              i64.and
-              local.get 20
-              i64.ne
+              local.get 22
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
                 i32.const 8
@@ -458,28 +425,53 @@
                   i64.const 3662473232121882
                   local.set 9
                   br 5 (;@2;)
-                else
-                  local.get 6
-                  i64.const -4096
-                  i64.and
-                  local.set 20
-                  local.get 4
-                  local.get 6
-                  i32.wrap_i64
-                  i32.sub
-                  local.set 21
                 end
-              else
+                local.get 4
+                i64.load align=1
+                local.set 23
+                local.get 19
+                local.set 25
+                local.get 11
+                local.set 6
                 local.get 6
                 i32.wrap_i64
-                local.get 21
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
                 i32.add
                 local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3662473232121882
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 25
+                i64.store align=1
+              else
+                local.get 22
+                i64.load align=1
+                local.set 23
+                local.get 19
+                local.set 25
+                local.get 22
+                local.get 25
+                i64.store align=1
               end
-              local.get 4
-              local.get 24
-              i64.store align=1
-              local.get 22
+              local.get 23
               local.set 19
               i32.const 0
               local.get 19
@@ -509,57 +501,96 @@
               i64.const 4095
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881626
-                local.set 9
-                br 4 (;@2;)
+                local.get 12
+                i64.const 1
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4095
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 4507997673881626
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load8_u
+                local.set 23
+                local.get 23
+                i64.const 4
+                i64.or
+                local.set 23
+                local.get 23
+                local.set 25
+                local.get 12
+                i64.const 1
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4095
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 4507997673881626
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 25
+                i64.store8
+              else
+                local.get 4
+                i64.load8_u
+                local.set 23
+                local.get 23
+                i64.const 4
+                i64.or
+                local.set 23
+                local.get 23
+                local.set 25
+                local.get 4
+                local.get 25
+                i64.store8
               end
-              local.get 4
-              i64.load8_u
-              local.set 22
-              local.get 22
-              i64.const 4
-              i64.or
-              local.set 22
-              local.get 22
-              local.set 24
-              local.get 12
-              i64.const 1
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 4507997673881626
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 24
-              i64.store8
               i64.const 184
               local.set 14
               i32.const 0
               local.get 14
               i64.store offset=66240
-              local.get 22
+              local.get 23
               local.set 17
               i32.const 0
               local.get 17

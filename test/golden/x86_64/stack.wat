@@ -1,4 +1,4 @@
-;; 958 bytes
+;; 1112 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -26,10 +26,8 @@
               i32.const 0
               i64.load offset=66304
               local.set 12
-              local.get 11
-              local.set 18
               local.get 12
-              i64.const -8
+              i64.const -16
               i64.add
               local.set 6
               local.get 6
@@ -50,32 +48,74 @@
               i64.load offset=8192
               local.get 6
               i64.xor
-              i64.const 4088
+              i64.const 4072
               i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
+              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
+                i32.const 0
+              else
+                local.get 4
               end
-              local.get 4
+              local.set 18
               local.get 18
-              i64.store align=1
+              i32.eqz
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 11
+                local.set 19
+                local.get 12
+                i64.const -8
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 19
+                i64.store align=1
+              else
+                local.get 11
+                local.set 19
+                local.get 18
+                local.get 19
+                i64.store offset=8 align=1
+              end
               local.get 12
               i64.const -8
               i64.add
-              local.set 18
-              local.get 18
+              local.set 19
+              local.get 19
               local.set 11
-              local.get 18
+              local.get 19
               i64.const 32
               i64.sub
-              local.set 19
+              local.set 20
               i64.const 1280
               local.set 13
               i32.const 0
               local.get 13
               i64.store offset=66240
-              local.get 18
+              local.get 19
               local.set 14
               i32.const 0
               local.get 14
@@ -85,46 +125,56 @@
               i32.const 0
               local.get 15
               i64.store offset=66264
-              local.get 19
+              local.get 20
               local.set 12
               i32.const 0
               i64.load offset=66328
               local.set 16
-              local.get 16
-              local.set 20
               local.get 18
-              i64.const -8
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2255098348568579
-                local.set 9
-                br 4 (;@2;)
+                local.get 16
+                local.set 21
+                local.get 19
+                i64.const -8
+                i64.add
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 2255098348568579
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 21
+                i64.store align=1
+              else
+                local.get 16
+                local.set 21
+                local.get 18
+                local.get 21
+                i64.store align=1
               end
-              local.get 4
               local.get 20
-              i64.store align=1
-              local.get 19
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -153,95 +203,117 @@
               end
               local.get 4
               i64.load align=1
-              local.set 20
-              local.get 20
+              local.set 21
+              local.get 21
               local.set 17
               i32.const 0
               local.get 17
               i64.store offset=66272
-              local.get 19
+              local.get 20
               i64.const 8
               i64.add
               local.set 12
               local.get 18
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3664672255377411
-                local.set 9
-                br 4 (;@2;)
+                local.get 19
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3664672255377411
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 20
+                local.get 19
+                i64.const 8
+                i64.add
+                local.set 19
+                local.get 20
+                local.set 11
+                i32.const 0
+                local.get 11
+                i64.store offset=66312
+                local.get 19
+                local.set 12
+                local.get 19
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 3947246743715842
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 20
+              else
+                local.get 18
+                i64.load offset=8 align=1
+                local.set 20
+                local.get 19
+                i64.const 8
+                i64.add
+                local.set 19
+                local.get 20
+                local.set 11
+                i32.const 0
+                local.get 11
+                i64.store offset=66312
+                local.get 19
+                local.set 12
+                local.get 18
+                i64.load offset=16 align=1
+                local.set 20
               end
-              local.get 4
-              i64.load align=1
-              local.set 19
-              local.get 18
-              i64.const 8
-              i64.add
-              local.set 18
               local.get 19
-              local.set 11
-              i32.const 0
-              local.get 11
-              i64.store offset=66312
-              local.get 18
-              local.set 12
-              local.get 18
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3947246743715842
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load align=1
-              local.set 19
-              local.get 18
               i64.const 8
               i64.add
               local.set 12
               i32.const 0
               local.get 12
               i64.store offset=66304
-              local.get 19
+              local.get 20
               local.set 7
               local.get 1
               i32.const 7

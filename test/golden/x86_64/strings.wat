@@ -1,4 +1,4 @@
-;; 1026 bytes
+;; 1125 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -61,57 +61,10 @@
               local.get 4
               i64.load8_u
               local.set 15
-              local.get 15
-              local.set 16
-              local.get 13
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 282574488338432
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              local.get 16
-              i64.store8
-              local.get 12
-              i64.const 1
-              i64.add
-              local.set 12
-              i32.const 0
-              local.get 12
-              i64.store offset=66320
-              local.get 13
-              i64.const 1
-              i64.add
-              local.set 15
-              local.get 15
-              local.set 13
               i32.const 0
               i64.load offset=66272
               local.set 14
-              local.get 14
-              local.set 16
-              local.get 15
+              local.get 13
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -131,16 +84,111 @@
               i64.load offset=8192
               local.get 6
               i64.xor
-              i64.const 4088
+              i64.const 4087
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 565148976676865
-                local.set 9
-                br 4 (;@2;)
+                local.get 15
+                local.set 16
+                local.get 13
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4095
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 282574488338432
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 16
+                i64.store8
+                local.get 12
+                i64.const 1
+                i64.add
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66320
+                local.get 13
+                i64.const 1
+                i64.add
+                local.set 15
+                local.get 15
+                local.set 13
+                local.get 14
+                local.set 16
+                local.get 15
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 565148976676865
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 16
+                i64.store align=1
+              else
+                local.get 15
+                local.set 16
+                local.get 4
+                local.get 16
+                i64.store8
+                local.get 12
+                i64.const 1
+                i64.add
+                local.set 12
+                i32.const 0
+                local.get 12
+                i64.store offset=66320
+                local.get 13
+                i64.const 1
+                i64.add
+                local.set 15
+                local.get 15
+                local.set 13
+                local.get 14
+                local.set 16
+                local.get 4
+                local.get 16
+                i64.store offset=1 align=1
               end
-              local.get 4
-              local.get 16
-              i64.store align=1
               local.get 15
               i64.const 8
               i64.add

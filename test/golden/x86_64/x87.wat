@@ -1,4 +1,4 @@
-;; 813 bytes
+;; 928 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -34,33 +34,69 @@
               local.get 3
               i32.add
               local.tee 5
-              i32.load offset=8
+              i32.load offset=8200
               local.get 6
               i32.wrap_i64
               i32.add
               local.set 4
               local.get 5
-              i64.load
+              i64.load offset=8192
               local.get 6
               i64.xor
               i64.const 4088
               i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                local.set 9
-                br 4 (;@2;)
+              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
+                i32.const 0
+              else
+                local.get 4
               end
-              local.get 4
-              i64.load align=1
               local.set 13
-              i32.const 65536
               local.get 13
+              i32.eqz
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 0
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 14
+              else
+                local.get 13
+                i64.load align=1
+                local.set 14
+              end
+              i32.const 65536
+              local.get 14
               local.get 0
               local.get 11
               i64.const 5527622909956
               i32.const 2082
               call_indirect (type 1)
-              local.set 13
+              local.set 14
               i32.const 0
               i64.load offset=66320
               local.set 12
@@ -93,9 +129,9 @@
               end
               local.get 4
               i64.load align=1
-              local.set 13
+              local.set 14
               i32.const 65536
-              local.get 13
+              local.get 14
               local.get 0
               i64.const 2
               i64.add
@@ -103,7 +139,7 @@
               i64.const 4423816315904
               i32.const 2068
               call_indirect (type 1)
-              local.set 13
+              local.set 14
               i32.const 65536
               i64.const 0
               local.get 0
@@ -113,37 +149,45 @@
               i64.const 863288426753
               i32.const 2073
               call_indirect (type 1)
-              local.set 13
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              local.set 14
+              local.get 13
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1692148395147264
-                local.set 9
-                br 4 (;@2;)
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1692148395147264
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                i64.load align=1
+                local.set 14
+              else
+                local.get 13
+                i64.load align=1
+                local.set 14
               end
-              local.get 4
-              i64.load align=1
-              local.set 13
               i32.const 65536
               i64.const 0
               local.get 0
@@ -153,39 +197,49 @@
               i64.const 5630702133252
               i32.const 2086
               call_indirect (type 1)
-              local.set 13
-              local.get 13
               local.set 14
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
+              local.get 13
+              i32.eqz
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 1692148395147264
-                local.set 9
-                br 4 (;@2;)
+                local.get 14
+                local.set 15
+                local.get 11
+                local.set 6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4088
+                i64.gt_u
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
+                  i64.const 1692148395147264
+                  local.set 9
+                  br 5 (;@2;)
+                end
+                local.get 4
+                local.get 15
+                i64.store align=1
+              else
+                local.get 14
+                local.set 15
+                local.get 13
+                local.get 15
+                i64.store align=1
               end
-              local.get 4
-              local.get 14
-              i64.store align=1
               local.get 1
               i32.const 4
               i32.sub
