@@ -55,8 +55,8 @@ void go_to(struct emit *e, i64 rel) {
     call_region(e, W_RETURN_CALL_INDIRECT);
 }
 
-// Pushes the function of the jump cache's entry for L_PC, or 0.
-static void look_up(struct emit *e) {
+// The function of the jump cache's entry for L_PC, into L_PTR; without one, to label `none`.
+static void look_up(struct emit *e, unsigned none) {
     struct buf *o = out(e);
     const struct region_abi *a = e->abi;
     w_local(o, W_LOCAL_GET, L_PC);
@@ -66,15 +66,13 @@ static void look_up(struct emit *e) {
     w_i32_const(o, (i32)(a->jump_mask << 4));
     w_op(o, W_I32_AND);
     w_local(o, W_LOCAL_TEE, L_ENTRY);
-    w_mem(o, W_I32_LOAD, 2, a->jumps + 12);
-    w_i32_const(o, 0);
-    w_local(o, W_LOCAL_GET, L_ENTRY);
     w_mem(o, W_I64_LOAD, 3, a->jumps);
     w_local(o, W_LOCAL_GET, L_PC);
     push_base(e);
     mem_at(e, W_I64_LOAD, 3, a->mix);
     w_op(o, W_I64_XOR);
-    w_op(o, W_I64_EQ);
+    w_op(o, W_I64_NE);
+    br_unlikely(e, none);
     // The bits in which tags differ between contexts must repeat the address's sign (exec/tlb.h).
     w_local(o, W_LOCAL_GET, L_PC);
     w_i64_const(o, 64 - (i64)a->jump_bits);
@@ -82,9 +80,13 @@ static void look_up(struct emit *e) {
     w_i64_const(o, 64 - (i64)a->jump_bits);
     w_op(o, W_I64_SHR_S);
     w_local(o, W_LOCAL_GET, L_PC);
-    w_op(o, W_I64_EQ);
-    w_op(o, W_I32_AND);
-    w_op(o, W_SELECT);
+    w_op(o, W_I64_NE);
+    br_unlikely(e, none);
+    w_local(o, W_LOCAL_GET, L_ENTRY);
+    w_mem(o, W_I32_LOAD, 2, a->jumps + 12);
+    w_local(o, W_LOCAL_TEE, L_PTR);
+    w_op(o, W_I32_EQZ);
+    br_unlikely(e, none);
 }
 
 static void push_pc_page(struct emit *e) {
@@ -105,14 +107,11 @@ static void tail_call(struct emit *e) {
 // End of the chain exit: L_PC is where to go. To another region directly if the jump cache knows
 // one.
 void chain(struct emit *e) {
-    struct buf *o = out(e);
+    const unsigned stop = EXIT_STOP - EXIT_CHAIN - 1; // the labels up to the chain's are closed
     store_lpc(e);
-    look_up(e);
-    w_local(o, W_LOCAL_TEE, L_PTR);
-    w_op(o, W_I32_EQZ);
     push_budget_gone(e);
-    w_op(o, W_I32_OR);
-    br_exit(e, W_BR_IF, EXIT_STOP - EXIT_CHAIN - 1); // the labels up to the chain's are closed
+    br_unlikely(e, stop);
+    look_up(e, stop);
     tail_call(e);
 }
 
@@ -122,16 +121,17 @@ void return_to_caller(struct emit *e) {
     w_local(o, W_LOCAL_GET, L_DEPTH);
     w_i32_const(o, REGION_DEPTH);
     w_op(o, W_I32_EQ);
+    br_unlikely(e, e->depth + EXIT_CHAIN);
     push_budget_gone(e);
-    w_op(o, W_I32_OR);
-    br_exit(e, W_BR_IF, EXIT_CHAIN);
+    br_unlikely(e, e->depth + EXIT_CHAIN);
     store_lpc(e);
     w_local(o, W_LOCAL_GET, L_BUDGET);
     w_op(o, W_RETURN);
 }
 
 // A guest call: as a call of the callee's function when it has one, else out to the run loop. After
-// it the guest is where it should be or this frame is left.
+// it the guest is where it should be or this frame is left. A function that calls itself need not
+// ask the table: what takes it out of there lets no frame go on to another call.
 void guest_call(struct emit *e, bool direct, i64 target) {
     struct buf *o = out(e);
     store_cells(e, &e->dirty);
@@ -145,19 +145,14 @@ void guest_call(struct emit *e, bool direct, i64 target) {
             w_local(o, W_LOCAL_SET, L_PC);
         }
         store_lpc(e);
-        look_up(e);
-        w_local(o, W_LOCAL_TEE, L_PTR);
-        w_op(o, W_I32_EQZ);
-        br_exit(e, W_BR_IF, EXIT_STOP);
+        look_up(e, e->depth + EXIT_STOP);
     }
     push_budget_gone(e);
+    br_unlikely(e, e->depth + EXIT_STOP);
     w_local(o, W_LOCAL_GET, L_DEPTH);
     w_op(o, W_I32_EQZ);
-    w_op(o, W_I32_OR);
     open_if(e, W_T_VOID, true);
     // No room for a frame: a jump. Its return finds another way.
-    push_budget_gone(e);
-    br_exit(e, W_BR_IF, EXIT_STOP);
     for (int tail = 1; tail >= 0; tail--) {
         if (slot)
             push_page_of(e, target);
@@ -169,11 +164,16 @@ void guest_call(struct emit *e, bool direct, i64 target) {
             w_i32_const(o, 1);
             w_op(o, W_I32_SUB);
         }
-        if (slot)
-            w_i32_const(o, (i32)slot);
-        else
-            w_local(o, W_LOCAL_GET, L_PTR);
-        call_region(e, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
+        if (slot == e->r->slot) {
+            w_op(o, tail ? W_RETURN_CALL : W_CALL);
+            w_u32(o, e->index);
+        } else {
+            if (slot)
+                w_i32_const(o, (i32)slot);
+            else
+                w_local(o, W_LOCAL_GET, L_PTR);
+            call_region(e, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
+        }
         if (tail) close_if(e);
     }
     w_local(o, W_LOCAL_TEE, L_BUDGET);

@@ -62,6 +62,7 @@ enum access_kind { ACCESS_ANY, ACCESS_APART, ACCESS_NEAR };
 struct emit {
     const struct region *r;
     const struct region_abi *abi;
+    u32 index; // of the function in its module
     struct buf code;
     struct buf hints;
     u32 nhints;

@@ -554,6 +554,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
     struct region *narrowed = abi->passes.narrow ? region_narrow(r, abi->pc_cell) : NULL;
     em.r = narrowed ? narrowed : r;
     em.abi = abi;
+    em.index = m->n;
     em.code = em.hints = (struct buf){0};
     em.nhints = em.depth = 0;
     em.failed = false;

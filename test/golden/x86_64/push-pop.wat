@@ -1,4 +1,4 @@
-;; 1685 bytes
+;; 1711 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -578,11 +578,11 @@
               local.get 2
               i32.const 100
               i32.eq
+              (@metadata.code.branch_hint "\00") br_if 1 (;@4;)
               local.get 1
               i32.const 0
               i32.le_s
-              i32.or
-              br_if 1 (;@4;)
+              (@metadata.code.branch_hint "\00") br_if 1 (;@4;)
               i32.const 0
               local.get 7
               i64.store offset=65544
@@ -595,6 +595,10 @@
           i32.const 0
           local.get 7
           i64.store offset=65544
+          local.get 1
+          i32.const 0
+          i32.le_s
+          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
           local.get 7
           i32.wrap_i64
           i32.const 3
@@ -602,31 +606,26 @@
           i32.const 1048560
           i32.and
           local.tee 5
-          i32.load offset=262156
-          i32.const 0
-          local.get 5
           i64.load offset=262144
           local.get 7
           i32.const 0
           i64.load offset=131096
           i64.xor
-          i64.eq
+          i64.ne
+          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
           local.get 7
           i64.const 16
           i64.shl
           i64.const 16
           i64.shr_s
           local.get 7
-          i64.eq
-          i32.and
-          select
+          i64.ne
+          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
+          local.get 5
+          i32.load offset=262156
           local.tee 4
           i32.eqz
-          local.get 1
-          i32.const 0
-          i32.le_s
-          i32.or
-          br_if 0 (;@3;)
+          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
           local.get 7
           i64.const -4096
           i64.and
