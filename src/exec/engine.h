@@ -235,7 +235,7 @@ static inline void jit_count_exit(struct cpu *c) {
 }
 // Translated code (run.region) was left at state.pc for an access that the TLB did not know, `done`
 // instructions into a block: the rest of that block as uops, valid until the run ends; NULL: like
-// any code. gone: the translation is, and with it all cached jumps.
+// any code. gone: the translation is.
 const struct uop *jit_missed(struct cpu *c, u32 done, bool *gone);
 // The interpreter's budget ended before the block run.last, at state.pc: a sample. True: there is
 // more of it, and what is translated may have changed.

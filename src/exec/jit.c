@@ -23,6 +23,7 @@ enum {
     MOST_SLOTS = 1 << 17,
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
     BATCH_WAIT = 12,       // runs until a module that is not full is compiled
+    BATCH_WAIT_SLOW = 4,   // the same where the interpreter is slow, so that runs take longer
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
@@ -195,6 +196,17 @@ static void bury(struct jit *j, void *uops) {
         j->graveyard[j->ngraves++] = uops;
 }
 
+// Jumps to the block at arena index `index`, `start` bytes into its page, that are cached go to
+// `function` now. (To forget all cached jumps, of all contexts, would make each be looked up
+// again.)
+static void redirect_jumps(struct cpu *c, u32 index, u32 start, u32 function) {
+    enum { PAGES = 1 << (JUMPS_BITS + 1 - GUEST_PAGE_SHIFT) };
+    for (u32 k = 0; k < PAGES; k++) {
+        struct jump_entry *e = &c->jumps[(k << GUEST_PAGE_SHIFT | start) >> 1];
+        if (e->index == index) e->function = function;
+    }
+}
+
 // The translation is used no more. Its slot goes back to the run loop.
 static void kill_region(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
@@ -207,6 +219,7 @@ static void kill_region(struct cpu *c, u32 id) {
         j->host.set(j->host.arg, r->slot, jit_absent());
         u32 at = code_find(c, r->ppn[0], r->start, r->mode);
         if (at && c->arena[at].code == UOP_REGION) c->arena[at] = r->original;
+        if (at) redirect_jumps(c, at, r->start, 0);
         j->nlive--;
         c->stats.regions_live--;
     }
@@ -340,13 +353,14 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
         }
         r->state = REGION_LIVE;
         u32 at = code_find(c, r->ppn[0], r->start, r->mode);
-        if (at) place_region(c, rid, at);
+        if (at) {
+            place_region(c, rid, at);
+            redirect_jumps(c, at, r->start, r->slot);
+        }
         j->nlive++;
         c->stats.regions_live++;
     }
     if (!ok) c->stats.modules_refused++;
-    // Jumps cached before the translation find it now.
-    tlb_forget_jumps(&c->tlb);
     if (!b->live) release_batch(c, id);
 }
 
@@ -380,7 +394,6 @@ static void evict(struct cpu *c) {
                 forget_tries(c, &j->regions[r - 1]);
                 kill_region(c, r);
             }
-        tlb_forget_jumps(&c->tlb);
     }
 }
 
@@ -512,10 +525,7 @@ static bool translate_function(struct cpu *c, const struct form_at *at, i32 bloc
     if (!f) return false;
     bool ok = form_has(f, block);
     if (ok) {
-        if (r) {
-            kill_region(c, (u32)(r - c->jit->regions) + 1);
-            tlb_forget_jumps(&c->tlb);
-        }
+        if (r) kill_region(c, (u32)(r - c->jit->regions) + 1);
         ok = emit(c, f);
         dump_region(c, f, "function", ok);
     }
@@ -620,6 +630,13 @@ static struct block *heated(struct cpu *c, struct block *k) {
     return e && e->region && is_live(&c->jit->regions[e->region - 1]) ? k : f;
 }
 
+// A kernel serves every program, so where interpreting is slow its code is soon worth a
+// translation.
+static unsigned weight(const struct cpu *c) {
+    bool kernel = c->s->pc >> 63; // the upper half of addresses
+    return c->arch->slow_uops && kernel ? 2 : 1;
+}
+
 bool jit_pause(struct cpu *c) {
     u32 at = c->run.last;
     if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
@@ -627,7 +644,8 @@ bool jit_pause(struct cpu *c) {
         // Nothing found to do is looked for again later: more of the code around it may have run
         // then.
         unsigned most = c->set.hot_samples << k->failed;
-        if (++k->heat >= (most < MOST_SAMPLES ? most : MOST_SAMPLES)) {
+        k->heat = (u8)(k->heat + weight(c));
+        if (k->heat >= (most < MOST_SAMPLES ? most : MOST_SAMPLES)) {
             k->heat = 0;
             if (!hot(c, at) && k->failed < 7) k->failed++;
         }
@@ -659,7 +677,8 @@ void jit_sample(struct cpu *c) {
     }
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
-    if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
+    unsigned wait = c->arch->slow_uops ? BATCH_WAIT_SLOW : BATCH_WAIT;
+    if (!full && (++j->waiting < wait || j->in_flight)) return;
     compile(c);
     evict(c);
 }
@@ -682,7 +701,6 @@ bool jit_count_miss(struct cpu *c, u32 id) {
         if (at) block_of(c, at)->heat = (u8)(c->set.hot_samples - 1);
     }
     kill_region(c, id);
-    tlb_forget_jumps(&c->tlb);
     return true;
 }
 

@@ -108,6 +108,7 @@ const struct guest_arch guest_x86_64 = {
     .max_insn = 15,
     .open_bus = true,
     .lazy_flags = true,
+    .slow_uops = true,
     .flags = {X86_CELL(cc_op), X86_CELL(cc_res), ~(u64)63, CC_SUB << 6, CC_BARE << 6},
     .helpers = helpers,
     .nhelpers = HELPER_COUNT,
