@@ -2,7 +2,8 @@
 // filled; finding a context is a scan of 16 keys, most often ending at the first probe.
 //
 // With 512 slots two pages of a loop shared one every few runs of the same program, depending on
-// where the guest put its stack and libraries: millions of misses, a fifth of the time.
+// where the guest put its stack and libraries: millions of misses, a fifth of the time. With 2,048
+// a loop of Python missed 140,000 times.
 //
 // A context without local translations has any key of its class (the key without the address
 // space): tlb_switch gives it the key that is asked for. So a kernel whose pages are global keeps
