@@ -60,6 +60,12 @@
                   br 1 (;@6;)
                 else
                   i32.const 0
+                  local.get 11
+                  i64.store offset=66320
+                  i32.const 0
+                  local.get 12
+                  i64.store offset=66328
+                  i32.const 0
                   i64.load offset=66248
                   local.set 13
                   local.get 13
@@ -70,12 +76,6 @@
                   i32.const 1
                   i32.sub
                   local.set 1
-                  i32.const 0
-                  local.get 11
-                  i64.store offset=66320
-                  i32.const 0
-                  local.get 12
-                  i64.store offset=66328
                   local.get 2
                   i32.const 100
                   i32.eq

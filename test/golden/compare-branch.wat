@@ -1,4 +1,4 @@
-;; 632 bytes
+;; 641 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -46,6 +46,9 @@
                   i32.const 0
                   i32.eq
                   if  ;; label = @8
+                    i32.const 0
+                    local.get 13
+                    i64.store offset=66320
                     br 1 (;@7;)
                   else
                     local.get 1
@@ -92,6 +95,9 @@
                         end
                         br 4 (;@6;)
                       else
+                        i32.const 0
+                        local.get 13
+                        i64.store offset=66320
                         br 3 (;@7;)
                       end
                     end
@@ -108,9 +114,6 @@
                 i32.const 1
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 13
-                i64.store offset=66320
                 local.get 2
                 i32.const 100
                 i32.eq

@@ -156,7 +156,10 @@ static void find_at_once(const struct region *r, u32 pc_cell, struct flow *f) {
             changed |= cells_and_not(&in[k], &gone);
         }
     }
-    for (unsigned k = 0; k < r->n; k++) note_at_once(r, k, pc_cell, stored_after(r, k, in), f);
+    for (unsigned k = 0; k < r->n; k++) {
+        note_at_once(r, k, pc_cell, stored_after(r, k, in), f);
+        f->clean_in[k] = in[k];
+    }
 }
 
 // ---- late

@@ -142,6 +142,15 @@
                 return_call_indirect (type 0)
               else
                 i32.const 0
+                local.get 13
+                i64.store offset=66240
+                i32.const 0
+                local.get 14
+                i64.store offset=66256
+                i32.const 0
+                local.get 15
+                i64.store offset=66264
+                i32.const 0
                 i64.load offset=66280
                 local.set 16
                 local.get 16
@@ -160,15 +169,6 @@
                 i32.const 2
                 i32.sub
                 local.set 1
-                i32.const 0
-                local.get 13
-                i64.store offset=66240
-                i32.const 0
-                local.get 14
-                i64.store offset=66256
-                i32.const 0
-                local.get 15
-                i64.store offset=66264
                 i32.const 0
                 local.get 0
                 i64.const 14
