@@ -173,6 +173,21 @@ void lower_vacate(struct lower *l, u16 cell, u32 at, bool vec) {
         vacate_kind(l, (u16)(cell - 8), at, true);
 }
 
+static bool is_left(const struct lower *l, ir_ref r) {
+    return l->done[r] && l->loc[r] == UOP_NOWHERE;
+}
+
+// A shift by a constant that only this sum needs is done with it.
+static void leave_shift(struct lower *l, u32 i) {
+    const struct ir_insn *o = &l->b->ops[i];
+    if (o->op != IR_ADD64) return;
+    const struct ir_insn *s = &l->b->ops[o->b];
+    u64 k;
+    if (s->op != IR_SHL64 || l->uses[o->b] != 1 || !ir_is_const(l->b, s->b, &k)) return;
+    l->done[o->b] = true;
+    if (l->last_use[s->a] < i) l->last_use[s->a] = (u16)i;
+}
+
 static void count_uses(struct lower *l) {
     const struct ir_block *b = l->b;
     memset(l->last_use, 0, b->n * sizeof l->last_use[0]);
@@ -188,6 +203,7 @@ static void count_uses(struct lower *l) {
         }
         l->loc[i] = UOP_NOWHERE;
     }
+    for (u32 i = 1; i < b->n; i++) leave_shift(l, i);
     l->b_known = false;
     if (l->flags) lower_find_flags(l);
     // A value that only renames another keeps it alive as long.
@@ -304,6 +320,14 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
         return;
     }
     u64 imm = 0;
+    if (o->op == IR_ADD64 && is_left(l, o->b)) {
+        const struct ir_insn *s = &l->b->ops[o->b];
+        u16 x = lower_operand(l, o->a), y = lower_operand(l, s->a);
+        u16 to = result_cell(l, (ir_ref)i, i, false);
+        lower_put(l, UOP_ADDSH64, to, x, y, l->b->ops[s->b].imm);
+        lower_home(l, (ir_ref)i, to);
+        return;
+    }
     bool by_imm = has_imm(t) && ir_is_const(l->b, o->b, &imm);
     u16 a = lower_operand(l, o->a), b = by_imm ? 0 : lower_operand(l, o->b);
     u32 sx = t == IR_I32 ? followed_by(l, i, IR_SEXT32) : 0;
@@ -381,18 +405,48 @@ static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t
     l->clean[i] = t == IR_I32;
 }
 
+// The next operation after i that makes code, 0: none.
+static u32 next_op(const struct lower *l, u32 i) {
+    for (u32 j = i + 1; j < l->b->n; j++) {
+        u16 op = l->b->ops[j].op;
+        if (op != IR_CONST32 && op != IR_CONST64 && op != IR_PCREL && !l->done[j]) return j;
+    }
+    return 0;
+}
+
+// After the access of operation i through `address`: does a constant go onto the register that this
+// is, as when a stack is pushed or popped? The operations that do it are done then, and *by is it.
+static bool moves_address(struct lower *l, u32 i, ir_ref address, i64 *by) {
+    u16 cell = l->loc[address];
+    u32 j = next_op(l, i), k = j ? next_op(l, j) : 0;
+    u64 v;
+    if (!k || l->b->ops[j].op != IR_ADD64 || l->b->ops[k].op != IR_SET) return false;
+    if (l->b->ops[j].a != address || !ir_is_const(l->b, l->b->ops[j].b, &v)) return false;
+    if (l->b->ops[k].a != j || l->b->ops[k].imm != cell || l->in_group[k]) return false;
+    if (v != (u64)(i64)(i16)v || (*by && (u64)*by != v)) return false;
+    *by = (i64)v;
+    lower_vacate(l, cell, j, false);
+    l->done[j] = l->done[k] = true;
+    lower_home(l, (ir_ref)j, cell);
+    return true;
+}
+
 static void lower_load(struct lower *l, u32 i, enum uop_code code, bool vec) {
     const struct ir_insn *o = &l->b->ops[i];
     u16 a = lower_operand(l, o->a);
     u16 d = vec ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, false);
-    put_meta(l, code, d, a, 0, (i32)o->imm);
+    i64 by = 0;
+    bool moves = l->flags && code == UOP_LD64 && d != a && moves_address(l, i, o->a, &by);
+    put_meta(l, moves ? UOP_LD64_U : code, d, a, (u16)by, (i32)o->imm);
     lower_home(l, (ir_ref)i, d);
 }
 
 static void lower_store(struct lower *l, u32 i, enum uop_code code) {
     const struct ir_insn *o = &l->b->ops[i];
     u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
-    put_meta(l, code, 0, a, b, (i32)o->imm);
+    i64 by = (i32)o->imm;
+    bool moves = l->flags && code == UOP_ST64 && by && moves_address(l, i, o->a, &by);
+    put_meta(l, moves ? UOP_ST64_U : code, 0, a, b, (i32)o->imm);
 }
 
 static void lower_set(struct lower *l, u32 i) {

@@ -26,6 +26,9 @@ struct uop {
 
 // The rest, beside those made from ops.def:
 //   MOV MOVI MOVPC MOVV   d <- a, imm, page + imm, vector a
+//   ADDSH64               d <- a + (b << imm)
+//   LD64_U                d <- [a + disp], then a += b (signed)
+//   ST64_U                [a + disp] <- b, then a += disp
 //   FLAGS64 32 8 (_I)     lazy flags (GUEST_FLAGS): kind = low half of imm, result = low bits of d,
 //                         a, b (_I: high half of imm)
 //   CMP64 32 8 (_I)       the same with the result a - b, which goes to d, too

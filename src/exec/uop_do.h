@@ -136,6 +136,22 @@ DO(VCALL) {
     VCELL(u->d) = x[0];
     return true;
 }
+DO_PURE(ADDSH64, CELL(u->d) = CELL(u->a) + (CELL(u->b) << (u->imm & 63)))
+// Accesses that move their address register: of a stack. Nothing moves when they fault.
+DO(LD64_U) {
+    u16 a = u->a;
+    u64 moved = CELL(a) + (u64)(i64)(i16)u->b;
+    if (!do_LD64(c, st, tlb, u)) return false;
+    CELL(a) = moved;
+    return true;
+}
+DO(ST64_U) {
+    u16 a = u->a;
+    u64 moved = CELL(a) + (u64)(i64)u->disp;
+    if (!do_ST64(c, st, tlb, u)) return false;
+    CELL(a) = moved;
+    return true;
+}
 // Lazy flags; operands are read before anything is set.
 #define FLAG(i) CELL(GUEST_FLAGS + 8 * (i))
 #define SET_FLAGS(r, x, y)                                                                         \

@@ -347,8 +347,8 @@ void xlift_assign(struct lift *l, unsigned i, ir_ref v) {
 
 static ir_ref stack_pointer(struct lift *l, i64 by) {
     ir_ref sp = ir_get(l->b, X86_R(RSP));
-    ir_ref v = ir_ADD64(l->b, sp, xlift_k(l, (u64)by));
-    return xlift_64(l) ? v : xlift_zext(l, v, 4);
+    if (xlift_64(l)) return ir_ADD64(l->b, sp, xlift_k(l, (u64)by));
+    return ir_ZEXT32(l->b, ir_ADD32(l->b, ir_TRUNC32(l->b, sp), ir_const32(l->b, (u32)by)));
 }
 
 void xlift_stack_push(struct lift *l, ir_ref v, unsigned size) {
