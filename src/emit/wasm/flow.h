@@ -61,7 +61,7 @@ struct flow {
     struct cellset dirty_in[REGION_BLOCKS];        // on some way newer than memory
     struct cellset live_in[REGION_BLOCKS];         // its value at the start matters
     struct cellset late_in[REGION_BLOCKS];         // memory has it, and maybe no local
-    struct cellset clean_in[REGION_BLOCKS]; // stored on the way there if it is dirty
+    struct cellset clean_in[REGION_BLOCKS];        // stored on the way there if it is dirty
     u64 at_once[REGION_BLOCKS][IR_BLOCK_CAP / 64]; // sets that are stored where they are
     struct cellset fault; // what may be dirty at any operation that faults or on a cold way out
     // Pages kept, by the cell that addresses are computed from: 1 + its place among them, for loads
