@@ -107,9 +107,9 @@ static struct host translate(struct emit *e, u32 i, unsigned bytes, bool write, 
     u32 table = write ? e->abi->tlb_w : e->abi->tlb_r;
     u32 info = place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
     const struct host there = {L_PTR, 0};
-    unsigned page =
-        flow_page(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, op->a, e->bases);
-    unsigned kept = page && e->access == ACCESS_ANY ? e->flow.kept[write][page - 1] : 0;
+    unsigned kept = 0;
+    if (e->access == ACCESS_ANY)
+        kept = flow_kept(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, i, e->bases);
     if (e->access == ACCESS_NEAR) {
         const struct group *g = &e->groups[e->group[i] - 1];
         use_unseen(e, op->a);

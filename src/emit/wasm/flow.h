@@ -52,6 +52,14 @@ static inline unsigned cells_count(const struct cellset *s) {
 enum { FLOW_DIRTY = 104 }; // cells that an exit can say are dirty (cells.c)
 enum { REGION_KEPT = 10 };
 
+// Where an access of a loop is likely to stay: in the page that is `far` pages, rounded, from where
+// a cell points to. A register may be the index of several arrays whose addresses are constants.
+struct flow_page {
+    u8 cell; // 1 + the cell, 0: none
+    bool write;
+    i32 far;
+};
+
 struct flow {
     // The cells: state offsets; vectors have 16 bytes and both their halves' indices in `index`.
     unsigned n;
@@ -64,9 +72,8 @@ struct flow {
     struct cellset clean_in[REGION_BLOCKS];        // stored on the way there if it is dirty
     u64 at_once[REGION_BLOCKS][IR_BLOCK_CAP / 64]; // sets that are stored where they are
     struct cellset fault; // what may be dirty at any operation that faults or on a cold way out
-    // Pages kept, by the cell that addresses are computed from: 1 + its place among them, for loads
-    // and for stores.
-    u8 kept[2][REGION_CELLS];
+    // Pages kept: for addresses computed from this cell, so far from it.
+    struct flow_page kept[REGION_KEPT];
     unsigned nkept;
     // Cells that only move by constants in the loop around the block, in all of the region where
     // there is none.
@@ -84,8 +91,8 @@ void flow_keep(const struct region *r, u32 pc_cell, struct flow *f);
 // has those of the operations before it in the block; this fills in that of operation i.
 u8 flow_base(const struct flow *f, const struct ir_insn *ops, u32 i, u8 *bases);
 
-// 1 + the cell whose page an access of `block` may be in, 0: none.
-unsigned flow_page(const struct flow *f, unsigned block, const struct ir_insn *ops, ir_ref address,
+// Which kept page access i of `block` looks at: 1 + its place among them, 0: none.
+unsigned flow_kept(const struct flow *f, unsigned block, const struct ir_insn *ops, u32 i,
                    const u8 *bases);
 
 static inline bool flow_at_once(const struct flow *f, unsigned block, u32 i) {

@@ -129,8 +129,7 @@ static bool pays(struct emit *e, u32 first, const struct group *g) {
     unsigned runs = 0, n, alone = 9, block = (unsigned)(e->b - e->r->blocks);
     for (u32 i = first, seen = 0; seen < g->n; i++) {
         if (e->group[i] != e->group[first]) continue;
-        unsigned page = flow_page(&e->flow, block, e->b->ops, e->b->ops[i].a, e->bases);
-        if (page && e->flow.kept[g->write][page - 1]) alone = 7;
+        if (flow_kept(&e->flow, block, e->b->ops, i, e->bases)) alone = 7;
         i = run_end(e, i, &n) - 1;
         seen += n;
         runs++;

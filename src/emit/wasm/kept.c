@@ -2,8 +2,9 @@
 //
 // An address register that in a loop only moves by constants points to the same page most of the
 // time, and so does such a register with another one as its index. The page it was last in is kept
-// in locals, and the accesses of that loop compare with it first. All this decides what is fast
-// only: a kept page is looked at with the whole address.
+// in locals, and the accesses of that loop compare with it first. One register may be the index of
+// several arrays at constant addresses: what is a page or more apart is kept apart. All this
+// decides what is fast only: a kept page is looked at with the whole address.
 #include <string.h>
 
 #include "emit/wasm/flow.h"
@@ -93,17 +94,42 @@ static unsigned steady(const struct flow *f, unsigned block, u8 base) {
     return base && cell_in(&f->steady[block], base - 1u) ? base : 0;
 }
 
-unsigned flow_page(const struct flow *f, unsigned block, const struct ir_insn *ops, ir_ref address,
-                   const u8 *bases) {
-    const struct ir_insn *o = &ops[address];
-    if (steady(f, block, bases[address])) return bases[address];
+// What is added to the address's cell last.
+static i64 displacement(const struct ir_insn *ops, u32 i) {
+    const struct ir_insn *o = &ops[ops[i].a];
+    i64 more = o->op == IR_ADD64 && ops[o->b].op == IR_CONST64 ? (i64)ops[o->b].imm : 0;
+    return (i64)((u64)more + ops[i].imm);
+}
+
+static struct flow_page page_of(const struct flow *f, unsigned block, const struct ir_insn *ops,
+                                u32 i, const u8 *bases) {
+    const struct ir_insn *o = &ops[ops[i].a];
+    enum ir_op op = (enum ir_op)ops[i].op;
+    bool write = ir_ops[op].result == IR_NONE || (op >= IR_LDW8 && op <= IR_LDW64);
+    struct flow_page p = {0, write, (i32)((displacement(ops, i) + 2048) >> 12)};
+    p.cell = (u8)steady(f, block, bases[ops[i].a]);
+    if (p.cell) return p;
     // A constant as the index of the sum, too.
     if (o->op == IR_ADD64 && ops[o->b].op == IR_CONST64) o = &ops[o->a];
-    if (o->op != IR_ADD64) return 0;
+    if (o->op == IR_SHL64) p.cell = (u8)steady(f, block, bases[o->a]);
+    if (o->op != IR_ADD64) return p;
     const struct ir_insn *x = &ops[o->a], *y = &ops[o->b];
     u8 a = bases[x->op == IR_SHL64 ? x->a : o->a], b = bases[y->op == IR_SHL64 ? y->a : o->b];
-    if (!steady(f, block, a) || !steady(f, block, b)) return 0;
-    return x->op == IR_SHL64 ? b : a;
+    if (!steady(f, block, a) || !steady(f, block, b)) return p;
+    p.cell = x->op == IR_SHL64 ? b : a;
+    return p;
+}
+
+static bool same(struct flow_page a, struct flow_page b) {
+    return a.cell == b.cell && a.write == b.write && a.far == b.far;
+}
+
+unsigned flow_kept(const struct flow *f, unsigned block, const struct ir_insn *ops, u32 i,
+                   const u8 *bases) {
+    struct flow_page p = page_of(f, block, ops, i, bases);
+    for (unsigned k = 0; p.cell && k < f->nkept; k++)
+        if (same(f->kept[k], p)) return k + 1;
+    return 0;
 }
 
 // Cells that block k sets to something else than themselves and a constant.
@@ -123,18 +149,36 @@ static struct cellset jumping(const struct region *r, unsigned k, u32 pc_cell,
     return jumps;
 }
 
+// Candidates, and how much they are used.
+struct candidates {
+    unsigned n;
+    struct {
+        struct flow_page page;
+        u32 uses;
+    } c[128];
+};
+
+static void add_use(struct candidates *all, struct flow_page p, u32 weight) {
+    unsigned k = 0;
+    while (k < all->n && !same(all->c[k].page, p)) k++;
+    if (k == sizeof all->c / sizeof all->c[0]) return;
+    if (k == all->n) {
+        all->c[k].page = p;
+        all->c[k].uses = 0;
+        all->n++;
+    }
+    all->c[k].uses += weight;
+}
+
 static void count_uses(const struct region *r, unsigned k, const struct flow *f, u32 weight,
-                       u32 uses[2][REGION_CELLS]) {
+                       struct candidates *all) {
     const struct region_block *b = &r->blocks[k];
     u8 bases[IR_BLOCK_CAP] = {0};
     for (u32 i = 1; i < b->nops; i++) {
-        const struct ir_insn *o = &b->ops[i];
         flow_base(f, b->ops, i, bases);
-        unsigned page =
-            ir_access_bytes((enum ir_op)o->op) ? flow_page(f, k, b->ops, o->a, bases) : 0;
-        if (!page) continue;
-        bool write = ir_ops[o->op].result == IR_NONE || (o->op >= IR_LDW8 && o->op <= IR_LDW64);
-        uses[write][page - 1] += weight;
+        if (!ir_access_bytes((enum ir_op)b->ops[i].op)) continue;
+        struct flow_page p = page_of(f, k, b->ops, i, bases);
+        if (p.cell) add_use(all, p, weight);
     }
 }
 
@@ -142,22 +186,22 @@ static void count_uses(const struct region *r, unsigned k, const struct flow *f,
 // a few must follow.
 enum { PAYS = 4 };
 
-static void choose(struct flow *f, u32 uses[2][REGION_CELLS]) {
+static void choose(struct flow *f, struct candidates *all) {
     while (f->nkept < REGION_KEPT) {
-        u32 best = 0;
-        unsigned cell = 0, write = 0;
-        for (unsigned w = 0; w < 2; w++)
-            for (unsigned c = 0; c < f->n; c++)
-                if (!f->kept[w][c] && uses[w][c] > best) best = uses[w][c], cell = c, write = w;
-        if (best < PAYS) return;
-        f->kept[write][cell] = (u8)++f->nkept;
+        unsigned best = 0;
+        for (unsigned k = 1; k < all->n; k++)
+            if (all->c[k].uses > all->c[best].uses) best = k;
+        if (!all->n || all->c[best].uses < PAYS) return;
+        f->kept[f->nkept++] = all->c[best].page;
+        all->c[best].uses = 0;
     }
 }
 
 void flow_keep(const struct region *r, u32 pc_cell, struct flow *f) {
     struct loops l = {.r = r};
     struct cellset jumps[REGION_BLOCKS];
-    u32 uses[2][REGION_CELLS] = {{0}};
+    struct candidates all;
+    all.n = 0;
     find_loops(&l, 0);
     for (unsigned k = 0; k < r->n; k++) jumps[k] = jumping(r, k, pc_cell, f);
     for (unsigned k = 0; k < r->n; k++) {
@@ -166,7 +210,7 @@ void flow_keep(const struct region *r, u32 pc_cell, struct flow *f) {
         memset(&f->steady[k], 0xff, sizeof f->steady[k]);
         for (unsigned i = 0; i < r->n; i++)
             if (!loop || block_in(loop, i)) cells_and_not(&f->steady[k], &jumps[i]);
-        count_uses(r, k, f, (u32)1 << 3 * (depth < 4 ? depth : 4), uses);
+        count_uses(r, k, f, (u32)1 << 3 * (depth < 4 ? depth : 4), &all);
     }
-    choose(f, uses);
+    choose(f, &all);
 }
