@@ -7,7 +7,7 @@
 
 #include "base/types.h"
 
-enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 16 };
+enum { TLB_BITS = 13, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 8 };
 
 // The entry for page address p is at index (p >> 12) % TLB_SIZE. An access of n bytes at va hits
 // when (va ^ tag) <= 4096 - n, i.e. all of it lies in page `tag`. A tag that must not hit has index
