@@ -23,7 +23,6 @@ enum {
     MOST_SLOTS = 1 << 17,
     MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
     BATCH_WAIT = 12,       // runs until a module that is not full is compiled
-    BATCH_WAIT_SLOW = 4,   // the same where the interpreter is slow, so that runs take longer
     BATCH_FULL = 48,       // functions
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
@@ -677,8 +676,7 @@ void jit_sample(struct cpu *c) {
     }
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
-    unsigned wait = c->arch->slow_uops ? BATCH_WAIT_SLOW : BATCH_WAIT;
-    if (!full && (++j->waiting < wait || j->in_flight)) return;
+    if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
     compile(c);
     evict(c);
 }
