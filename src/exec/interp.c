@@ -165,14 +165,14 @@ static NOINLINE enum rare run_rare(struct cpu *c, u8 *st, const struct tlb_conte
 #define LOOP       run_plain
 #define LOOP_FLAGS 0
 #define FUSED(n)   n
-#include "exec/interp_loop.h"
+#include "exec/interp_loop.def"
 #undef LOOP
 #undef LOOP_FLAGS
 #undef FUSED
 #define LOOP       run_flags
 #define LOOP_FLAGS 1
 #define FUSED(n)   F_##n
-#include "exec/interp_loop.h"
+#include "exec/interp_loop.def"
 
 u64 interp_run(struct cpu *c, u32 limit) {
     return c->arch->lazy_flags ? run_flags(c, limit) : run_plain(c, limit);
