@@ -629,11 +629,10 @@ static struct block *heated(struct cpu *c, struct block *k) {
     return e && e->region && is_live(&c->jit->regions[e->region - 1]) ? k : f;
 }
 
-// A kernel serves every program, so where interpreting is slow its code is soon worth a
-// translation.
+// A kernel serves every program, so its code is worth a translation sooner than theirs.
 static unsigned weight(const struct cpu *c) {
     bool kernel = c->s->pc >> 63; // the upper half of addresses
-    return c->arch->slow_uops && kernel ? 2 : 1;
+    return c->arch->hot_kernel && kernel ? 2 : 1;
 }
 
 bool jit_pause(struct cpu *c) {

@@ -66,7 +66,7 @@ struct guest_arch {
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
     bool lazy_flags;   // GUEST_FLAGS are flags, whose sets are mostly never seen: ir_drop_dead pays
-    bool slow_uops;    // an instruction is many uops: translations pay sooner
+    bool hot_kernel;   // samples of the kernel count twice (exec/jit.c)
     struct ir_flags flags; // and how translated code may keep them shorter
     const struct guest_helper *helpers;
     unsigned nhelpers;

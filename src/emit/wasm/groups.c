@@ -194,12 +194,23 @@ static void restore(struct emit *e, const struct saved *s) {
     e->begun = s->begun;
 }
 
-// Both copies must leave values in the same places.
+// Both copies must leave values in the same places: those that are still to be used, that is.
+static bool same_places(const struct emit *e, const struct saved *s) {
+    for (u32 i = 1; i < e->b->nops; i++) {
+        bool lies = e->kind[i] == V_LOCAL || e->kind[i] == V_FLOAT || e->kind[i] == V_CELL;
+        if (lies && e->uses[i] && e->local[i] != s->local[i]) return false;
+    }
+    return !memcmp(e->trees, s->trees, e->ntrees * sizeof s->trees[0]) &&
+           !memcmp(e->aliases, s->aliases, e->naliases * sizeof s->aliases[0]);
+}
+
 static bool same(const struct emit *e, const struct saved *s) {
     return e->ntrees == s->ntrees && e->naliases == s->naliases && e->done == s->done &&
            e->begun == s->begun && !memcmp(e->kind, s->kind, e->b->nops) &&
            !memcmp(e->uses, s->uses, e->b->nops * sizeof s->uses[0]) &&
-           !memcmp(&e->dirty, &s->dirty, sizeof e->dirty) && !memcmp(e->busy, s->busy, s->nlocals);
+           !memcmp(&e->dirty, &s->dirty, sizeof e->dirty) &&
+           !memcmp(&e->late, &s->late, sizeof e->late) && !memcmp(e->busy, s->busy, s->nlocals) &&
+           same_places(e, s);
 }
 
 // Cells that the run reads are loaded before it, not in both copies.
