@@ -136,7 +136,6 @@ static u32 decode(struct cpu *c, gva pc) {
     u32 index = c->arena_used + HDR_UOPS;
     while (!n) {
         if (!code_lift(c, pc, max, &ppn, bytes)) return 0;
-        if (c->arch->lazy_flags) ir_drop_dead(&c->ir);
         if (unlikely(c->set.dump & (DUMP_GUEST | DUMP_IR))) dump_block(c, pc, &c->ir);
         n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn == PPN_LOOSE ? 0 : index,
                         c->arch->lazy_flags);

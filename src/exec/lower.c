@@ -121,12 +121,12 @@ static bool is_vtmp(u16 cell, unsigned *i) {
 
 // Value r now lives in `cell`.
 void lower_home(struct lower *l, ir_ref r, u16 cell) {
-    l->loc[r] = cell;
+    l->v[r].loc = cell;
     unsigned t;
     if (is_tmp(cell, &t)) {
-        if (l->tmp_until[t] < l->last_use[r]) l->tmp_until[t] = l->last_use[r];
+        if (l->tmp_until[t] < l->v[r].last_use) l->tmp_until[t] = l->v[r].last_use;
     } else if (is_vtmp(cell, &t)) {
-        if (l->vtmp_until[t] < l->last_use[r]) l->vtmp_until[t] = l->last_use[r];
+        if (l->vtmp_until[t] < l->v[r].last_use) l->vtmp_until[t] = l->v[r].last_use;
     } else if (cell / 8 < CELLS) {
         l->next[r] = l->head[cell / 8];
         l->head[cell / 8] = r;
@@ -147,13 +147,13 @@ static void vacate_kind(struct lower *l, u16 cell, u32 at, bool vec) {
         *link = l->next[r];
         l->next[r] = gone;
         gone = r;
-        if (l->last_use[r] > at && l->last_use[r] > until) until = l->last_use[r];
+        if (l->v[r].last_use > at && l->v[r].last_use > until) until = l->v[r].last_use;
     }
     if (!until) return;
     u16 moved = vec ? take_vtmp(l, until) : take_tmp(l, until);
     lower_put(l, vec ? UOP_MOVV : UOP_MOV, moved, cell, 0, 0);
     for (u16 r = gone; r; r = l->next[r])
-        if (l->last_use[r] > at) l->loc[r] = moved;
+        if (l->v[r].last_use > at) l->v[r].loc = moved;
 }
 
 static void vacate_one(struct lower *l, u16 cell, u32 at) {
@@ -173,75 +173,108 @@ void lower_vacate(struct lower *l, u16 cell, u32 at, bool vec) {
         vacate_kind(l, (u16)(cell - 8), at, true);
 }
 
+// The operations whose value may be another's, in its cell.
+static bool keeps_alive(unsigned op) {
+    switch (op) {
+    case IR_TRUNC32:
+    case IR_ZEXT32:
+    case IR_F64BITS:
+    case IR_BITSF64:
+    case IR_F32BITS:
+    case IR_BITSF32:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_cell(unsigned op) { return op >= IR_GET && op <= IR_SETV; }
+
+static bool is_flag_set(const struct ir_insn *o) {
+    return o->op == IR_SET && o->imm - GUEST_FLAGS < 8 * GUEST_FLAG_CELLS;
+}
+
 static bool is_left(const struct lower *l, ir_ref r) {
-    return l->done[r] && l->loc[r] == UOP_NOWHERE;
+    return l->v[r].done && l->v[r].loc == UOP_NOWHERE;
 }
 
-// A shift by a constant that only this sum needs is done with it.
+// Value r is read by operation `until`, and what it only renames with it.
+void lower_keep(struct lower *l, ir_ref r, u32 until) {
+    while (r && l->v[r].last_use < until) {
+        l->v[r].last_use = (u16)until;
+        r = keeps_alive(l->b->ops[r].op) ? l->b->ops[r].a : 0;
+    }
+}
+
+// A shift by a constant that only a sum needs is done with it. All its uses are counted.
 static void leave_shift(struct lower *l, u32 i) {
-    const struct ir_insn *o = &l->b->ops[i];
-    if (o->op != IR_ADD64) return;
-    const struct ir_insn *s = &l->b->ops[o->b];
+    const struct ir_insn *s = &l->b->ops[i], *o = &l->b->ops[l->v[i].last_use];
     u64 k;
-    if (s->op != IR_SHL64 || l->uses[o->b] != 1 || !ir_is_const(l->b, s->b, &k)) return;
-    l->done[o->b] = true;
-    if (l->last_use[s->a] < i) l->last_use[s->a] = (u16)i;
+    if (l->v[i].uses != 1 || o->op != IR_ADD64 || o->b != i || !ir_is_const(l->b, s->b, &k)) return;
+    l->v[i].done = true;
+    lower_keep(l, s->a, l->v[i].last_use);
 }
 
+static void count_use(struct lower *l, ir_ref r, u32 by) {
+    struct lower_value *v = &l->v[r];
+    if (!v->last_use) v->last_use = (u16)by;
+    v->uses += v->uses != 255;
+}
+
+// One walk backwards: of a value all uses are known when it is reached. What nobody needs is left
+// out, with what only that needs. A value that only renames another keeps it alive as long.
 static void count_uses(struct lower *l) {
     const struct ir_block *b = l->b;
-    memset(l->last_use, 0, b->n * sizeof l->last_use[0]);
-    memset(l->uses, 0, b->n);
-    memset(l->done, 0, b->n);
-    memset(l->clean, 0, b->n);
-    for (u32 i = 1; i < b->n; i++) {
-        const ir_ref refs[3] = {b->ops[i].a, b->ops[i].b, b->ops[i].c};
-        for (unsigned k = 0; k < 3; k++) {
-            if (!refs[k]) continue;
-            l->last_use[refs[k]] = (u16)i;
-            if (l->uses[refs[k]] < 255) l->uses[refs[k]]++;
+    for (u32 i = 0; i < b->n; i++) l->v[i] = (struct lower_value){.loc = UOP_NOWHERE};
+    u32 top = GUEST_FLAGS;
+    l->nflag_ops = 0;
+    ir_live_all(&l->live);
+    for (u32 i = b->n; i-- > 1;) {
+        const struct ir_insn *o = &b->ops[i];
+        if (!ir_live_needed(&l->live, b, i, l->v[i].last_use)) {
+            l->v[i].done = l->v[i].dead = true;
+            continue;
         }
-        l->loc[i] = UOP_NOWHERE;
+        if (o->a) count_use(l, o->a, i);
+        if (o->b) count_use(l, o->b, i);
+        if (o->c) count_use(l, o->c, i);
+        if (is_cell(o->op)) {
+            if (o->imm > top) top = (u32)o->imm;
+            if (l->flags && is_flag_set(o)) l->flag_ops[l->nflag_ops++] = (u16)i;
+        } else if (l->flags && o->op == IR_CALL) {
+            if (b->helper_effects[o->aux] & (HELPER_WRITES | HELPER_MODE))
+                l->flag_ops[l->nflag_ops++] = (u16)i;
+        } else if (o->op == IR_SHL64) {
+            leave_shift(l, i);
+        } else if (keeps_alive(o->op)) {
+            lower_keep(l, o->a, l->v[i].last_use);
+        }
     }
-    for (u32 i = 1; i < b->n; i++) leave_shift(l, i);
+    // Behind the last cell there is the other half of a vector, and the other flags.
+    top = top / 8 + GUEST_FLAG_CELLS + 1;
+    memset(l->head, 0, (top < CELLS ? top : CELLS) * sizeof l->head[0]);
     l->b_known = false;
     if (l->flags) lower_find_flags(l);
-    // A value that only renames another keeps it alive as long.
-    for (u32 i = b->n; i-- > 1;) {
-        switch (b->ops[i].op) {
-        case IR_TRUNC32:
-        case IR_ZEXT32:
-        case IR_F64BITS:
-        case IR_BITSF64:
-        case IR_F32BITS:
-        case IR_BITSF32:
-            if (l->last_use[i] > l->last_use[b->ops[i].a])
-                l->last_use[b->ops[i].a] = l->last_use[i];
-            break;
-        default:
-            break;
-        }
-    }
 }
 
 // The cell that holds operand r, making constants on the way.
 u16 lower_operand(struct lower *l, ir_ref r) {
     if (!r) return offsetof(struct guest_state, zero);
-    if (l->loc[r] != UOP_NOWHERE) return l->loc[r];
+    if (l->v[r].loc != UOP_NOWHERE) return l->v[r].loc;
     const struct ir_insn *o = &l->b->ops[r];
     u64 v;
     if (ir_is_const(l->b, r, &v)) {
         u16 held = v ? lower_flag_const(l, v, o->op == IR_CONST64 ? 64 : 32) : 0;
         if (!v || held) return v ? held : offsetof(struct guest_state, zero);
     }
-    u16 t = take_tmp(l, l->last_use[r]);
+    u16 t = take_tmp(l, l->v[r].last_use);
     if (o->op == IR_PCREL)
         lower_put(l, UOP_MOVPC, t, 0, 0, o->imm);
     else {
         assert((o->op == IR_CONST64 || o->op == IR_CONST32) && "a value without a cell");
         lower_put(l, UOP_MOVI, t, 0, 0, o->imm);
     }
-    l->loc[r] = t;
+    l->v[r].loc = t;
     return t;
 }
 
@@ -266,7 +299,7 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
     ir_ref alias = value;
     for (u32 j = i + 1; j < b->n; j++) {
         const struct ir_insn *o = &b->ops[j];
-        if (o->op == IR_CONST32 || o->op == IR_CONST64 || o->op == IR_PCREL) continue;
+        if (lower_skips(l, j)) continue;
         if (o->op == IR_ZEXT32 && cleaned && o->a == alias) {
             alias = (ir_ref)j;
             continue;
@@ -275,27 +308,29 @@ static u16 result_cell(struct lower *l, ir_ref value, u32 i, bool cleaned) {
             alias = (ir_ref)j;
             continue;
         }
-        if (l->flags && l->in_group[j]) break;
+        if (l->flags && l->v[j].in_group) break;
         if (o->op == IR_SET && (o->a == value || o->a == alias)) {
             lower_vacate(l, (u16)o->imm, i, false);
-            l->done[j] = true;
+            l->v[j].done = true;
             // The set's value is homed when the walk reaches the renaming operations, all at this
             // cell.
             return (u16)o->imm;
         }
         break;
     }
-    return take_tmp_from(l, l->last_use[value], l->at + 1);
+    return take_tmp_from(l, l->v[value].last_use, l->at + 1);
 }
 
 static u16 vresult_cell(struct lower *l, ir_ref value, u32 i) {
-    const struct ir_insn *o = &l->b->ops[i + 1];
-    if (i + 1 < l->b->n && o->op == IR_SETV && o->a == value) {
+    u32 next = i + 1;
+    while (next < l->b->n && l->v[next].dead) next++;
+    const struct ir_insn *o = &l->b->ops[next];
+    if (next < l->b->n && o->op == IR_SETV && o->a == value) {
         lower_vacate(l, (u16)o->imm, i, true);
-        l->done[i + 1] = true;
+        l->v[next].done = true;
         return (u16)o->imm;
     }
-    return take_vtmp_from(l, l->last_use[value], l->at + 1);
+    return take_vtmp_from(l, l->v[value].last_use, l->at + 1);
 }
 
 static bool has_imm(enum ir_type t) { return t == IR_I64 || t == IR_I32; }
@@ -304,7 +339,7 @@ static bool has_imm(enum ir_type t) { return t == IR_I64 || t == IR_I32; }
 static u32 followed_by(struct lower *l, u32 i, enum ir_op op) {
     for (u32 j = i + 1; j < l->b->n; j++) {
         const struct ir_insn *o = &l->b->ops[j];
-        if (o->op == IR_CONST32 || o->op == IR_CONST64 || o->op == IR_PCREL) continue;
+        if (lower_skips(l, j)) continue;
         return o->op == op && o->a == i ? j : 0;
     }
     return 0;
@@ -334,12 +369,12 @@ static void lower_bin(struct lower *l, u32 i, enum uop_code base, enum ir_type t
     ir_ref value = (ir_ref)(sx ? sx : i);
     u16 d = result_cell(l, value, value, !sx && t == IR_I32);
     lower_put(l, (enum uop_code)(base + (by_imm ? 1 : 0) + (sx ? 2 : 0)), d, a, b, imm);
-    if (sx) l->done[sx] = true;
+    if (sx) l->v[sx].done = true;
     lower_home(l, value, d);
     if (sx)
         lower_home(l, (ir_ref)i,
                    d); // the low half is the 32-bit value itself, should it be used again
-    l->clean[i] = t == IR_I32 && !sx;
+    l->v[i].clean = t == IR_I32 && !sx;
 }
 
 // Exits: counted by the block's instructions; targets in this page get linked when first taken.
@@ -365,11 +400,11 @@ static void put_branch(struct lower *l, enum uop_code code, u16 a, u16 b,
 
 static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t) {
     const struct ir_insn *o = &l->b->ops[i];
-    u32 br = l->uses[i] == 1 ? followed_by(l, i, IR_BRANCH) : 0;
+    u32 br = l->v[i].uses == 1 ? followed_by(l, i, IR_BRANCH) : 0;
     if (br) {
         u16 a = lower_operand(l, o->a), b = lower_operand(l, o->b);
         put_branch(l, (enum uop_code)(base + 2), a, b, &l->b->ops[br]);
-        l->done[br] = true;
+        l->v[br].done = true;
         return;
     }
     u64 imm = 0;
@@ -378,12 +413,12 @@ static void lower_cmp(struct lower *l, u32 i, enum uop_code base, enum ir_type t
     u16 d = result_cell(l, (ir_ref)i, i, true);
     lower_put(l, (enum uop_code)(base + (by_imm ? 1 : 0)), d, a, b, imm);
     lower_home(l, (ir_ref)i, d);
-    l->clean[i] = true;
+    l->v[i].clean = true;
 }
 
 static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt) {
     const struct ir_insn *o = &l->b->ops[i];
-    if (renames((enum ir_op)o->op) || (o->op == IR_ZEXT32 && l->clean[o->a])) {
+    if (renames((enum ir_op)o->op) || (o->op == IR_ZEXT32 && l->v[o->a].clean)) {
         lower_home(l, (ir_ref)i, lower_operand(l, o->a));
         return;
     }
@@ -392,7 +427,7 @@ static void lower_un(struct lower *l, u32 i, enum uop_code code, enum ir_type rt
         rt == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, rt == IR_I32);
     lower_put(l, code, d, a, 0, 0);
     lower_home(l, (ir_ref)i, d);
-    l->clean[i] = rt == IR_I32;
+    l->v[i].clean = rt == IR_I32;
 }
 
 static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t) {
@@ -402,14 +437,13 @@ static void lower_sel(struct lower *l, u32 i, enum uop_code code, enum ir_type t
         t == IR_V128 ? vresult_cell(l, (ir_ref)i, i) : result_cell(l, (ir_ref)i, i, t == IR_I32);
     lower_put(l, code, d, a, b, c);
     lower_home(l, (ir_ref)i, d);
-    l->clean[i] = t == IR_I32;
+    l->v[i].clean = t == IR_I32;
 }
 
 // The next operation after i that makes code, 0: none.
 static u32 next_op(const struct lower *l, u32 i) {
     for (u32 j = i + 1; j < l->b->n; j++) {
-        u16 op = l->b->ops[j].op;
-        if (op != IR_CONST32 && op != IR_CONST64 && op != IR_PCREL && !l->done[j]) return j;
+        if (!lower_skips(l, j) && !l->v[j].done) return j;
     }
     return 0;
 }
@@ -417,16 +451,16 @@ static u32 next_op(const struct lower *l, u32 i) {
 // After the access of operation i through `address`: does a constant go onto the register that this
 // is, as when a stack is pushed or popped? The operations that do it are done then, and *by is it.
 static bool moves_address(struct lower *l, u32 i, ir_ref address, i64 *by) {
-    u16 cell = l->loc[address];
+    u16 cell = l->v[address].loc;
     u32 j = next_op(l, i), k = j ? next_op(l, j) : 0;
     u64 v;
     if (!k || l->b->ops[j].op != IR_ADD64 || l->b->ops[k].op != IR_SET) return false;
     if (l->b->ops[j].a != address || !ir_is_const(l->b, l->b->ops[j].b, &v)) return false;
-    if (l->b->ops[k].a != j || l->b->ops[k].imm != cell || l->in_group[k]) return false;
+    if (l->b->ops[k].a != j || l->b->ops[k].imm != cell || l->v[k].in_group) return false;
     if (v != (u64)(i64)(i16)v || (*by && (u64)*by != v)) return false;
     *by = (i64)v;
     lower_vacate(l, cell, j, false);
-    l->done[j] = l->done[k] = true;
+    l->v[j].done = l->v[k].done = true;
     lower_home(l, (ir_ref)j, cell);
     return true;
 }
@@ -453,14 +487,14 @@ static void lower_set(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
     u16 cell = (u16)o->imm;
     bool vec = o->op == IR_SETV;
-    if (l->flags && l->in_group[i]) {
+    if (l->flags && l->v[i].in_group) {
         lower_flags(l, i);
         return;
     }
-    if (l->loc[o->a] == cell) return;
+    if (l->v[o->a].loc == cell) return;
     u64 v;
-    bool imm = l->loc[o->a] == UOP_NOWHERE && ir_is_const(l->b, o->a, &v);
-    bool pc = l->loc[o->a] == UOP_NOWHERE && l->b->ops[o->a].op == IR_PCREL;
+    bool imm = l->v[o->a].loc == UOP_NOWHERE && ir_is_const(l->b, o->a, &v);
+    bool pc = l->v[o->a].loc == UOP_NOWHERE && l->b->ops[o->a].op == IR_PCREL;
     u16 from = imm || pc ? 0 : lower_operand(l, o->a);
     lower_vacate(l, cell, i, vec);
     if (imm)
@@ -470,7 +504,7 @@ static void lower_set(struct lower *l, u32 i) {
     else
         lower_put(l, vec ? UOP_MOVV : UOP_MOV, cell, from, 0, 0);
     // A constant lives on in the cell it was put into.
-    if ((imm || pc) && l->last_use[o->a] > i) lower_home(l, o->a, cell);
+    if ((imm || pc) && l->v[o->a].last_use > i) lower_home(l, o->a, cell);
 }
 
 static void lower_call(struct lower *l, u32 i) {
@@ -482,12 +516,12 @@ static void lower_call(struct lower *l, u32 i) {
         // Values living in state cells must survive the helper.
         l->b_known = false;
         for (ir_ref r = 1; r < i; r++)
-            if (l->last_use[r] > i && l->loc[r] != UOP_NOWHERE && l->head[l->loc[r] / 8])
-                vacate_one(l, l->loc[r], i);
+            if (l->v[r].last_use > i && l->v[r].loc != UOP_NOWHERE && l->head[l->v[r].loc / 8])
+                vacate_one(l, l->v[r].loc, i);
         a = lower_operand(l, o->a), b = lower_operand(l, o->b), c = lower_operand(l, o->c);
     }
     // The result is written after the helper's exception was looked for, so it may go to its cell.
-    u16 d = l->uses[i] ? result_cell(l, (ir_ref)i, i, false) : take_tmp(l, l->at);
+    u16 d = l->v[i].uses ? result_cell(l, (ir_ref)i, i, false) : take_tmp(l, l->at);
     put_meta(l, faults ? UOP_CALL_PC : UOP_CALL, d, a, b, c);
     lower_put(l, UOP_INVALID, 0, (u16)o->aux, 0, o->imm);
     lower_home(l, (ir_ref)i, d);
@@ -622,11 +656,10 @@ unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u3
     l.run = 0;
     memset(l.tmp_until, 0, sizeof l.tmp_until);
     memset(l.vtmp_until, 0, sizeof l.vtmp_until);
-    memset(l.head, 0, sizeof l.head);
     count_uses(&l);
     for (u32 i = 1; i < b->n && !l.failed; i++) {
         l.at = i;
-        if (!l.done[i]) lower_op(&l, i);
+        if (!l.v[i].done) lower_op(&l, i);
     }
     return l.failed ? 0 : l.n;
 }

@@ -10,7 +10,7 @@
 
 #include "exec/lower.h"
 
-enum { MOST_BACK = 24 }; // operations that a value left to the uop may lie before its group
+enum { MOST_BACK = 40 }; // operations that a value left to the uop may lie before its group
 
 enum width { W64, W32, W8 };
 
@@ -22,16 +22,12 @@ static bool is_flag_set(const struct ir_insn *o, unsigned *cell) {
     return *cell < GUEST_FLAG_CELLS;
 }
 
-static bool is_constant(const struct ir_insn *o) {
-    return o->op == IR_CONST32 || o->op == IR_CONST64 || o->op == IR_PCREL;
-}
-
 // Nothing between the value and operation `to` reads it, but `except`.
 static bool unread(const struct lower *l, ir_ref v, u32 to, ir_ref except) {
     if (to - v > MOST_BACK) return false;
     for (u32 i = v + 1u; i < to; i++) {
         const struct ir_insn *o = &l->b->ops[i];
-        if ((o->a == v || o->b == v || o->c == v) && i != except) return false;
+        if ((o->a == v || o->b == v || o->c == v) && i != except && !l->v[i].dead) return false;
     }
     return true;
 }
@@ -102,21 +98,22 @@ static ir_ref difference(const struct lower *l, const struct flag_group *g, enum
                        unread(l, s, first, g->res)
                    ? s
                    : 0;
-    return o->op == IR_SUB64 && o->a == g->a && same(l, o->b, g->b) && l->uses[s] == 1 ? s : 0;
+    return o->op == IR_SUB64 && o->a == g->a && same(l, o->b, g->b) && l->v[s].uses == 1 ? s : 0;
 }
 
 // An extension that only the group needs, or that is first read after it.
 static void leave_extension(struct lower *l, ir_ref v, ir_ref from, u32 first, ir_ref except) {
-    if (v && v != from && unread(l, v, first, except)) l->done[v] = true;
+    if (v && v != from && unread(l, v, first, except)) l->v[v].done = true;
 }
 
+// held: the constant that the last cell holds, which is then as good as set; 0: not known.
 static bool kind_of(struct lower *l, struct flag_group *g, const ir_ref set[GUEST_FLAG_CELLS],
-                    u64 kind) {
+                    u64 kind, ir_ref held) {
     if (set[FLAG_KIND]) kind = l->b->ops[set[FLAG_KIND]].imm;
     g->kind = (u32)kind;
     g->res = set[FLAG_RESULT];
     g->a = set[FLAG_A];
-    g->b = set[FLAG_B];
+    g->b = set[FLAG_B] ? set[FLAG_B] : held;
     return kind >> 32 == 0;
 }
 
@@ -133,7 +130,7 @@ static bool classify(struct lower *l, struct flag_group *g, u32 first) {
         w--;
     ir_ref sub = difference(l, g, w, first);
     g->subtracts = sub != 0;
-    if (sub) l->done[sub] = l->done[g->res] = true;
+    if (sub) l->v[sub].done = l->v[g->res].done = true;
     for (unsigned i = sub ? 1 : 0; i < 3; i++)
         leave_extension(l, v[i], g->in[i], first, w == W8 ? sub : 0);
     static const u16 sets[] = {UOP_FLAGS64, UOP_FLAGS32, UOP_FLAGS8};
@@ -147,51 +144,51 @@ static bool classify(struct lower *l, struct flag_group *g, u32 first) {
 static void keep_until(struct lower *l, const struct flag_group *g) {
     for (unsigned i = g->subtracts ? 1 : 0; i < 3; i++) {
         const ir_ref r[2] = {g->in[i], i == 0 ? g->res : i == 1 ? g->a : g->b};
-        for (unsigned k = 0; k < 2; k++)
-            if (r[k] && l->last_use[r[k]] < g->last) l->last_use[r[k]] = g->last;
+        for (unsigned k = 0; k < 2; k++) lower_keep(l, r[k], g->last);
     }
 }
 
-// The group that begins at operation i: its sets, and where it ends.
-static u32 collect(const struct lower *l, u32 i, u32 *last, ir_ref set[GUEST_FLAG_CELLS],
-                   ir_ref at[GUEST_FLAG_CELLS]) {
+// The group whose first set is the k-th of flag_ops from the end: its sets, and where it ends.
+static unsigned collect(const struct lower *l, unsigned k, u32 *last, ir_ref set[GUEST_FLAG_CELLS],
+                        ir_ref at[GUEST_FLAG_CELLS]) {
     memset(set, 0, GUEST_FLAG_CELLS * sizeof set[0]);
-    for (; i < l->b->n; i++) {
+    u32 i = l->flag_ops[k - 1];
+    for (; k; k--) {
+        while (i < l->flag_ops[k - 1] && lower_skips(l, i)) i++;
         const struct ir_insn *o = &l->b->ops[i];
         unsigned cell;
-        if (is_constant(o)) continue;
-        if (!is_flag_set(o, &cell) || set[cell]) break;
+        if (i != l->flag_ops[k - 1] || !is_flag_set(o, &cell) || set[cell]) break;
         set[cell] = o->a;
         at[cell] = (ir_ref)i;
-        *last = i;
+        *last = i++;
     }
-    return i;
+    return k;
 }
 
 void lower_find_flags(struct lower *l) {
-    memset(l->in_group, 0, l->b->n);
     l->ngroups = 0;
     bool known = false;
-    u64 kind = 0;
-    for (u32 i = 1, next; i < l->b->n; i = next) {
-        const struct ir_insn *o = &l->b->ops[i];
-        unsigned cell;
-        next = i + 1;
-        if (o->op == IR_CALL && l->b->helper_effects[o->aux] & (HELPER_WRITES | HELPER_MODE))
-            known = false;
-        if (!is_flag_set(o, &cell)) continue;
-        u32 last = i;
+    u64 kind = 0, v;
+    ir_ref held = 0;
+    for (unsigned k = l->nflag_ops; k;) {
+        u32 first = l->flag_ops[k - 1], last = first;
+        if (l->b->ops[first].op != IR_SET) { // anything may be in the flags now
+            known = false, held = 0;
+            k--;
+            continue;
+        }
         ir_ref set[GUEST_FLAG_CELLS], at[GUEST_FLAG_CELLS];
-        next = collect(l, i, &last, set, at);
+        k = collect(l, k, &last, set, at);
         if (set[FLAG_KIND]) known = ir_is_const(l->b, set[FLAG_KIND], &kind);
+        if (set[FLAG_B]) held = ir_is_const(l->b, set[FLAG_B], &v) ? set[FLAG_B] : 0;
         struct flag_group *g = &l->groups[l->ngroups];
-        if (!known || l->ngroups == FLAG_GROUPS - 1 || !kind_of(l, g, set, kind)) continue;
+        if (!known || l->ngroups == FLAG_GROUPS - 1 || !kind_of(l, g, set, kind, held)) continue;
         g->last = (u16)last;
-        if (!classify(l, g, i)) continue;
+        if (!classify(l, g, first)) continue;
         keep_until(l, g);
         l->ngroups++;
-        for (unsigned k = 0; k < GUEST_FLAG_CELLS; k++)
-            if (set[k]) l->in_group[at[k]] = (u8)l->ngroups;
+        for (unsigned j = 0; j < GUEST_FLAG_CELLS; j++)
+            if (set[j]) l->v[at[j]].in_group = (u8)l->ngroups;
     }
 }
 
@@ -201,22 +198,22 @@ static u16 flag_cell(enum guest_flag_cell i) { return (u16)(GUEST_FLAGS + 8 * i)
 
 // Where an operand is read: the value itself, or what it was to be extended from.
 static u16 source(struct lower *l, ir_ref v, ir_ref from) {
-    return lower_operand(l, l->done[v] && l->loc[v] == UOP_NOWHERE ? from : v);
+    return lower_operand(l, l->v[v].done && l->v[v].loc == UOP_NOWHERE ? from : v);
 }
 
 // The value now lives in the flags if its operation made no code.
 static void settle(struct lower *l, ir_ref v, u16 cell) {
-    if (l->done[v] && l->loc[v] == UOP_NOWHERE) lower_home(l, v, cell);
+    if (l->v[v].done && l->v[v].loc == UOP_NOWHERE) lower_home(l, v, cell);
 }
 
 // The register that a difference goes to next, else the flags' cell.
 static u16 result_goes_to(struct lower *l, const struct flag_group *g) {
     for (u32 j = g->last + 1u; j < l->b->n; j++) {
         const struct ir_insn *o = &l->b->ops[j];
-        if (is_constant(o)) continue;
-        if (o->op != IR_SET || o->a != g->res || l->in_group[j]) break;
+        if (lower_skips(l, j)) continue;
+        if (o->op != IR_SET || o->a != g->res || l->v[j].in_group) break;
         lower_vacate(l, (u16)o->imm, g->last, false);
-        l->done[j] = true;
+        l->v[j].done = true;
         return (u16)o->imm;
     }
     return flag_cell(FLAG_RESULT);
@@ -234,7 +231,7 @@ static bool fits(const struct lower *l, const struct flag_group *g, u64 *imm) {
 }
 
 void lower_flags(struct lower *l, u32 i) {
-    const struct flag_group *g = &l->groups[l->in_group[i] - 1];
+    const struct flag_group *g = &l->groups[l->v[i].in_group - 1];
     if (g->last != i) return;
     bool logic = !g->a;
     for (unsigned k = 0; k < GUEST_FLAG_CELLS; k++)
@@ -250,7 +247,7 @@ void lower_flags(struct lower *l, u32 i) {
         ir_ref s = l->b->ops[g->res].op == IR_ZEXT32 ? l->b->ops[g->res].a : 0;
         lower_home(l, g->res, d);
         if (s) lower_home(l, s, d);
-        if (s) l->clean[s] = true;
+        if (s) l->v[s].clean = true;
     } else {
         settle(l, g->res, flag_cell(FLAG_RESULT));
     }

@@ -15,11 +15,8 @@ void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned 
     b->ended = false;
     b->start = start;
     b->ops[0] = (struct ir_insn){0};
+    memset(b->constants, 0, sizeof b->constants);
     memset(b->known, 0, sizeof b->known);
-}
-
-enum ir_type ir_type_of(const struct ir_block *b, ir_ref r) {
-    return r ? (enum ir_type)ir_ops[b->ops[r].op].result : IR_NONE;
 }
 
 bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v) {
@@ -29,21 +26,33 @@ bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v) {
     return true;
 }
 
-static ir_ref append(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux,
-                     u64 imm) {
+static inline ir_ref append(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z,
+                            u32 aux, u64 imm) {
     assert(b->n < IR_BLOCK_CAP && "an instruction needed more than IR_BLOCK_ROOM operations");
     assert(!b->ended && "an operation after the block's exit");
-    b->ops[b->n] = (struct ir_insn){(u16)op, x, y, z, aux, imm};
+    struct ir_insn *o = &b->ops[b->n];
+    o->op = (u16)op;
+    o->a = x;
+    o->b = y;
+    o->c = z;
+    o->aux = aux;
+    o->imm = imm;
     return (ir_ref)b->n++;
 }
 
-static ir_ref constant(struct ir_block *b, enum ir_type t, u64 v) {
-    // A constant made just before (the common zero, or a repeated mask) is found again.
-    for (u32 i = b->n, tries = 0; i-- > 1 && tries < 8; tries++) {
-        const struct ir_insn *o = &b->ops[i];
-        if (o->op == (t == IR_I32 ? IR_CONST32 : IR_CONST64) && o->imm == v) return (ir_ref)i;
-    }
-    return append(b, t == IR_I32 ? IR_CONST32 : IR_CONST64, 0, 0, 0, 0, v);
+ir_ref ir_append(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux,
+                 u64 imm) {
+    return append(b, op, x, y, z, aux, imm);
+}
+
+// A constant made just before (the common zero, or a repeated mask) is found again: the last one of
+// its kind is remembered, and what stands there says whether it is the same.
+ir_ref ir_constant(struct ir_block *b, enum ir_op op, u64 v) {
+    enum { NEAR = 8 };
+    ir_ref *last = &b->constants[(u32)v * 0x9e3779b1u >> (32 - IR_CONSTANT_BITS)];
+    const struct ir_insn *o = &b->ops[*last];
+    if (o->op == op && o->imm == v && b->n - *last <= NEAR) return *last;
+    return *last = append(b, op, 0, 0, 0, 0, v);
 }
 
 static bool is_int(enum ir_type t) { return t == IR_I32 || t == IR_I64; }
@@ -57,7 +66,7 @@ static bool fold(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref *
     if (!ir_is_const(b, x, &vx) || (o->noperands == 2 && !ir_is_const(b, y, &vy))) return false;
     union ir_value a = {.i64 = vx}, c = {.i64 = vy}, r = {.i64 = 0};
     if (!ir_apply(op, &r, &a, &c, NULL)) return false;
-    *out = constant(b, (enum ir_type)o->result, o->result == IR_I32 ? r.i32 : r.i64);
+    *out = o->result == IR_I32 ? ir_const32(b, r.i32) : ir_const64(b, r.i64);
     return true;
 }
 
@@ -119,19 +128,31 @@ static bool commutes(enum ir_op op) {
     }
 }
 
-ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm) {
+// With a constant among its operands, which goes to the right.
+static ir_ref emit_folded(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y) {
     ir_ref r;
     u64 v;
-    if (op == IR_CONST64 || op == IR_CONST32)
-        return constant(b, op == IR_CONST32 ? IR_I32 : IR_I64, op == IR_CONST32 ? (u32)imm : imm);
     if (commutes(op) && ir_is_const(b, x, &v)) {
         ir_ref t = x;
         x = y;
         y = t;
     }
     if (fold(b, op, x, y, &r) || identity(b, op, x, y, &r)) return r;
-    if (op == IR_TRUNC32 && (b->ops[x].op == IR_SEXT32 || b->ops[x].op == IR_ZEXT32))
-        return b->ops[x].a;
+    return append(b, op, x, y, 0, 0, 0);
+}
+
+static bool is_constant(const struct ir_block *b, ir_ref r) {
+    return b->ops[r].op == IR_CONST64 || b->ops[r].op == IR_CONST32;
+}
+
+ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm) {
+    if (op <= IR_BSWAP32) { // integers in, an integer out
+        if (is_constant(b, x) || is_constant(b, y)) return emit_folded(b, op, x, y);
+        if (op == IR_TRUNC32 && (b->ops[x].op == IR_SEXT32 || b->ops[x].op == IR_ZEXT32))
+            return b->ops[x].a;
+    } else if (op == IR_CONST64 || op == IR_CONST32) {
+        return ir_constant(b, op, op == IR_CONST32 ? (u32)imm : imm);
+    }
     return append(b, op, x, y, z, aux, imm);
 }
 
@@ -171,10 +192,12 @@ void ir_set(struct ir_block *b, u32 cell, ir_ref v) {
 }
 
 // The set stands for what is known of the cell: no value, so that no set is taken for what the cell
-// holds already, as this one may be gone then.
+// holds already, as this one may be gone then. Where nothing was set there is nothing to take away.
 void ir_forget(struct ir_block *b, u32 cell) {
     u32 i = cell / 8;
-    if (i >= IR_KNOWN_CELLS || b->ops[b->known[i]].op == IR_SET) return;
+    if (i >= IR_KNOWN_CELLS || !b->known[i]) return;
+    const struct ir_insn *o = &b->ops[b->known[i]];
+    if (o->op == IR_SET || (o->op == IR_GET && o->imm == cell)) return;
     ir_ref zero = ir_const64(b, 0);
     b->known[i] = append(b, IR_SET, zero, 0, 0, IR_SET_FORGETS, cell);
 }

@@ -74,6 +74,7 @@ enum {
     IR_BLOCK_CAP = 2048,  // operations a block
     IR_BLOCK_ROOM = 256,  // what one guest instruction may need at most
     IR_KNOWN_CELLS = 512, // cells below this index take part in forwarding
+    IR_CONSTANT_BITS = 5,
 };
 
 // What effects helpers have, by index; from the guest's table (guest.h).
@@ -89,8 +90,8 @@ enum {
 // Helpers whose result emitted code can often have without a call: floating-point operations on the
 // bits of doubles or singles (the lower half; guest_arch says whether they are NaN-boxed), when no
 // exception flag changes: inexact is set already, or the result is exact.
-// imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates the
-// product, bit 4 the addend. Conversions: S32 results are sign-extended.
+// imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates
+// the product, bit 4 the addend. Conversions: S32 results are sign-extended.
 enum ir_fast {
     FAST_NONE,
     FAST_ADD64,
@@ -123,9 +124,9 @@ enum ir_fast {
     FAST_F32_S64,
     FAST_S64_F32,
     FAST_S32_F32,
-    // Of helpers that take vectors (IR_VCALL), on each element. imm: MADD: bit 24 negates the product,
-    // bit 25 the addend; CMP: bits 16..18 what is compared as x86 does: 0 eq, 1 lt, 2 le, 3 never;
-    // 4 to 7 the contrary. MIN, MAX: b when neither is less.
+    // Of helpers that take vectors (IR_VCALL), on each element. imm: MADD: bit 24 negates the
+    // product, bit 25 the addend; CMP: bits 16..18 what is compared as x86 does: 0 eq, 1 lt, 2 le,
+    // 3 never; 4 to 7 the contrary. MIN, MAX: b when neither is less.
     FAST_VADD64,
     FAST_VSUB64,
     FAST_VMUL64,
@@ -157,6 +158,7 @@ struct ir_block {
     struct ir_insn ops[IR_BLOCK_CAP];
     // Forwarding of state cells within the block: the value a cell is known to hold, by cell / 8.
     ir_ref known[IR_KNOWN_CELLS];
+    ir_ref constants[1 << IR_CONSTANT_BITS]; // the last ones made, by a hash of the value
 };
 
 void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned nhelpers);
@@ -164,6 +166,9 @@ void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned 
 // Appends; folds constants and removes identities. The typed wrappers below are made from the
 // table.
 ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm);
+ir_ref ir_constant(struct ir_block *b, enum ir_op op, u64 v); // CONST32, CONST64
+// Appends as it is.
+ir_ref ir_append(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, u32 aux, u64 imm);
 
 #define IR_BIN(n, t, ty, e)                                                                        \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref x, ir_ref y) {                          \
@@ -185,22 +190,18 @@ ir_ref ir_emit(struct ir_block *b, enum ir_op op, ir_ref x, ir_ref y, ir_ref z, 
     }
 #define IR_LOAD(n, t, ty, bytes, e)                                                                \
     static inline ir_ref ir_##n(struct ir_block *b, ir_ref addr, i32 disp) {                       \
-        return ir_emit(b, IR_##n, addr, 0, 0, 0, (u64)(i64)disp);                                  \
+        return ir_append(b, IR_##n, addr, 0, 0, 0, (u64)(i64)disp);                                \
     }
 #define IR_STORE(n, t, ty, bytes)                                                                  \
     static inline void ir_##n(struct ir_block *b, ir_ref addr, i32 disp, ir_ref v) {               \
-        ir_emit(b, IR_##n, addr, v, 0, 0, (u64)(i64)disp);                                         \
+        ir_append(b, IR_##n, addr, v, 0, 0, (u64)(i64)disp);                                       \
     }
 #include "ir/ops.def"
 
-static inline ir_ref ir_const64(struct ir_block *b, u64 v) {
-    return ir_emit(b, IR_CONST64, 0, 0, 0, 0, v);
-}
-static inline ir_ref ir_const32(struct ir_block *b, u32 v) {
-    return ir_emit(b, IR_CONST32, 0, 0, 0, 0, v);
-}
+static inline ir_ref ir_const64(struct ir_block *b, u64 v) { return ir_constant(b, IR_CONST64, v); }
+static inline ir_ref ir_const32(struct ir_block *b, u32 v) { return ir_constant(b, IR_CONST32, v); }
 static inline ir_ref ir_pcrel(struct ir_block *b, i64 rel) {
-    return ir_emit(b, IR_PCREL, 0, 0, 0, 0, (u64)rel);
+    return ir_append(b, IR_PCREL, 0, 0, 0, 0, (u64)rel);
 }
 // op: IR_LDW8 .. IR_LDW64
 static inline ir_ref ir_ldw(struct ir_block *b, enum ir_op op, ir_ref addr, i32 disp) {
@@ -210,13 +211,13 @@ ir_ref ir_get(struct ir_block *b, u32 cell); // cell: byte offset in the state, 
 void ir_set(struct ir_block *b, u32 cell, ir_ref v); // i64
 // What the cell holds matters to nobody from here: a set of 0 that ir_drop_dead takes away.
 void ir_forget(struct ir_block *b, u32 cell);
-ir_ref ir_getv(struct ir_block *b, u32 cell);        // multiple of 16
+ir_ref ir_getv(struct ir_block *b, u32 cell); // multiple of 16
 void ir_setv(struct ir_block *b, u32 cell, ir_ref v);
 void ir_insn_start(struct ir_block *b, i32 rel, u32 len);
 void ir_trapif(struct ir_block *b, ir_ref cond, u64 cause, ir_ref tval);
 ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u64 imm);
-// The helper gets the address of an array of three v128 as its first argument, and leaves the result in
-// the first. imm: 32 bits.
+// The helper gets the address of an array of three v128 as its first argument, and leaves the
+// result in the first. imm: 32 bits.
 ir_ref ir_vcall(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u32 imm);
 void ir_jump(struct ir_block *b, i64 rel);
 // A direct call: returns to the instruction after the one being lifted.
@@ -229,11 +230,14 @@ void ir_leave(struct ir_block *b);
 void ir_leave_as(struct ir_block *b, enum ir_jump_hint hint);
 
 // Removes from a complete block the sets that nothing can see and the values that nothing uses.
+// Nothing can be added to it afterwards.
 void ir_drop_dead(struct ir_block *b);
 
 // True and the value when `r` is a constant.
 bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v);
-enum ir_type ir_type_of(const struct ir_block *b, ir_ref r);
+static inline enum ir_type ir_type_of(const struct ir_block *b, ir_ref r) {
+    return (enum ir_type)ir_ops[b->ops[r].op].result; // of no operation: none
+}
 
 // The checker: operand types, SSA order, one exit at the end, cells aligned. <0 and `err` when
 // wrong.

@@ -29,7 +29,7 @@ const struct x86_row x86_rows[X86_ROWS] = {
 };
 
 const struct x86_operand_info x86_operands[X86_OPERAND_KINDS] = {
-#define X86_OPERAND(name, type, size) [X86O_##name] = {#name, X86T_##type, #size},
+#define X86_OPERAND(name, type, size) [X86O_##name] = {#name, X86T_##type, X86Z_##size},
 #include "guest/x86_64/operands.def"
 };
 
@@ -46,8 +46,17 @@ static u8 next(struct cursor *c) {
 }
 
 static u64 next_n(struct cursor *c, unsigned n) {
+    if (n > c->avail - c->at) {
+        c->at = c->avail;
+        c->short_ = true;
+        return 0;
+    }
     u64 v = 0;
-    for (unsigned i = 0; i < n; i++) v |= (u64)next(c) << (8 * i);
+    const u8 *p = c->p + c->at;
+    c->at += n;
+    if (n == 1) return *p;
+    if (n == 4) return get_le32(p);
+    for (unsigned i = 0; i < n; i++) v |= (u64)p[i] << (8 * i);
     return v;
 }
 
@@ -72,6 +81,10 @@ static bool fits(const struct x86_insn *d, unsigned pfx, unsigned form, unsigned
     return !(form & X86F_RM) || (d->modrm & 7) == (form >> 8 & 7);
 }
 
+// Whatever the prefixes, the ModRM byte and the mode are.
+#define ALWAYS_FITS(pfx, form, attr)                                                               \
+    ((pfx) == ANY && !((form) & ~X86F_MODRM) && !((attr) & (I64 | O64)))
+
 // The row, or X86_ILLEGAL. *need: a ModRM byte decides and there is none yet. Each table has a
 // search of its own, as an opcode may be general, MMX and SSE by prefix and ModRM.
 #define X86_AT(m, opcode, span)                                                                    \
@@ -82,7 +95,7 @@ static bool fits(const struct x86_insn *d, unsigned pfx, unsigned form, unsigned
         *need = true;                                                                              \
         return X86_##id;                                                                           \
     }                                                                                              \
-    if (fits(d, pfx, form, attr)) return X86_##id;
+    if (ALWAYS_FITS(pfx, form, attr) || fits(d, pfx, form, attr)) return X86_##id;
 
 static enum x86_id find_fp(const struct x86_insn *d, unsigned map, bool have_modrm, bool *need) {
     (void)have_modrm, (void)need; // a table may be empty
@@ -112,6 +125,13 @@ static enum x86_id find(const struct x86_insn *d, unsigned map, bool have_modrm,
 #undef X86_GENERAL_ONLY
 
 static void prefixes(struct x86_insn *d, struct cursor *c) {
+    static const u64 is_prefix[4] = {
+        (u64)1 << 0x26 | (u64)1 << 0x2e | (u64)1 << 0x36 | (u64)1 << 0x3e,
+        (u64)1 << (0x64 - 64) | (u64)1 << (0x65 - 64) | (u64)1 << (0x66 - 64) |
+            (u64)1 << (0x67 - 64),
+        0,
+        (u64)1 << (0xf0 - 192) | (u64)1 << (0xf2 - 192) | (u64)1 << (0xf3 - 192),
+    };
     u8 rex = 0;
     bool p67 = false;
     for (;;) {
@@ -125,7 +145,7 @@ static void prefixes(struct x86_insn *d, struct cursor *c) {
             c->at++;
             continue;
         }
-        bool is = true;
+        if (!(is_prefix[b / 64] >> b % 64 & 1)) break;
         switch (b) {
         case 0x26:
             d->seg = d->code == X86_CODE64 ? d->seg : SEG_ES;
@@ -159,10 +179,8 @@ static void prefixes(struct x86_insn *d, struct cursor *c) {
             d->rep = b;
             break;
         default:
-            is = false;
             break;
         }
-        if (!is) break;
         rex = 0;
         c->at++;
     }
@@ -257,43 +275,48 @@ static void modrm(struct x86_insn *d, struct cursor *c) {
     next(c);
     d->reg |= d->modrm >> 3 & 7;
     d->rm = (u8)((d->modrm & 7) | d->rexb);
-    d->vsib = x86_operand_type(d, 1) == X86T_VSIB;
+    u8 second = x86_rows[d->row].op[1];
+    d->vsib = second == X86O_VMd || second == X86O_VMq;
     if (d->mod != 3) memory(d, c);
 }
 
-static void immediates(struct x86_insn *d, struct cursor *c) {
-    const struct x86_row *r = &x86_rows[d->row];
-    for (unsigned i = 0; i < 4; i++) {
-        enum x86_operand_type t = x86_operand_type(d, i);
-        unsigned n = x86_operand_size(d, i);
-        switch (t) {
-        case X86T_IMM:
-            d->imm = next_n(c, n);
-            break;
-        case X86T_IMMS:
-        case X86T_REL:
-            d->imm = sign_extend(next_n(c, n), n);
-            break;
-        case X86T_IMM2:
-            d->imm2 = next_n(c, n);
-            break;
-        case X86T_XIMM:
-            d->imm = next(c);
-            break;
-        case X86T_FAR:
-            d->imm = next_n(c, d->opsize);
-            d->imm2 = next_n(c, 2);
-            break;
-        case X86T_OFFS:
-            d->base = d->index = X86_NOREG;
-            d->mod = 0;
-            d->disp = (i64)next_n(c, d->adsize);
-            break;
-        default:
-            break;
-        }
-        if (r->op[i] == X86O__) break;
+static void immediate(struct x86_insn *d, struct cursor *c, unsigned i) {
+    unsigned n = x86_operand_size(d, i);
+    switch (x86_operand_type(d, i)) {
+    case X86T_IMM:
+        d->imm = next_n(c, n);
+        break;
+    case X86T_IMMS:
+    case X86T_REL:
+        d->imm = sign_extend(next_n(c, n), n);
+        break;
+    case X86T_IMM2:
+        d->imm2 = next_n(c, n);
+        break;
+    case X86T_XIMM:
+        d->imm = next(c);
+        break;
+    case X86T_FAR:
+        d->imm = next_n(c, d->opsize);
+        d->imm2 = next_n(c, 2);
+        break;
+    case X86T_OFFS:
+        d->base = d->index = X86_NOREG;
+        d->mod = 0;
+        d->disp = (i64)next_n(c, d->adsize);
+        break;
+    default:
+        break;
     }
+}
+
+static void immediates(struct x86_insn *d, struct cursor *c) {
+    const u64 behind = (u64)1 << X86T_IMM | (u64)1 << X86T_IMMS | (u64)1 << X86T_REL |
+                       (u64)1 << X86T_IMM2 | (u64)1 << X86T_XIMM | (u64)1 << X86T_FAR |
+                       (u64)1 << X86T_OFFS;
+    const u8 *op = x86_rows[d->row].op;
+    for (unsigned i = 0; i < 4 && op[i] != X86O__; i++)
+        if (behind >> x86_operands[op[i]].type & 1) immediate(d, c, i);
 }
 
 static bool uses_vvvv(const struct x86_insn *d) {
@@ -378,36 +401,18 @@ bool x86_decode(struct x86_insn *d, const u8 *code, unsigned avail, enum x86_cod
     return true;
 }
 
-unsigned x86_operand_size(const struct x86_insn *d, unsigned i) {
-    const struct x86_operand_info *o = &x86_operands[x86_rows[d->row].op[i]];
-    switch (o->size[0]) {
-    case 'B':
-        return 1;
-    case 'W':
-        return 2;
-    case 'D':
-        return 4;
-    case 'Q':
-        return o->size[1] == 'Q' ? 32 : 8;
-    case 'V':
-    case 'A':
-        return d->opsize;
-    case 'Z':
+unsigned x86_varying_size(const struct x86_insn *d, unsigned size) {
+    switch (size) {
+    case X86Z_Z:
         return d->opsize > 4 ? 4 : d->opsize;
-    case 'Y':
+    case X86Z_Y:
         return d->w && d->code == X86_CODE64 ? 8 : 4;
-    case 'M':
+    case X86Z_M:
         return d->code == X86_CODE64 ? 8 : 4;
-    case 'X':
+    case X86Z_X:
         return d->l ? 32 : 16;
-    case 'H':
+    default: // X86Z_H
         return d->l ? 16 : 8;
-    case 'O':
-        return 16;
-    case 'T':
-        return 10;
-    default:
-        return 0;
     }
 }
 

@@ -140,10 +140,30 @@ struct x86_place {
 };
 struct x86_place x86_row_place(enum x86_id id);
 
+// Sizes of operands: bytes, or what it depends on.
+enum {
+    X86Z_N,
+    X86Z_B = 1,
+    X86Z_W = 2,
+    X86Z_D = 4,
+    X86Z_Q = 8,
+    X86Z_T = 10,
+    X86Z_O = 16,
+    X86Z_QQ = 32,
+    X86Z_VARIES,
+    X86Z_V = X86Z_VARIES,
+    X86Z_A,
+    X86Z_Z,
+    X86Z_Y,
+    X86Z_M,
+    X86Z_X,
+    X86Z_H,
+};
+
 struct x86_operand_info {
     const char *name;
     u8 type; // enum x86_operand_type
-    char size[3];
+    u8 size; // X86Z_*
 };
 extern const struct x86_operand_info x86_operands[X86_OPERAND_KINDS];
 
@@ -177,8 +197,13 @@ struct x86_insn {
 // (X86_ILLEGAL, X86_TOO_LONG included) and d->len how long.
 bool x86_decode(struct x86_insn *d, const u8 *code, unsigned avail, enum x86_code_size size);
 
+unsigned x86_varying_size(const struct x86_insn *d, unsigned size); // X86Z_Z and on
 // Size in bytes of operand i of the instruction; 0 when it has none.
-unsigned x86_operand_size(const struct x86_insn *d, unsigned i);
+static inline unsigned x86_operand_size(const struct x86_insn *d, unsigned i) {
+    unsigned size = x86_operands[x86_rows[d->row].op[i]].size;
+    if (size < X86Z_VARIES) return size;
+    return size <= X86Z_A ? d->opsize : x86_varying_size(d, size);
+}
 static inline enum x86_operand_type x86_operand_type(const struct x86_insn *d, unsigned i) {
     return (enum x86_operand_type)x86_operands[x86_rows[d->row].op[i]].type;
 }

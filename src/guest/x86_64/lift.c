@@ -466,7 +466,10 @@ static void xlift_row(struct lift *l) {
 
 unsigned x86_lift(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode) {
     static const u8 sizes[4] = {X86_CODE64, X86_CODE32, X86_CODE32, X86_CODE16};
-    struct lift l = {.b = b, .rel = rel, .mode = mode};
+    struct lift l;
+    l.b = b;
+    l.rel = rel;
+    l.mode = mode;
     if (!x86_decode(&l.d, code, avail, (enum x86_code_size)sizes[mode & MODE_SIZE]))
         return LIFT_SHORT;
     l.next = rel + l.d.len;
