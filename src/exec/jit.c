@@ -30,9 +30,10 @@ enum {
     MOST_PAUSES = 8,       // samples in a run: it ends soon while it is interpreted
     SLICE_INSNS = 1 << 20, // of a run in translated code
     // A translation that is left so many times for accesses that miss, on average so many
-    // instructions apart at most, is made anew to stay.
+    // instructions apart at most, is made anew to be left less.
     MISSES = 64,
-    MISS_INSNS = 2000
+    MISS_INSNS = 2000,
+    APART_INSNS = 16000 // while a cure costs only some code
 };
 
 #define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
@@ -444,7 +445,8 @@ static bool emit(struct cpu *c, struct forming *f) {
     if (!id) return false;
     f->r.id = id;
     f->r.slot = e->slot;
-    f->r.stays = e->stays || c->set.disabled & PASS_LEAN;
+    u32 misses = c->set.torture ? id % (MISSES_STAY + 1) : e->misses;
+    f->r.misses = c->set.disabled & PASS_LEAN ? MISSES_STAY : (enum region_misses)misses;
     u32 entry = (u32)(e - j->entries); // emitting may make entries
     if (!region_emit(&f->r, &j->abi, &j->module)) {
         free_region(j, id);
@@ -685,12 +687,13 @@ bool jit_count_miss(struct cpu *c, u32 id) {
     struct jit_region *r = &j->regions[id - 1];
     if (r->state != REGION_LIVE || ++r->misses % MISSES) return false;
     u64 now = c->run.icount + run_count(c);
-    bool often = r->misses > MISSES && now - r->missed < MISSES * MISS_INSNS;
+    struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
+    u64 apart = e && e->misses == MISSES_LEAVE ? APART_INSNS : MISS_INSNS;
+    bool often = r->misses > MISSES && now - r->missed < MISSES * apart;
     r->missed = now;
     if (!often) return false;
-    struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
     if (e) {
-        e->stays = true;
+        if (e->misses < MISSES_STAY) e->misses++;
         if (e->tries) e->tries--;
     }
     for (unsigned i = 0; i < r->nstarts; i++) { // hot already
@@ -718,6 +721,18 @@ static void probe_madd(struct cpu *c) {
     j->slots[j->nslots++] = slot;
 }
 
+static void install_chain(struct cpu *c) {
+    struct jit *j = c->jit;
+    struct buf bytes = {0};
+    u32 slot = take_slot(j);
+    if (!slot) return;
+    region_emit_chain(&j->abi, slot, &j->module);
+    if (module_finish(&j->module, &j->abi, &bytes) &&
+        j->host.install(j->host.arg, bytes.data, bytes.len, 0, false) == JIT_DONE)
+        j->abi.chain = slot;
+    buf_free(&bytes);
+}
+
 bool jit_init(struct cpu *c, struct err *err) {
     if (c->set.engine != ENGINE_JIT) return true;
     if (!c->set.jit) {
@@ -739,6 +754,7 @@ bool jit_init(struct cpu *c, struct err *err) {
     jit_fill_abi(c, &j->abi);
     j->abi.entry = slot_for;
     probe_madd(c);
+    install_chain(c);
     return true;
 }
 

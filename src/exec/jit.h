@@ -14,8 +14,8 @@ struct jit_entry {
     u32 next;   // of the same page, or free; 1 + index
     u16 start;
     u8 mode;
-    u8 tries;   // translations made of it
-    bool stays; // as in struct region
+    u8 tries;  // translations made of it
+    u8 misses; // enum region_misses
 };
 
 // The rest of a block of a translation, from an access that missed the TLB, as uops.
@@ -84,7 +84,7 @@ struct jit {
 
 // ---- jit.c
 // An access of region `id` missed the TLB. True: that happens so often that it was dropped, to be
-// made anew so that it stays.
+// made anew so that it is left less.
 bool jit_count_miss(struct cpu *c, u32 id);
 
 // The rest belongs to region `id` and goes with it; if that one is gone already (it wrote to its

@@ -42,7 +42,7 @@ static void simd_mem(struct emit *e, u32 code, u32 offset) {
 // in the engine's scratch vector.
 static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     struct buf *o = out(e);
-    if (!e->r->stays && !e->begun) {
+    if (e->r->misses != MISSES_STAY && !e->begun) {
         br_miss(e);
         return;
     }
@@ -65,7 +65,9 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     call_indirect(e, type, function);
     w_local(o, W_LOCAL_TEE, L_PTR);
     w_op(o, W_I32_EQZ);
-    br_fault(e, W_BR_IF);
+    open_if(e, W_T_VOID, true);
+    br_fault(e);
+    close_if(e);
     load_budget(e);
 }
 
@@ -108,13 +110,13 @@ static struct host translate(struct emit *e, u32 i, unsigned bytes, bool write, 
     u32 info = place_info(e) | bytes << INFO_BYTES | (u32)write << INFO_WRITE;
     const struct host there = {L_PTR, 0};
     unsigned kept = 0;
-    if (e->access == ACCESS_ANY)
-        kept = flow_kept(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, i, e->bases);
-    if (e->access == ACCESS_NEAR) {
-        const struct group *g = &e->groups[e->group[i] - 1];
+    const struct group *g = e->group[i] ? &e->groups[e->group[i] - 1] : NULL;
+    if (e->access == ACCESS_NEAR || (g && g->sure)) {
         use_unseen(e, op->a);
         return (struct host){g->local, (u32)(e->off[i] - g->lo)};
     }
+    if (e->access == ACCESS_ANY)
+        kept = flow_kept(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, i, e->bases);
     push(e, op->a);
     if (op->imm) {
         w_i64_const(o, (i64)op->imm);

@@ -112,23 +112,24 @@ void store_dirty(struct emit *e) {
     for (unsigned i = 0; i < e->flow.n; i++) {
         if (!cell_in(&e->flow.fault, i)) continue;
         unsigned second = bit >= DIRTY_BITS;
+        unsigned place = bit - second * DIRTY_BITS;
         w_local(out(e), W_LOCAL_GET, L_DIRTY + second);
-        w_i64_const(out(e), (i64)((u64)1 << (bit - second * DIRTY_BITS)));
+        w_i64_const(out(e), (i64)((u64)1 << place));
         w_op(out(e), W_I64_AND);
-        w_op(out(e), W_I64_EQZ);
+        w_op(out(e), place < 32 ? W_I32_WRAP_I64 : W_I64_EQZ);
         open_if(e, W_T_VOID, false);
-        w_op(out(e), W_ELSE);
+        if (place >= 32) w_op(out(e), W_ELSE);
         store_cell(e, i);
         close_if(e);
         bit++;
     }
 }
 
-void br_fault(struct emit *e, u8 op) {
+void br_fault(struct emit *e) {
     tell_dirty(e, &e->dirty, 0);
     w_i32_const(out(e), REGION_FAULT);
     w_local(out(e), W_LOCAL_SET, L_HOW);
-    br_exit(e, op, EXIT_FAULT);
+    br_exit(e, W_BR, EXIT_DIRTY);
 }
 
 void br_miss(struct emit *e) {
@@ -169,7 +170,7 @@ void br_cold(struct emit *e, i64 rel, const struct cellset *dirty) {
     push_pcrel(e, rel);
     w_local(out(e), W_LOCAL_SET, L_PC);
     tell_dirty(e, dirty, 0);
-    br_exit(e, W_BR, EXIT_COLD);
+    br_exit(e, W_BR, EXIT_DIRTY);
 }
 
 void store_budget(struct emit *e) {

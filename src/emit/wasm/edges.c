@@ -104,9 +104,61 @@ static void tail_call(struct emit *e) {
     call_region(e, W_RETURN_CALL_INDIRECT);
 }
 
+// Goes on at the pushed address by the function of all regions that asks the jump cache: in each of
+// them that was a tenth of all code. `less`: frames that may nest less.
+static void call_chain(struct emit *e, u8 op, unsigned less) {
+    w_local(out(e), W_LOCAL_GET, L_BUDGET);
+    w_local(out(e), W_LOCAL_GET, L_DEPTH);
+    if (less) {
+        w_i32_const(out(e), (i32)less);
+        w_op(out(e), W_I32_SUB);
+    }
+    w_i32_const(out(e), (i32)e->abi->chain);
+    call_region(e, op);
+}
+
+// L_PAGE is where to go, in a frame that L_DEPTH has room for; what cannot be done there the run
+// loop does.
+void chain_function(struct emit *e) {
+    struct buf *o = out(e);
+    w_local(o, W_LOCAL_GET, L_PAGE);
+    w_local(o, W_LOCAL_SET, L_PC);
+    store_lpc(e);
+    open_block(e);
+    push_budget_gone(e);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, 0);
+    w_op(o, W_I32_LT_S);
+    w_op(o, W_I32_OR);
+    br_unlikely(e, 0);
+    look_up(e, 0);
+    tail_call(e);
+    close_if(e);
+    store_budget(e);
+    unwind(e, REGION_JUMP);
+}
+
+// Do computed jumps end here, as those of a handler of threaded code? They ask in place, so that
+// the processor predicts each from its own past.
+static bool jumps_anywhere(const struct region *r) {
+    for (unsigned i = 0; i < r->n; i++) {
+        const struct ir_insn *x = &r->blocks[i].ops[r->blocks[i].nops - 1];
+        if (x->op == IR_JUMPIND && x->imm == IR_JUMP_PLAIN) return true;
+    }
+    return false;
+}
+
 // End of the chain exit: L_PC is where to go. To another region directly if the jump cache knows
 // one.
 void chain(struct emit *e) {
+    if (!jumps_anywhere(e->r)) {
+        push_base(e);
+        w_i32_const(out(e), (i32)e->r->id);
+        mem_at(e, W_I32_STORE, 2, e->abi->region);
+        w_local(out(e), W_LOCAL_GET, L_PC);
+        call_chain(e, W_RETURN_CALL_INDIRECT, 0);
+        return;
+    }
     const unsigned stop = EXIT_STOP - EXIT_CHAIN - 1; // the labels up to the chain's are closed
     store_lpc(e);
     push_budget_gone(e);
@@ -129,52 +181,83 @@ void return_to_caller(struct emit *e) {
     w_op(o, W_RETURN);
 }
 
+// The guest calls code that has a slot. A function that calls itself need not ask the table: what
+// takes it out of there lets no frame go on to another call. Without room for a frame all unwind.
+static void call_slot(struct emit *e, i64 target, u32 slot) {
+    struct buf *o = out(e);
+    store_pc(e, target);
+    push_budget_gone(e);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_op(o, W_I32_EQZ);
+    w_op(o, W_I32_OR);
+    br_unlikely(e, e->depth + EXIT_STOP);
+    push_page_of(e, target);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, 1);
+    w_op(o, W_I32_SUB);
+    if (slot == e->r->slot) {
+        w_op(o, W_CALL);
+        w_u32(o, e->index);
+    } else {
+        w_i32_const(o, (i32)slot);
+        call_region(e, W_CALL_INDIRECT);
+    }
+}
+
+// In a loop of the region a call (to L_PC) asks the jump cache in place: a tenth less time than by
+// the function of all regions where most of the time is calls.
+static void call_cached(struct emit *e) {
+    struct buf *o = out(e);
+    store_lpc(e);
+    look_up(e, e->depth + EXIT_STOP);
+    push_budget_gone(e);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_op(o, W_I32_EQZ);
+    w_op(o, W_I32_OR);
+    br_unlikely(e, e->depth + EXIT_STOP);
+    push_pc_page(e);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, 1);
+    w_op(o, W_I32_SUB);
+    w_local(o, W_LOCAL_GET, L_PTR);
+    call_region(e, W_CALL_INDIRECT);
+}
+
+static bool in_loop(const struct region *r, unsigned block) {
+    bool seen[REGION_BLOCKS] = {false};
+    u8 list[REGION_BLOCKS];
+    unsigned n = 0;
+    for (unsigned i = block, k = 0;; i = list[k++]) {
+        for (int way = 0; way < 2; way++) {
+            i16 to = r->blocks[i].succ[way];
+            if (to < 0 || seen[to]) continue;
+            seen[to] = true;
+            list[n++] = (u8)to;
+        }
+        if (k == n) return seen[block];
+    }
+}
+
 // A guest call: as a call of the callee's function when it has one, else out to the run loop. After
-// it the guest is where it should be or this frame is left. A function that calls itself need not
-// ask the table: what takes it out of there lets no frame go on to another call.
+// it the guest is where it should be or this frame is left.
 void guest_call(struct emit *e, bool direct, i64 target) {
     struct buf *o = out(e);
     store_cells(e, &e->dirty);
     memset(&e->dirty, 0, sizeof e->dirty);
     u32 slot = direct ? e->abi->entry(e->abi->arg, (i32)target) : 0;
     if (slot) {
-        store_pc(e, target);
+        call_slot(e, target, slot);
     } else {
-        if (direct) {
-            push_pcrel(e, target);
-            w_local(o, W_LOCAL_SET, L_PC);
-        }
-        store_lpc(e);
-        look_up(e, e->depth + EXIT_STOP);
-    }
-    push_budget_gone(e);
-    br_unlikely(e, e->depth + EXIT_STOP);
-    w_local(o, W_LOCAL_GET, L_DEPTH);
-    w_op(o, W_I32_EQZ);
-    open_if(e, W_T_VOID, true);
-    // No room for a frame: a jump. Its return finds another way.
-    for (int tail = 1; tail >= 0; tail--) {
-        if (slot)
-            push_page_of(e, target);
+        bool loop = in_loop(e->r, (unsigned)(e->b - e->r->blocks));
+        if (direct) push_pcrel(e, target);
+        if (direct && loop) w_local(o, W_LOCAL_SET, L_PC);
+        if (!direct && !loop) w_local(o, W_LOCAL_GET, L_PC);
+        if (loop)
+            call_cached(e);
         else
-            push_pc_page(e);
-        w_local(o, W_LOCAL_GET, L_BUDGET);
-        w_local(o, W_LOCAL_GET, L_DEPTH);
-        if (!tail) {
-            w_i32_const(o, 1);
-            w_op(o, W_I32_SUB);
-        }
-        if (slot == e->r->slot) {
-            w_op(o, tail ? W_RETURN_CALL : W_CALL);
-            w_u32(o, e->index);
-        } else {
-            if (slot)
-                w_i32_const(o, (i32)slot);
-            else
-                w_local(o, W_LOCAL_GET, L_PTR);
-            call_region(e, tail ? W_RETURN_CALL_INDIRECT : W_CALL_INDIRECT);
-        }
-        if (tail) close_if(e);
+            call_chain(e, W_CALL_INDIRECT, 1);
     }
     w_local(o, W_LOCAL_TEE, L_BUDGET);
     unwind_if_zero(e);
@@ -183,9 +266,7 @@ void guest_call(struct emit *e, bool direct, i64 target) {
     w_local(o, W_LOCAL_TEE, L_PC);
     push_pcrel(e, e->b->end_rel);
     w_op(o, W_I64_NE);
-    open_if(e, W_T_VOID, true);
-    br_exit(e, W_BR, EXIT_CHAIN);
-    close_if(e);
+    br_unlikely(e, e->depth + EXIT_CHAIN);
     if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
     memset(&e->late, 0xff, sizeof e->late);
 }

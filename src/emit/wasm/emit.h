@@ -19,8 +19,8 @@ enum {
     T_GUARD,      // (i64 va, i32 host) -> i32
 };
 
-// Locals by number; the first three are parameters. L_DIRTY (cells.c), L_HOW: which cells the fault
-// exit stores, and why (enum region_exit).
+// Locals by number; the first three are parameters. L_DIRTY (cells.c), L_HOW: which cells
+// EXIT_DIRTY stores, and why (enum region_exit; 0 until something else is on its way there).
 enum {
     L_PAGE,
     L_BUDGET,
@@ -35,9 +35,9 @@ enum {
     L_CELLS = L_DIRTY + 2
 };
 
-// Labels around the body, innermost first. Ways to what has never run go by EXIT_COLD, which stores
-// what L_DIRTY says, to EXIT_CHAIN.
-enum { EXIT_COLD, EXIT_CHAIN, EXIT_STOP, EXIT_MISS, EXIT_FAULT, EXITS };
+// Labels around the body, innermost first. EXIT_MISS goes on to EXIT_DIRTY, which stores what
+// L_DIRTY says and goes on to EXIT_CHAIN but where L_HOW says otherwise.
+enum { EXIT_MISS, EXIT_DIRTY, EXIT_CHAIN, EXIT_STOP, EXITS };
 
 // The tag of a kept page that no address has: its offset bits are compared only where an aligned
 // access has zeros.
@@ -54,6 +54,7 @@ struct group {
     unsigned n;
     bool write;
     u32 local; // the host address of lo, 0 in it: each access for itself; 0: not looked up yet
+    bool sure; // the local is never 0: where it would be the region is left
 };
 
 // How accesses are emitted: as is best; without groups and kept pages; off their group's local.
@@ -175,7 +176,7 @@ void load_budget(struct emit *e);
 void store_pc(struct emit *e, i64 rel);
 void store_lpc(struct emit *e); // pc from L_PC
 void unwind(struct emit *e, enum region_exit how);
-void br_fault(struct emit *e, u8 op);                               // an exception was raised
+void br_fault(struct emit *e);                                      // an exception was raised
 void br_miss(struct emit *e);                                       // out, before this instruction
 void br_cold(struct emit *e, i64 rel, const struct cellset *dirty); // out to `rel`
 void store_dirty(struct emit *e);                                   // the cells in L_DIRTY
@@ -185,7 +186,8 @@ void place_missed(struct emit *e);                                  // at EXIT_M
 void charge(struct emit *e); // the block's instructions
 void push_budget_gone(struct emit *e);
 void go_to(struct emit *e, i64 rel);
-void chain(struct emit *e);
+void chain(struct emit *e);          // at EXIT_CHAIN
+void chain_function(struct emit *e); // the body of region_emit_chain's
 void guest_call(struct emit *e, bool direct, i64 target);
 void return_to_caller(struct emit *e);
 void inlined_return(struct emit *e);

@@ -44,6 +44,7 @@ enum {
     W_I64_CONST = 0x42,
     W_I32_EQZ = 0x45,
     W_I32_EQ = 0x46,
+    W_I32_LT_S = 0x48,
     W_I32_LE_S = 0x4c,
     W_I64_EQZ = 0x50,
     W_I64_EQ = 0x51,

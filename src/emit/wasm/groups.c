@@ -6,7 +6,9 @@
 // are plain loads and stores off it. Else it is 0 and each access goes its own slow way, with
 // everything that may happen to it. A run of them with nothing but simple operations in between is
 // written twice, so that it asks once; the copy for the slow way comes out of the same functions
-// from the same state.
+// from the same state. But first it is tried without a slow way (MISSES_LEAVE): if not all lie in
+// one page that the TLB knows the region is left, as for a single access that misses. A third of
+// all code was slow ways of groups.
 //
 // Right for the reason that kept pages are: translations change only in helpers after which
 // everything unwinds. A page with code in it is no hit for writing. Where a group writes, its loads
@@ -125,21 +127,26 @@ static u32 run_end(const struct emit *e, u32 i, unsigned *n) {
 
 // Instructions of x86 on the fast way: a look is 11, an access off it 1, a run's question 2, an
 // access by itself 9, one with a kept page 7.
-static bool pays(struct emit *e, u32 first, const struct group *g) {
+static bool pays(struct emit *e, u32 first, const struct group *g, bool sure) {
     unsigned runs = 0, n, alone = 9, block = (unsigned)(e->b - e->r->blocks);
     for (u32 i = first, seen = 0; seen < g->n; i++) {
         if (e->group[i] != e->group[first]) continue;
         if (flow_kept(&e->flow, block, e->b->ops, i, e->bases)) alone = 7;
         i = run_end(e, i, &n) - 1;
         seen += n;
-        runs++;
+        runs += !sure;
     }
     return 11 + 2 * runs + g->n < alone * g->n;
 }
 
 static struct group *group_of(struct emit *e, u32 i) {
     struct group *g = e->group[i] ? &e->groups[e->group[i] - 1] : NULL;
-    if (g && !g->local && (g->n < 2 || !pays(e, i, g))) g->n = 0;
+    if (!g || g->local) return g && g->n ? g : NULL;
+    bool sure = e->r->misses == MISSES_LEAVE && !e->begun;
+    if (g->n < 2 || !pays(e, i, g, sure))
+        g->n = 0;
+    else
+        g->sure = sure;
     return g && g->n ? g : NULL;
 }
 
@@ -241,6 +248,14 @@ static void look(struct emit *e, u32 i, struct group *g, bool alone) {
     w_local(o, W_LOCAL_SET, L_VA);
     probe(e, g->write ? e->abi->tlb_w : e->abi->tlb_r, (unsigned)(g->hi - g->lo));
     if (alone) return;
+    if (g->sure) {
+        open_if(e, W_T_VOID, true);
+        br_miss(e);
+        close_if(e);
+        w_local(o, W_LOCAL_GET, L_PTR);
+        w_local(o, W_LOCAL_SET, g->local);
+        return;
+    }
     open_if(e, W_T_I32, true);
     w_i32_const(o, 0);
     w_op(o, W_ELSE);
@@ -252,6 +267,10 @@ static void look(struct emit *e, u32 i, struct group *g, bool alone) {
 u32 groups_run(struct emit *e, u32 i) {
     struct group *g = group_of(e, i);
     if (!g) return 0;
+    if (g->sure) {
+        if (!g->local) look(e, i, g, false);
+        return 0;
+    }
     unsigned n;
     u32 end = run_end(e, i, &n);
     struct saved before, after;

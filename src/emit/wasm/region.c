@@ -202,7 +202,7 @@ static void emit_trapif(struct emit *e, u32 i) {
     w_i64_const(w, (i64)o->imm);
     w_i32_const(w, (i32)place_info(e));
     call_indirect(e, T_RAISE, e->abi->raise);
-    br_fault(e, W_BR);
+    br_fault(e);
     close_if(e);
     e->busy[t] = 0;
 }
@@ -459,10 +459,33 @@ static void guards(struct emit *e) {
     }
 }
 
-static bool any_cold(const struct region *r) {
-    for (unsigned i = 0; i < r->n; i++)
-        if (r->blocks[i].cold) return true;
-    return false;
+// The ways out, in the order of their labels.
+static void exits(struct emit *e) {
+    struct buf *o = out(e);
+    w_op(o, W_UNREACHABLE);
+    w_op(o, W_END); // EXIT_MISS
+    if (e->flow.memory) {
+        place_missed(e);
+        tell_region(e);
+    } else {
+        w_op(o, W_UNREACHABLE);
+    }
+    w_op(o, W_END); // EXIT_DIRTY
+    store_dirty(e);
+    w_local(o, W_LOCAL_GET, L_HOW);
+    open_if(e, W_T_VOID, false);
+    push_base(e);
+    w_local(o, W_LOCAL_GET, L_HOW);
+    mem_at(e, W_I32_STORE, 2, e->abi->how);
+    w_i32_const(o, 0);
+    w_op(o, W_RETURN);
+    close_if(e);
+    w_op(o, W_END); // EXIT_CHAIN
+    chain(e);
+    w_op(o, W_END); // EXIT_STOP: state.pc says where to go on
+    tell_region(e);
+    unwind(e, REGION_JUMP);
+    w_op(o, W_END);
 }
 
 static bool function(struct emit *e) {
@@ -488,27 +511,7 @@ static bool function(struct emit *e) {
                                       on_else, on_end,   on_leave, on_edge, on_branch};
     structure_walk(nodes, (int)e->r->n, &ops);
     assert(e->failed || e->depth == 0);
-    w_op(out(e), W_UNREACHABLE);
-    w_op(out(e), W_END); // EXIT_COLD
-    if (any_cold(e->r))
-        store_dirty(e);
-    else
-        w_op(out(e), W_UNREACHABLE);
-    w_op(out(e), W_END); // EXIT_CHAIN
-    chain(e);
-    w_op(out(e), W_END); // EXIT_STOP: state.pc says where to go on
-    tell_region(e);
-    unwind(e, REGION_JUMP);
-    w_op(out(e), W_END); // EXIT_MISS
-    place_missed(e);
-    tell_region(e);
-    w_op(out(e), W_END); // EXIT_FAULT
-    store_dirty(e);
-    push_base(e);
-    w_local(out(e), W_LOCAL_GET, L_HOW);
-    mem_at(e, W_I32_STORE, 2, e->abi->how);
-    w_i32_const(out(e), 0);
-    w_op(out(e), W_END);
+    exits(e);
     return !e->failed && !out(e)->oom;
 }
 
@@ -534,7 +537,7 @@ static void append_hints(const struct emit *e, u32 index, u32 before, struct mod
     m->nhints++;
 }
 
-static void append(struct emit *e, struct module *m) {
+static void append(struct emit *e, u32 slot, struct module *m) {
     struct buf f = {0};
     declare(e, &f);
     w_u32(&m->code, (u32)(f.len + e->code.len));
@@ -543,14 +546,27 @@ static void append(struct emit *e, struct module *m) {
     if (e->nhints) append_hints(e, m->n, (u32)f.len, m);
     m->code.oom |= f.oom;
     buf_free(&f);
-    m->slots[m->n++] = e->r->slot;
+    m->slots[m->n++] = slot;
+}
+
+static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
+                                  W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
+
+void region_emit_chain(const struct region_abi *abi, u32 slot, struct module *m) {
+    struct emit em = {.abi = abi, .nlocals = L_CELLS};
+    memcpy(em.types, fixed, sizeof fixed);
+    chain_function(&em);
+    w_op(out(&em), W_END);
+    append(&em, slot, m);
+    m->code.oom |= em.code.oom;
+    buf_free(&em.code);
+    buf_free(&em.hints);
 }
 
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m) {
-    static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
-                                      W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
     struct emit em;
     assert(m->n < MODULE_FUNCTIONS);
+    if (!abi->chain) return false;
     struct region *narrowed = abi->passes.narrow ? region_narrow(r, abi->pc_cell) : NULL;
     em.r = narrowed ? narrowed : r;
     em.abi = abi;
@@ -574,7 +590,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
         em.first_value = em.nlocals;
         ok = function(&em);
     }
-    if (ok) append(&em, m);
+    if (ok) append(&em, r->slot, m);
     region_narrow_free(r, narrowed);
     buf_free(&em.code);
     buf_free(&em.hints);

@@ -31,6 +31,14 @@ enum region_end {
     END_RETURN, // JUMPIND of an inlined callee; succ[0]: where it is expected to return to
 };
 
+// What is done where an access has an address that the TLB does not know. Each is larger and slower
+// than the one before it as long as there are none.
+enum region_misses {
+    MISSES_LEAVE, // out, also when accesses looked up together (groups.c) are not in one page
+    MISSES_APART, // the latter are each looked up alone then
+    MISSES_STAY,  // the engine is called and the region goes on
+};
+
 struct region_block {
     i32 start;   // pcrel to the region's page
     i32 end_rel; // of the instruction after it
@@ -48,9 +56,7 @@ struct region {
     struct region_block blocks[REGION_BLOCKS];
     u32 id;   // told in run.region when a budget ends in it
     u32 slot; // where the function goes in the table
-    // Accesses that the TLB does not know call the engine and go on; otherwise they leave, which is
-    // slower, but without calls in them V8 allocates registers much better.
-    bool stays;
+    enum region_misses misses;
     // Further pages: at `rel` (a multiple of the page size) from the entry's page must be the page
     // at host address `host`; looked at on entry.
     unsigned npages;
@@ -89,6 +95,7 @@ struct region_abi {
     // C functions of exec/jit_abi.c, as table indices.
     u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
     u32 stay, go_in, go_back;
+    u32 chain; // the function of region_emit_chain; 0: none yet
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
@@ -126,6 +133,10 @@ struct module {
 // Appends the region's function. False: it has something this cannot translate; nothing is
 // appended.
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m);
+
+// The function (pc, budget, depth) -> budget by which regions go on where they know no slot: calls
+// the translation of the code there, in a frame of that depth. Emitted once, because it is long.
+void region_emit_chain(const struct region_abi *abi, u32 slot, struct module *m);
 
 // A function of the same type that returns 1 when relaxed_madd of doubles and singles rounds once.
 void module_add_madd_probe(struct module *m, u32 slot);

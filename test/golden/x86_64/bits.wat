@@ -1,4 +1,4 @@
-;; 1046 bytes
+;; 835 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -20,383 +20,288 @@
         block  ;; label = @3
           block  ;; label = @4
             block  ;; label = @5
-              block  ;; label = @6
-                i32.const 0
-                i64.load offset=66272
-                local.set 11
-                local.get 11
-                i64.const 5
-                i64.shr_u
-                i64.const 1
-                i64.and
-                local.set 25
-                i32.const 0
-                i64.load offset=66240
-                local.set 12
-                i32.const 0
-                i64.load offset=66256
-                local.set 13
-                i32.const 0
-                i64.load offset=66264
-                local.set 14
-                i32.const 0
-                i64.load offset=66248
-                local.set 15
-                i64.const 128
-                local.get 12
-                i64.const 1024
-                i64.and
-                local.set 26
-                local.set 12
-                local.get 13
-                local.get 14
-                i64.xor
-                local.get 15
-                local.get 26
-                i64.const 0
-                i64.ne
-                select
-                i64.const 0
-                i64.ne
-                i64.extend_i32_u
-                local.set 15
-                i64.const 0
-                local.set 13
-                i32.const 0
-                local.get 13
-                i64.store offset=66256
-                local.get 25
-                local.set 14
-                local.get 1
-                i32.const 2
-                i32.sub
-                local.set 1
-                i64.const 0
-                local.get 25
-                i64.lt_u
-                if  ;; label = @7
-                  br 1 (;@6;)
-                else
-                  br 1 (;@6;)
-                end
-              end
               i32.const 0
-              i64.load offset=66328
-              local.set 16
-              local.get 16
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4092
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 16
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4092
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1970324836974599
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load32_u align=1
-                local.set 25
-                local.get 25
-                i64.const 8
-                i64.or
-                local.set 26
-                local.get 16
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4092
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1970324836974599
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 26
-                i64.store32 align=1
-              else
-                local.get 4
-                i64.load32_u align=1
-                local.set 25
-                local.get 25
-                i64.const 8
-                i64.or
-                local.set 26
-                local.get 4
-                local.get 26
-                i64.store32 align=1
-              end
-              i32.const 0
-              i64.load offset=66288
-              local.set 17
-              i32.const 0
-              i64.load offset=66280
-              local.set 18
-              local.get 18
-              local.get 17
-              i64.ctz
-              local.get 17
-              i64.const 0
-              i64.eq
-              select
-              local.set 18
-              i32.const 0
-              local.get 18
-              i64.store offset=66280
-              local.get 16
-              i64.ctz
-              local.set 19
-              i32.const 0
-              local.get 19
-              i64.store offset=66320
-              i32.const 0
-              i64.load offset=66344
-              local.set 20
-              local.get 20
-              i32.wrap_i64
-              i64.extend_i32_u
-              i64.popcnt
-              local.set 21
-              i32.const 0
-              local.get 21
-              i64.store offset=66336
-              i64.const 0
-              local.set 14
-              i32.const 0
-              local.get 14
-              i64.store offset=66264
-              i32.const 0
-              i64.load offset=66368
-              local.set 22
-              i32.const 0
-              i64.load offset=66360
-              local.set 23
-              local.get 22
-              local.get 23
-              i64.const -1
-              i64.xor
+              i64.load offset=66272
+              local.set 11
+              local.get 11
+              i64.const 5
+              i64.shr_u
+              i64.const 1
               i64.and
               local.set 25
-              local.get 25
-              local.set 24
               i32.const 0
-              local.get 24
-              i64.store offset=66352
-              i64.const 128
+              i64.load offset=66240
               local.set 12
               i32.const 0
-              local.get 12
-              i64.store offset=66240
-              local.get 25
+              i64.load offset=66256
+              local.set 13
+              i32.const 0
+              i64.load offset=66264
+              local.set 14
+              i32.const 0
+              i64.load offset=66248
               local.set 15
-              i32.const 0
+              i64.const 128
+              local.get 12
+              i64.const 1024
+              i64.and
+              local.set 26
+              local.set 12
+              local.get 13
+              local.get 14
+              i64.xor
               local.get 15
-              i64.store offset=66248
-              local.get 11
+              local.get 26
               i64.const 0
-              i32.const 1033
-              call_indirect (type 4)
-              local.set 11
+              i64.ne
+              select
+              i64.const 0
+              i64.ne
+              i64.extend_i32_u
+              local.set 15
+              i64.const 0
+              local.set 13
               i32.const 0
-              local.get 11
-              i64.store offset=66272
+              local.get 13
+              i64.store offset=66256
+              local.get 25
+              local.set 14
               local.get 1
-              i32.const 6
+              i32.const 2
               i32.sub
               local.set 1
-              i32.const 0
-              local.get 0
-              i64.const 33
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3033
-              return_call_indirect (type 0)
-              unreachable
+              i64.const 0
+              local.get 25
+              i64.lt_u
+              if  ;; label = @6
+                br 1 (;@5;)
+              else
+                br 1 (;@5;)
+              end
             end
+            i32.const 0
+            i64.load offset=66328
+            local.set 16
+            local.get 16
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4092
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 1970324836974599
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            local.set 27
+            local.get 27
+            i64.load32_u align=1
+            local.set 25
+            local.get 25
+            i64.const 8
+            i64.or
+            local.set 26
+            local.get 27
+            local.get 26
+            i64.store32 align=1
+            i32.const 0
+            i64.load offset=66288
+            local.set 17
+            i32.const 0
+            i64.load offset=66280
+            local.set 18
+            local.get 18
+            local.get 17
+            i64.ctz
+            local.get 17
+            i64.const 0
+            i64.eq
+            select
+            local.set 18
+            i32.const 0
+            local.get 18
+            i64.store offset=66280
+            local.get 16
+            i64.ctz
+            local.set 19
+            i32.const 0
+            local.get 19
+            i64.store offset=66320
+            i32.const 0
+            i64.load offset=66344
+            local.set 20
+            local.get 20
+            i32.wrap_i64
+            i64.extend_i32_u
+            i64.popcnt
+            local.set 21
+            i32.const 0
+            local.get 21
+            i64.store offset=66336
+            i64.const 0
+            local.set 14
+            i32.const 0
+            local.get 14
+            i64.store offset=66264
+            i32.const 0
+            i64.load offset=66368
+            local.set 22
+            i32.const 0
+            i64.load offset=66360
+            local.set 23
+            local.get 22
+            local.get 23
+            i64.const -1
+            i64.xor
+            i64.and
+            local.set 25
+            local.get 25
+            local.set 24
+            i32.const 0
+            local.get 24
+            i64.store offset=66352
+            i64.const 128
+            local.set 12
+            i32.const 0
+            local.get 12
+            i64.store offset=66240
+            local.get 25
+            local.set 15
+            i32.const 0
+            local.get 15
+            i64.store offset=66248
+            local.get 11
+            i64.const 0
+            i32.const 1033
+            call_indirect (type 4)
+            local.set 11
+            i32.const 0
+            local.get 11
+            i64.store offset=66272
+            local.get 1
+            i32.const 6
+            i32.sub
+            local.set 1
+            i32.const 0
+            local.get 0
+            i64.const 33
+            i64.add
+            i64.store offset=65544
+            local.get 1
+            i32.const 0
+            i32.le_s
+            br_if 3 (;@1;)
+            local.get 0
+            local.get 1
+            local.get 2
+            i32.const 3033
+            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 12
+          i64.store offset=66240
+        end
+        local.get 9
+        i64.const 2
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 14
+          i64.store offset=66264
+        end
+        local.get 9
+        i64.const 4
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 15
+          i64.store offset=66248
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66264
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66248
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

@@ -1,4 +1,4 @@
-;; 1816 bytes
+;; 972 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i32 i64 i64 i32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -21,746 +21,355 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            block  ;; label = @5
-              i32.const 0
-              i64.load offset=66328
-              local.set 11
-              i32.const 0
-              i64.load offset=66320
-              local.set 12
-              i32.const 0
-              i64.load offset=66272
-              local.set 13
-              local.get 11
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
-                i32.const 0
-              else
-                local.get 4
-              end
-              local.set 22
-              local.get 22
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 0
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load align=1
-                local.set 23
-                local.get 13
-                local.get 23
-                i64.eq
-                local.set 24
-                local.get 12
-                local.get 23
-                local.get 24
-                select
-                local.set 25
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 0
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 25
-                i64.store align=1
-                local.get 13
-                local.get 23
-                local.get 24
-                select
-                local.set 25
-                local.get 25
-                local.get 13
-                local.set 26
-                local.set 13
-                i64.const 1280
-                local.set 14
-                local.get 26
-                local.set 15
-                local.get 23
-                local.set 16
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4092
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1408474395181071
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load32_u align=1
-                local.set 23
-                local.get 25
-                i32.wrap_i64
-                local.set 24
-                local.get 23
-                i32.wrap_i64
-                local.get 24
-                i32.add
-                i64.extend_i32_u
-                local.set 25
-                local.get 25
-                local.set 26
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4092
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 1408474395181071
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 26
-                i64.store32 align=1
-              else
-                local.get 22
-                i64.load align=1
-                local.set 23
-                local.get 13
-                local.get 23
-                i64.eq
-                local.set 24
-                local.get 12
-                local.get 23
-                local.get 24
-                select
-                local.set 25
-                local.get 22
-                local.get 25
-                i64.store align=1
-                local.get 13
-                local.get 23
-                local.get 24
-                select
-                local.set 25
-                local.get 25
-                local.get 13
-                local.set 26
-                local.set 13
-                i64.const 1280
-                local.set 14
-                local.get 26
-                local.set 15
-                local.get 23
-                local.set 16
-                local.get 22
-                i64.load32_u align=1
-                local.set 23
-                local.get 25
-                i32.wrap_i64
-                local.set 24
-                local.get 23
-                i32.wrap_i64
-                local.get 24
-                i32.add
-                i64.extend_i32_u
-                local.set 25
-                local.get 25
-                local.set 26
-                local.get 22
-                local.get 26
-                i64.store32 align=1
-              end
-              local.get 23
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66272
-              i64.const 224
-              local.set 14
-              local.get 25
-              local.set 17
-              local.get 25
-              local.set 15
-              i32.const 0
-              local.get 15
-              i64.store offset=66256
-              local.get 24
-              i64.extend_i32_u
-              local.set 16
-              i32.const 0
-              i64.load offset=66288
-              local.set 18
-              local.get 18
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 18
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 2535473813651482
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load align=1
-                local.set 23
-                local.get 23
-                i64.const 1
-                i64.add
-                local.set 23
-                local.get 23
-                local.set 25
-                local.get 18
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 2535473813651482
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 25
-                i64.store align=1
-              else
-                local.get 4
-                i64.load align=1
-                local.set 23
-                local.get 23
-                i64.const 1
-                i64.add
-                local.set 23
-                local.get 23
-                local.set 25
-                local.get 4
-                local.get 25
-                i64.store align=1
-              end
-              i64.const 320
-              local.set 14
-              local.get 23
-              local.set 17
-              i32.const 0
-              i64.load offset=66280
-              local.set 19
-              local.get 22
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121882
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load align=1
-                local.set 23
-                local.get 19
-                local.set 25
-                local.get 11
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3662473232121882
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 25
-                i64.store align=1
-              else
-                local.get 22
-                i64.load align=1
-                local.set 23
-                local.get 19
-                local.set 25
-                local.get 22
-                local.get 25
-                i64.store align=1
-              end
-              local.get 23
-              local.set 19
-              i32.const 0
-              local.get 19
-              i64.store offset=66280
-              local.get 12
-              i64.const 1
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 12
-                i64.const 1
-                i64.add
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4095
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 4507997673881626
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load8_u
-                local.set 23
-                local.get 23
-                i64.const 4
-                i64.or
-                local.set 23
-                local.get 23
-                local.set 25
-                local.get 12
-                i64.const 1
-                i64.add
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4095
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 4507997673881626
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 25
-                i64.store8
-              else
-                local.get 4
-                i64.load8_u
-                local.set 23
-                local.get 23
-                i64.const 4
-                i64.or
-                local.set 23
-                local.get 23
-                local.set 25
-                local.get 4
-                local.get 25
-                i64.store8
-              end
-              i64.const 184
-              local.set 14
-              i32.const 0
-              local.get 14
-              i64.store offset=66240
-              local.get 23
-              local.set 17
-              i32.const 0
-              local.get 17
-              i64.store offset=66248
+            i32.const 0
+            i64.load offset=66328
+            local.set 11
+            local.get 11
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4088
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
               i64.const 0
-              local.set 16
-              i32.const 0
-              local.get 16
-              i64.store offset=66264
-              local.get 1
-              i32.const 5
-              i32.sub
-              local.set 1
-              i32.const 0
-              local.get 0
-              i64.const 21
-              i64.add
-              i64.store offset=65544
-              local.get 1
-              i32.const 0
-              i32.le_s
-              br_if 2 (;@3;)
-              local.get 0
-              local.get 1
-              local.get 2
-              i32.const 3021
-              return_call_indirect (type 0)
-              unreachable
+              local.set 9
+              br 1 (;@4;)
             end
+            local.get 4
+            local.set 22
+            local.get 22
+            i64.load align=1
+            local.set 23
+            i32.const 0
+            i64.load offset=66320
+            local.set 12
+            i32.const 0
+            i64.load offset=66272
+            local.set 13
+            local.get 13
+            local.get 23
+            i64.eq
+            local.set 24
+            local.get 12
+            local.get 23
+            local.get 24
+            select
+            local.set 25
+            local.get 22
+            local.get 25
+            i64.store align=1
+            local.get 13
+            local.get 23
+            local.get 24
+            select
+            local.set 25
+            local.get 25
+            local.get 13
+            local.set 26
+            local.set 13
+            i64.const 1280
+            local.set 14
+            local.get 26
+            local.set 15
+            local.get 23
+            local.set 16
+            local.get 22
+            i64.load32_u align=1
+            local.set 23
+            local.get 25
+            i32.wrap_i64
+            local.set 24
+            local.get 23
+            i32.wrap_i64
+            local.get 24
+            i32.add
+            i64.extend_i32_u
+            local.set 25
+            local.get 25
+            local.set 26
+            local.get 22
+            local.get 26
+            i64.store32 align=1
+            local.get 23
+            local.set 13
+            i32.const 0
+            local.get 13
+            i64.store offset=66272
+            i64.const 224
+            local.set 14
+            local.get 25
+            local.set 17
+            local.get 25
+            local.set 15
+            i32.const 0
+            local.get 15
+            i64.store offset=66256
+            local.get 24
+            i64.extend_i32_u
+            local.set 16
+            i32.const 0
+            i64.load offset=66288
+            local.set 18
+            local.get 18
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4088
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 2535473813651482
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            local.set 24
+            local.get 24
+            i64.load align=1
+            local.set 23
+            local.get 23
+            i64.const 1
+            i64.add
+            local.set 23
+            local.get 23
+            local.set 25
+            local.get 24
+            local.get 25
+            i64.store align=1
+            i64.const 320
+            local.set 14
+            local.get 23
+            local.set 17
+            local.get 22
+            i64.load align=1
+            local.set 23
+            i32.const 0
+            i64.load offset=66280
+            local.set 19
+            local.get 19
+            local.set 25
+            local.get 22
+            local.get 25
+            i64.store align=1
+            local.get 23
+            local.set 19
+            i32.const 0
+            local.get 19
+            i64.store offset=66280
+            local.get 12
+            i64.const 1
+            i64.add
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4095
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 4507997673881626
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            local.set 27
+            local.get 27
+            i64.load8_u
+            local.set 23
+            local.get 23
+            i64.const 4
+            i64.or
+            local.set 23
+            local.get 23
+            local.set 25
+            local.get 27
+            local.get 25
+            i64.store8
+            i64.const 184
+            local.set 14
+            i32.const 0
+            local.get 14
+            i64.store offset=66240
+            local.get 23
+            local.set 17
+            i32.const 0
+            local.get 17
+            i64.store offset=66248
+            i64.const 0
+            local.set 16
+            i32.const 0
+            local.get 16
+            i64.store offset=66264
+            local.get 1
+            i32.const 5
+            i32.sub
+            local.set 1
+            i32.const 0
+            local.get 0
+            i64.const 21
+            i64.add
+            i64.store offset=65544
+            local.get 1
+            i32.const 0
+            i32.le_s
+            br_if 3 (;@1;)
+            local.get 0
+            local.get 1
+            local.get 2
+            i32.const 3021
+            return_call_indirect (type 0)
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 13
+          i64.store offset=66272
+        end
+        local.get 9
+        i64.const 2
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 14
+          i64.store offset=66240
+        end
+        local.get 9
+        i64.const 4
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 15
+          i64.store offset=66256
+        end
+        local.get 9
+        i64.const 8
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 16
+          i64.store offset=66264
+        end
+        local.get 9
+        i64.const 16
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 17
+          i64.store offset=66248
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66272
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 14
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66256
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 16
-      i64.store offset=66264
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 17
-      i64.store offset=66248
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

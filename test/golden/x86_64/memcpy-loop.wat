@@ -1,4 +1,4 @@
-;; 1015 bytes
+;; 929 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -47,168 +47,145 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            block  ;; label = @5
-              loop  ;; label = @6
-                local.get 12
-                local.get 13
-                i64.add
-                local.set 6
+            loop  ;; label = @5
+              local.get 12
+              local.get 13
+              i64.add
+              local.set 6
+              local.get 6
+              i64.const -4081
+              i64.and
+              local.get 19
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
                 local.get 6
-                i64.const -4081
-                i64.and
-                local.get 19
-                i64.ne
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load
+                local.get 6
+                i64.xor
+                i64.const 4080
+                i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  local.get 6
-                  i32.wrap_i64
-                  i32.const 8
-                  i32.shr_u
-                  i32.const 8176
-                  i32.and
-                  local.get 3
-                  i32.add
-                  local.tee 5
-                  i32.load offset=8
-                  local.get 6
-                  i32.wrap_i64
-                  i32.add
-                  local.set 4
-                  local.get 5
-                  i64.load
-                  local.get 6
-                  i64.xor
-                  i64.const 4080
-                  i64.gt_u
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 31
-                    local.set 9
-                    br 6 (;@2;)
-                  else
-                    local.get 6
-                    i64.const -4096
-                    i64.and
-                    local.set 19
-                    local.get 4
-                    local.get 6
-                    i32.wrap_i64
-                    i32.sub
-                    local.set 20
-                  end
+                  i64.const 31
+                  local.set 9
+                  br 3 (;@4;)
                 else
                   local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 19
+                  local.get 4
+                  local.get 6
                   i32.wrap_i64
-                  local.get 20
-                  i32.add
-                  local.set 4
+                  i32.sub
+                  local.set 20
                 end
-                local.get 4
-                v128.load align=1
-                local.set 23
-                local.get 23
-                local.set 11
-                local.get 23
-                local.set 24
-                local.get 14
-                local.get 13
-                i64.add
-                local.set 6
+              else
                 local.get 6
-                i64.const -4081
-                i64.and
-                local.get 21
-                i64.ne
+                i32.wrap_i64
+                local.get 20
+                i32.add
+                local.set 4
+              end
+              local.get 4
+              v128.load align=1
+              local.set 23
+              local.get 23
+              local.set 11
+              local.get 23
+              local.set 24
+              local.get 14
+              local.get 13
+              i64.add
+              local.set 6
+              local.get 6
+              i64.const -4081
+              i64.and
+              local.get 21
+              i64.ne
+              (@metadata.code.branch_hint "\00") if  ;; label = @6
+                local.get 6
+                i32.wrap_i64
+                i32.const 8
+                i32.shr_u
+                i32.const 8176
+                i32.and
+                local.get 3
+                i32.add
+                local.tee 5
+                i32.load offset=8200
+                local.get 6
+                i32.wrap_i64
+                i32.add
+                local.set 4
+                local.get 5
+                i64.load offset=8192
+                local.get 6
+                i64.xor
+                i64.const 4080
+                i64.gt_u
                 (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  local.get 6
-                  i32.wrap_i64
-                  i32.const 8
-                  i32.shr_u
-                  i32.const 8176
-                  i32.and
-                  local.get 3
-                  i32.add
-                  local.tee 5
-                  i32.load offset=8200
-                  local.get 6
-                  i32.wrap_i64
-                  i32.add
-                  local.set 4
-                  local.get 5
-                  i64.load offset=8192
-                  local.get 6
-                  i64.xor
-                  i64.const 4080
-                  i64.gt_u
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 1408474395181087
-                    local.set 9
-                    br 6 (;@2;)
-                  else
-                    local.get 6
-                    i64.const -4096
-                    i64.and
-                    local.set 21
-                    local.get 4
-                    local.get 6
-                    i32.wrap_i64
-                    i32.sub
-                    local.set 22
-                  end
+                  i64.const 1408474395181087
+                  local.set 9
+                  br 3 (;@4;)
                 else
                   local.get 6
+                  i64.const -4096
+                  i64.and
+                  local.set 21
+                  local.get 4
+                  local.get 6
                   i32.wrap_i64
-                  local.get 22
-                  i32.add
-                  local.set 4
+                  i32.sub
+                  local.set 22
                 end
-                local.get 4
-                local.get 24
-                v128.store align=1
-                local.get 13
-                i64.const 16
-                i64.add
-                local.set 25
-                local.get 25
-                local.set 13
-                local.get 25
-                local.set 15
-                i64.const 1280
-                local.set 17
-                local.get 16
-                local.set 18
+              else
+                local.get 6
+                i32.wrap_i64
+                local.get 22
+                i32.add
+                local.set 4
+              end
+              local.get 4
+              local.get 24
+              v128.store align=1
+              local.get 13
+              i64.const 16
+              i64.add
+              local.set 25
+              local.get 25
+              local.set 13
+              local.get 25
+              local.set 15
+              i64.const 1280
+              local.set 17
+              local.get 16
+              local.set 18
+              local.get 1
+              i32.const 5
+              i32.sub
+              local.set 1
+              local.get 25
+              local.get 16
+              i64.lt_u
+              if  ;; label = @6
                 local.get 1
-                i32.const 5
-                i32.sub
-                local.set 1
-                local.get 25
-                local.get 16
-                i64.lt_u
-                if  ;; label = @7
-                  local.get 1
-                  i32.const 0
-                  i32.le_s
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i32.const 0
-                    local.get 11
-                    v128.store offset=66464 align=8
-                    i32.const 0
-                    local.get 13
-                    i64.store offset=66272
-                    i32.const 0
-                    local.get 15
-                    i64.store offset=66256
-                    i32.const 0
-                    local.get 17
-                    i64.store offset=66240
-                    i32.const 0
-                    local.get 18
-                    i64.store offset=66264
-                    i32.const 0
-                    local.get 0
-                    i64.store offset=65544
-                    br 5 (;@3;)
-                  end
-                  br 1 (;@6;)
-                else
+                i32.const 0
+                i32.le_s
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
                   i32.const 0
                   local.get 11
                   v128.store offset=66464 align=8
@@ -226,163 +203,149 @@
                   i64.store offset=66264
                   i32.const 0
                   local.get 0
-                  i64.const 18
-                  i64.add
                   i64.store offset=65544
-                  local.get 1
-                  i32.const 0
-                  i32.le_s
-                  br_if 4 (;@3;)
-                  local.get 0
-                  local.get 1
-                  local.get 2
-                  i32.const 3018
-                  return_call_indirect (type 0)
+                  br 6 (;@1;)
                 end
+                br 1 (;@5;)
+              else
+                i32.const 0
+                local.get 11
+                v128.store offset=66464 align=8
+                i32.const 0
+                local.get 13
+                i64.store offset=66272
+                i32.const 0
+                local.get 15
+                i64.store offset=66256
+                i32.const 0
+                local.get 17
+                i64.store offset=66240
+                i32.const 0
+                local.get 18
+                i64.store offset=66264
+                i32.const 0
+                local.get 0
+                i64.const 18
+                i64.add
+                i64.store offset=65544
+                local.get 1
+                i32.const 0
+                i32.le_s
+                br_if 5 (;@1;)
+                local.get 0
+                local.get 1
+                local.get 2
+                i32.const 3018
+                return_call_indirect (type 0)
               end
-              unreachable
             end
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 11
+          v128.store offset=66464 align=8
+        end
+        local.get 9
+        i64.const 2
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 13
+          i64.store offset=66272
+        end
+        local.get 9
+        i64.const 4
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 15
+          i64.store offset=66256
+        end
+        local.get 9
+        i64.const 8
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 17
+          i64.store offset=66240
+        end
+        local.get 9
+        i64.const 16
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 18
+          i64.store offset=66264
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 11
-      v128.store offset=66464 align=8
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66272
-    end
-    local.get 9
-    i64.const 4
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 15
-      i64.store offset=66256
-    end
-    local.get 9
-    i64.const 8
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 17
-      i64.store offset=66240
-    end
-    local.get 9
-    i64.const 16
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 18
-      i64.store offset=66264
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

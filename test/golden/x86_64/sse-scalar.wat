@@ -1,4 +1,4 @@
-;; 1746 bytes
+;; 1664 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,10 +19,431 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
+            i32.const 0
+            i64.load offset=66328
+            local.set 12
+            local.get 12
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load
+            local.get 6
+            i64.xor
+            i64.const 4088
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 0
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            f64.load align=1
+            local.set 27
+            v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
+            local.get 27
+            f64x2.replace_lane 0
+            local.set 11
+            i32.const 0
+            i64.load offset=66480
+            local.tee 13
+            f64.reinterpret_i64
+            local.set 25
             block  ;; label = @5
+              block  ;; label = @6
+                block  ;; label = @7
+                  local.get 27
+                  local.get 25
+                  f64.add
+                  local.set 28
+                  local.get 28
+                  i64.reinterpret_f64
+                  i64.const 32
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 1
+                  i32.shl
+                  i32.const 0
+                  i32.sub
+                  i32.const -2097152
+                  i32.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                block  ;; label = @7
+                  local.get 28
+                  f64.const 0x0p+0 (;=0;)
+                  f64.eq
+                  i32.eqz
+                  br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 28
+                f64.abs
+                f64.const inf (;=inf;)
+                f64.lt
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 27
+                local.set 29
+                local.get 28
+                local.set 30
+                local.get 25
+                local.set 31
+                local.get 29
+                local.get 31
+                f64.add
+                local.tee 32
+                local.get 29
+                f64.sub
+                local.set 33
+                local.get 29
+                local.get 32
+                local.get 33
+                f64.sub
+                f64.sub
+                local.get 31
+                local.get 33
+                f64.sub
+                f64.add
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                local.get 32
+                local.get 30
+                f64.eq
+                i32.and
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 1 (;@5;)
+              end
+              i32.const 65536
+              local.get 27
+              i64.reinterpret_f64
+              local.get 25
+              i64.reinterpret_f64
+              i64.const 0
+              i64.const 0
+              i32.const 2132
+              call_indirect (type 1)
+              f64.reinterpret_i64
+              local.set 28
+            end
+            local.get 11
+            local.get 28
+            f64x2.replace_lane 0
+            local.set 11
+            i32.const 0
+            i64.load offset=66320
+            local.set 14
+            local.get 14
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load
+            local.get 6
+            i64.xor
+            i64.const 4088
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 2253998836940801
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            f64.load align=1
+            local.set 27
+            block  ;; label = @5
+              block  ;; label = @6
+                block  ;; label = @7
+                  local.get 28
+                  local.get 27
+                  f64.mul
+                  local.set 29
+                  local.get 29
+                  i64.reinterpret_f64
+                  i64.const 32
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 1
+                  i32.shl
+                  i32.const 4194304
+                  i32.sub
+                  i32.const -6291456
+                  i32.ge_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                block  ;; label = @7
+                  local.get 29
+                  f64.const 0x0p+0 (;=0;)
+                  f64.eq
+                  local.get 28
+                  f64.const 0x0p+0 (;=0;)
+                  f64.eq
+                  local.get 27
+                  f64.const 0x0p+0 (;=0;)
+                  f64.eq
+                  i32.or
+                  i32.and
+                  i32.eqz
+                  br_if 0 (;@7;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const 1
+                  i32.and
+                  i32.const 1
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 2 (;@5;)
+                end
+                local.get 29
+                f64.abs
+                f64.const inf (;=inf;)
+                f64.lt
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 28
+                local.set 30
+                local.get 29
+                local.set 31
+                local.get 27
+                local.set 32
+                local.get 30
+                f64x2.splat
+                local.get 32
+                f64x2.splat
+                local.get 31
+                f64.neg
+                f64x2.splat
+                f64x2.relaxed_madd
+                f64x2.extract_lane 0
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                local.get 31
+                f64.abs
+                f64.const 0x1p-900 (;=1.18305e-271;)
+                f64.gt
+                i32.and
+                i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 1 (;@5;)
+              end
+              i32.const 65536
+              local.get 28
+              i64.reinterpret_f64
+              local.get 27
+              i64.reinterpret_f64
+              i64.const 0
+              i64.const 0
+              i32.const 2134
+              call_indirect (type 1)
+              f64.reinterpret_i64
+              local.set 29
+            end
+            local.get 11
+            local.get 29
+            f64x2.replace_lane 0
+            local.set 11
+            i32.const 0
+            local.get 11
+            v128.store offset=66464 align=8
+            i32.const 0
+            i64.load offset=66272
+            local.set 15
+            local.get 15
+            i32.wrap_i64
+            f64.convert_i32_s
+            i64.reinterpret_f64
+            local.set 34
+            local.get 34
+            local.set 16
+            i32.const 0
+            local.get 16
+            i64.store offset=66496
+            local.get 34
+            f64.reinterpret_i64
+            local.set 27
+            block  ;; label = @5
+              block  ;; label = @6
+                block  ;; label = @7
+                  i64.const 0
+                  local.set 35
+                  local.get 29
+                  local.get 29
+                  f64.ne
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 27
+                  local.get 27
+                  f64.ne
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  br 2 (;@5;)
+                end
+              end
+              i32.const 65536
+              local.get 29
+              i64.reinterpret_f64
+              local.get 27
+              i64.reinterpret_f64
+              i64.const 0
+              i64.const 0
+              i32.const 2142
+              call_indirect (type 1)
+              local.set 35
+            end
+            local.get 29
+            i64.reinterpret_f64
+            f64.reinterpret_i64
+            local.set 27
+            local.get 34
+            f64.reinterpret_i64
+            local.set 28
+            i64.const 0
+            local.set 17
+            i32.const 0
+            local.get 17
+            i64.store offset=66240
+            local.get 27
+            local.get 28
+            f64.lt
+            local.get 28
+            local.get 27
+            f64.lt
+            i32.or
+            i64.extend_i32_u
+            local.set 18
+            i32.const 0
+            local.get 18
+            i64.store offset=66248
+            local.get 28
+            local.get 27
+            f64.le
+            i64.extend_i32_u
+            local.set 19
+            i32.const 0
+            local.get 19
+            i64.store offset=66256
+            i64.const 1
+            local.set 20
+            i32.const 0
+            local.get 20
+            i64.store offset=66264
+            local.get 35
+            local.set 21
+            i32.const 0
+            local.get 21
+            i64.store offset=66400
+            local.get 1
+            i32.const 6
+            i32.sub
+            local.set 1
+            local.get 28
+            local.get 27
+            f64.lt
+            if  ;; label = @5
               i32.const 0
-              i64.load offset=66328
-              local.set 12
+              local.get 0
+              i64.const 26
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 4 (;@1;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3026
+              return_call_indirect (type 0)
+            else
+              local.get 11
+              f64x2.extract_lane 0
+              local.set 27
+              block  ;; label = @6
+                block  ;; label = @7
+                  block  ;; label = @8
+                    local.get 27
+                    i32.trunc_sat_f64_s
+                    i64.extend_i32_s
+                    local.set 34
+                    local.get 27
+                    f64.abs
+                    f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
+                    f64.lt
+                    i32.eqz
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.const 1
+                    i32.and
+                    i32.const 1
+                    i32.ne
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    br 2 (;@6;)
+                  end
+                  local.get 34
+                  f64.convert_i64_s
+                  local.get 27
+                  f64.eq
+                  br_if 1 (;@6;)
+                end
+                i32.const 65536
+                local.get 27
+                i64.reinterpret_f64
+                i64.const 0
+                i64.const 0
+                i64.const 1
+                i32.const 2148
+                call_indirect (type 1)
+                local.set 34
+              end
+              local.get 34
+              i32.wrap_i64
+              i64.extend_i32_u
+              local.set 22
+              i32.const 0
+              local.get 22
+              i64.store offset=66280
+              local.get 27
+              local.set 28
               local.get 12
               local.set 6
               local.get 6
@@ -34,657 +455,203 @@
               local.get 3
               i32.add
               local.tee 5
-              i32.load offset=8
+              i32.load offset=8200
               local.get 6
               i32.wrap_i64
               i32.add
               local.set 4
               local.get 5
-              i64.load
+              i64.load offset=8192
               local.get 6
               i64.xor
               i64.const 4088
               i64.gt_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
+                i64.const 7319448906104832
                 local.set 9
-                br 4 (;@2;)
+                br 2 (;@4;)
               end
               local.get 4
-              f64.load align=1
-              local.set 27
-              v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-              local.get 27
-              f64x2.replace_lane 0
-              local.set 11
+              local.get 28
+              f64.store align=1
               i32.const 0
-              i64.load offset=66480
-              local.tee 13
-              f64.reinterpret_i64
-              local.set 25
+              i64.load offset=66528
+              local.tee 23
+              i32.wrap_i64
+              f32.reinterpret_i32
+              i32.const 2143289344
+              f32.reinterpret_i32
+              local.get 23
+              i64.const -4294967296
+              i64.ge_u
+              select
+              local.set 26
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 27
-                    local.get 25
-                    f64.add
-                    local.set 28
-                    local.get 28
-                    i64.reinterpret_f64
-                    i64.const 32
-                    i64.shr_u
-                    i32.wrap_i64
-                    i32.const 1
-                    i32.shl
-                    i32.const 0
-                    i32.sub
-                    i32.const -2097152
-                    i32.ge_u
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    i32.const 0
-                    i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
-                    i32.ne
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    br 2 (;@6;)
-                  end
-                  block  ;; label = @8
-                    local.get 28
-                    f64.const 0x0p+0 (;=0;)
-                    f64.eq
-                    i32.eqz
-                    br_if 0 (;@8;)
-                    br 2 (;@6;)
-                  end
-                  local.get 28
-                  f64.abs
-                  f64.const inf (;=inf;)
-                  f64.lt
-                  i32.eqz
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 27
-                  local.set 29
-                  local.get 28
-                  local.set 30
-                  local.get 25
-                  local.set 31
-                  local.get 29
-                  local.get 31
-                  f64.add
-                  local.tee 32
-                  local.get 29
-                  f64.sub
-                  local.set 33
-                  local.get 29
-                  local.get 32
-                  local.get 33
-                  f64.sub
-                  f64.sub
-                  local.get 31
-                  local.get 33
-                  f64.sub
-                  f64.add
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  local.get 32
-                  local.get 30
-                  f64.eq
-                  i32.and
-                  i32.eqz
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 1 (;@6;)
-                end
-                i32.const 65536
-                local.get 27
-                i64.reinterpret_f64
-                local.get 25
-                i64.reinterpret_f64
-                i64.const 0
-                i64.const 0
-                i32.const 2132
-                call_indirect (type 1)
-                f64.reinterpret_i64
-                local.set 28
-              end
-              local.get 11
-              local.get 28
-              f64x2.replace_lane 0
-              local.set 11
-              i32.const 0
-              i64.load offset=66320
-              local.set 14
-              local.get 14
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 2253998836940801
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              f64.load align=1
-              local.set 27
-              block  ;; label = @6
-                block  ;; label = @7
-                  block  ;; label = @8
-                    local.get 28
-                    local.get 27
-                    f64.mul
-                    local.set 29
-                    local.get 29
-                    i64.reinterpret_f64
-                    i64.const 32
-                    i64.shr_u
-                    i32.wrap_i64
-                    i32.const 1
-                    i32.shl
-                    i32.const 4194304
-                    i32.sub
-                    i32.const -6291456
-                    i32.ge_u
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    i32.const 0
-                    i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
-                    i32.ne
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    br 2 (;@6;)
-                  end
-                  block  ;; label = @8
-                    local.get 29
-                    f64.const 0x0p+0 (;=0;)
-                    f64.eq
-                    local.get 28
-                    f64.const 0x0p+0 (;=0;)
-                    f64.eq
-                    local.get 27
-                    f64.const 0x0p+0 (;=0;)
-                    f64.eq
-                    i32.or
-                    i32.and
-                    i32.eqz
-                    br_if 0 (;@8;)
-                    i32.const 0
-                    i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
-                    i32.ne
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    br 2 (;@6;)
-                  end
-                  local.get 29
-                  f64.abs
-                  f64.const inf (;=inf;)
-                  f64.lt
-                  i32.eqz
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 28
-                  local.set 30
-                  local.get 29
-                  local.set 31
-                  local.get 27
-                  local.set 32
-                  local.get 30
-                  f64x2.splat
-                  local.get 32
-                  f64x2.splat
-                  local.get 31
-                  f64.neg
-                  f64x2.splat
-                  f64x2.relaxed_madd
-                  f64x2.extract_lane 0
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  local.get 31
-                  f64.abs
-                  f64.const 0x1p-900 (;=1.18305e-271;)
-                  f64.gt
-                  i32.and
-                  i32.eqz
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 1 (;@6;)
-                end
-                i32.const 65536
-                local.get 28
-                i64.reinterpret_f64
-                local.get 27
-                i64.reinterpret_f64
-                i64.const 0
-                i64.const 0
-                i32.const 2134
-                call_indirect (type 1)
-                f64.reinterpret_i64
-                local.set 29
-              end
-              local.get 11
-              local.get 29
-              f64x2.replace_lane 0
-              local.set 11
-              i32.const 0
-              local.get 11
-              v128.store offset=66464 align=8
-              i32.const 0
-              i64.load offset=66272
-              local.set 15
-              local.get 15
-              i32.wrap_i64
-              f64.convert_i32_s
-              i64.reinterpret_f64
-              local.set 34
-              local.get 34
-              local.set 16
-              i32.const 0
-              local.get 16
-              i64.store offset=66496
-              local.get 34
-              f64.reinterpret_i64
-              local.set 27
-              block  ;; label = @6
-                block  ;; label = @7
-                  block  ;; label = @8
-                    i64.const 0
-                    local.set 35
-                    local.get 29
-                    local.get 29
-                    f64.ne
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    local.get 27
-                    local.get 27
-                    f64.ne
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    br 2 (;@6;)
-                  end
-                end
-                i32.const 65536
-                local.get 29
-                i64.reinterpret_f64
-                local.get 27
-                i64.reinterpret_f64
-                i64.const 0
-                i64.const 0
-                i32.const 2142
-                call_indirect (type 1)
-                local.set 35
-              end
-              local.get 29
-              i64.reinterpret_f64
-              f64.reinterpret_i64
-              local.set 27
-              local.get 34
-              f64.reinterpret_i64
-              local.set 28
-              i64.const 0
-              local.set 17
-              i32.const 0
-              local.get 17
-              i64.store offset=66240
-              local.get 27
-              local.get 28
-              f64.lt
-              local.get 28
-              local.get 27
-              f64.lt
-              i32.or
-              i64.extend_i32_u
-              local.set 18
-              i32.const 0
-              local.get 18
-              i64.store offset=66248
-              local.get 28
-              local.get 27
-              f64.le
-              i64.extend_i32_u
-              local.set 19
-              i32.const 0
-              local.get 19
-              i64.store offset=66256
-              i64.const 1
-              local.set 20
-              i32.const 0
-              local.get 20
-              i64.store offset=66264
-              local.get 35
-              local.set 21
-              i32.const 0
-              local.get 21
-              i64.store offset=66400
-              local.get 1
-              i32.const 6
-              i32.sub
-              local.set 1
-              local.get 28
-              local.get 27
-              f64.lt
-              if  ;; label = @6
-                i32.const 0
-                local.get 0
-                i64.const 26
-                i64.add
-                i64.store offset=65544
-                local.get 1
-                i32.const 0
-                i32.le_s
-                br_if 3 (;@3;)
-                local.get 0
-                local.get 1
-                local.get 2
-                i32.const 3026
-                return_call_indirect (type 0)
-              else
-                local.get 11
-                f64x2.extract_lane 0
-                local.set 27
-                block  ;; label = @7
-                  block  ;; label = @8
-                    block  ;; label = @9
-                      local.get 27
-                      i32.trunc_sat_f64_s
-                      i64.extend_i32_s
-                      local.set 34
-                      local.get 27
-                      f64.abs
-                      f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
-                      f64.lt
-                      i32.eqz
-                      (@metadata.code.branch_hint "\00") br_if 1 (;@8;)
-                      i32.const 0
-                      i32.load offset=131136
-                      i32.const 1
-                      i32.and
-                      i32.const 1
-                      i32.ne
-                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
-                      br 2 (;@7;)
-                    end
-                    local.get 34
-                    f64.convert_i64_s
-                    local.get 27
-                    f64.eq
-                    br_if 1 (;@7;)
-                  end
-                  i32.const 65536
-                  local.get 27
-                  i64.reinterpret_f64
-                  i64.const 0
-                  i64.const 0
-                  i64.const 1
-                  i32.const 2148
-                  call_indirect (type 1)
-                  local.set 34
-                end
-                local.get 34
-                i32.wrap_i64
-                i64.extend_i32_u
-                local.set 22
-                i32.const 0
-                local.get 22
-                i64.store offset=66280
-                local.get 27
-                local.set 28
-                local.get 12
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 7319448906104832
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 28
-                f64.store align=1
-                i32.const 0
-                i64.load offset=66528
-                local.tee 23
-                i32.wrap_i64
-                f32.reinterpret_i32
-                i32.const 2143289344
-                f32.reinterpret_i32
-                local.get 23
-                i64.const -4294967296
-                i64.ge_u
-                select
-                local.set 26
-                block  ;; label = @7
-                  block  ;; label = @8
-                    block  ;; label = @9
-                      local.get 26
-                      f32.sqrt
-                      local.set 36
-                      local.get 36
-                      i32.reinterpret_f32
-                      i32.const 1
-                      i32.shl
-                      i32.const 33554432
-                      i32.sub
-                      i32.const -50331648
-                      i32.ge_u
-                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
-                      i32.const 0
-                      i32.load offset=131136
-                      i32.const 1
-                      i32.and
-                      i32.const 1
-                      i32.ne
-                      (@metadata.code.branch_hint "\00") br_if 0 (;@9;)
-                      br 2 (;@7;)
-                    end
-                    local.get 36
-                    f32.abs
-                    f32.const inf (;=inf;)
-                    f32.lt
-                    i32.eqz
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     local.get 26
-                    f64.promote_f32
-                    local.set 27
+                    f32.sqrt
+                    local.set 36
                     local.get 36
-                    f64.promote_f32
-                    local.set 28
-                    local.get 28
-                    local.get 28
-                    f64.mul
-                    local.get 27
-                    f64.eq
-                    i32.eqz
+                    i32.reinterpret_f32
+                    i32.const 1
+                    i32.shl
+                    i32.const 33554432
+                    i32.sub
+                    i32.const -50331648
+                    i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
-                    br 1 (;@7;)
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.const 1
+                    i32.and
+                    i32.const 1
+                    i32.ne
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    br 2 (;@6;)
                   end
-                  i32.const 65536
+                  local.get 36
+                  f32.abs
+                  f32.const inf (;=inf;)
+                  f32.lt
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 26
-                  i32.reinterpret_f32
-                  i64.extend_i32_u
-                  i64.const -4294967296
-                  i64.or
-                  i64.const 0
-                  i64.const 0
-                  i64.const 0
-                  i32.const 2141
-                  call_indirect (type 1)
-                  i32.wrap_i64
-                  f32.reinterpret_i32
-                  local.set 36
+                  f64.promote_f32
+                  local.set 27
+                  local.get 36
+                  f64.promote_f32
+                  local.set 28
+                  local.get 28
+                  local.get 28
+                  f64.mul
+                  local.get 27
+                  f64.eq
+                  i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  br 1 (;@6;)
                 end
-                i32.const 0
-                i64.load offset=66512
-                local.set 24
-                local.get 24
-                i64.const -4294967296
-                i64.and
-                local.get 36
+                i32.const 65536
+                local.get 26
                 i32.reinterpret_f32
                 i64.extend_i32_u
                 i64.const -4294967296
                 i64.or
-                i64.or
-                local.set 24
-                i32.const 0
-                local.get 24
-                i64.store offset=66512
-                local.get 1
-                i32.const 3
-                i32.sub
-                local.set 1
-                i32.const 0
-                local.get 0
-                i64.const 34
-                i64.add
-                i64.store offset=65544
-                local.get 1
-                i32.const 0
-                i32.le_s
-                br_if 3 (;@3;)
-                local.get 0
-                local.get 1
-                local.get 2
-                i32.const 3034
-                return_call_indirect (type 0)
+                i64.const 0
+                i64.const 0
+                i64.const 0
+                i32.const 2141
+                call_indirect (type 1)
+                i32.wrap_i64
+                f32.reinterpret_i32
+                local.set 36
               end
-              unreachable
+              i32.const 0
+              i64.load offset=66512
+              local.set 24
+              local.get 24
+              i64.const -4294967296
+              i64.and
+              local.get 36
+              i32.reinterpret_f32
+              i64.extend_i32_u
+              i64.const -4294967296
+              i64.or
+              i64.or
+              local.set 24
+              i32.const 0
+              local.get 24
+              i64.store offset=66512
+              local.get 1
+              i32.const 3
+              i32.sub
+              local.set 1
+              i32.const 0
+              local.get 0
+              i64.const 34
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 4 (;@1;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3034
+              return_call_indirect (type 0)
             end
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 11
+          v128.store offset=66464 align=8
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 11
-      v128.store offset=66464 align=8
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

@@ -1,4 +1,4 @@
-;; 1138 bytes
+;; 722 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -19,432 +19,245 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            block  ;; label = @5
-              i32.const 0
-              i64.load offset=66312
-              local.set 11
-              i32.const 0
-              i64.load offset=66304
-              local.set 12
-              local.get 12
-              i64.const -16
-              i64.add
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4072
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if (result i32)  ;; label = @6
-                i32.const 0
-              else
-                local.get 4
-              end
-              local.set 18
-              local.get 18
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 11
-                local.set 19
-                local.get 12
-                i64.const -8
-                i64.add
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 0
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 19
-                i64.store align=1
-              else
-                local.get 11
-                local.set 19
-                local.get 18
-                local.get 19
-                i64.store offset=8 align=1
-              end
-              local.get 12
-              i64.const -8
-              i64.add
-              local.set 19
-              local.get 19
-              local.set 11
-              local.get 19
-              i64.const 32
-              i64.sub
-              local.set 20
-              i64.const 1280
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66240
-              local.get 19
-              local.set 14
-              i32.const 0
-              local.get 14
-              i64.store offset=66256
-              i64.const 32
-              local.set 15
-              i32.const 0
-              local.get 15
-              i64.store offset=66264
-              local.get 20
-              local.set 12
-              i32.const 0
-              i64.load offset=66328
-              local.set 16
-              local.get 18
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 16
-                local.set 21
-                local.get 19
-                i64.const -8
-                i64.add
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 2255098348568579
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 21
-                i64.store align=1
-              else
-                local.get 16
-                local.set 21
-                local.get 18
-                local.get 21
-                i64.store align=1
-              end
-              local.get 20
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4088
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 3382097767038979
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load align=1
-              local.set 21
-              local.get 21
-              local.set 17
-              i32.const 0
-              local.get 17
-              i64.store offset=66272
-              local.get 20
-              i64.const 8
-              i64.add
-              local.set 12
-              local.get 18
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 19
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3664672255377411
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load align=1
-                local.set 20
-                local.get 19
-                i64.const 8
-                i64.add
-                local.set 19
-                local.get 20
-                local.set 11
-                i32.const 0
-                local.get 11
-                i64.store offset=66312
-                local.get 19
-                local.set 12
-                local.get 19
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 3947246743715842
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                i64.load align=1
-                local.set 20
-              else
-                local.get 18
-                i64.load offset=8 align=1
-                local.set 20
-                local.get 19
-                i64.const 8
-                i64.add
-                local.set 19
-                local.get 20
-                local.set 11
-                i32.const 0
-                local.get 11
-                i64.store offset=66312
-                local.get 19
-                local.set 12
-                local.get 18
-                i64.load offset=16 align=1
-                local.set 20
-              end
-              local.get 19
-              i64.const 8
-              i64.add
-              local.set 12
-              i32.const 0
-              local.get 12
-              i64.store offset=66304
-              local.get 20
-              local.set 7
-              local.get 1
-              i32.const 7
-              i32.sub
-              local.set 1
-              local.get 2
-              i32.const 100
-              i32.eq
-              (@metadata.code.branch_hint "\00") br_if 1 (;@4;)
-              local.get 1
-              i32.const 0
-              i32.le_s
-              (@metadata.code.branch_hint "\00") br_if 1 (;@4;)
-              i32.const 0
-              local.get 7
-              i64.store offset=65544
-              local.get 1
-              return
-              unreachable
+            i32.const 0
+            i64.load offset=66312
+            local.set 11
+            i32.const 0
+            i64.load offset=66304
+            local.set 12
+            local.get 12
+            i64.const -16
+            i64.add
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4072
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 0
+              local.set 9
+              br 1 (;@4;)
             end
+            local.get 4
+            local.set 18
+            local.get 11
+            local.set 19
+            local.get 18
+            local.get 19
+            i64.store offset=8 align=1
+            local.get 12
+            i64.const -8
+            i64.add
+            local.set 19
+            local.get 19
+            local.set 11
+            local.get 19
+            i64.const 32
+            i64.sub
+            local.set 20
+            i64.const 1280
+            local.set 13
+            i32.const 0
+            local.get 13
+            i64.store offset=66240
+            local.get 19
+            local.set 14
+            i32.const 0
+            local.get 14
+            i64.store offset=66256
+            i64.const 32
+            local.set 15
+            i32.const 0
+            local.get 15
+            i64.store offset=66264
+            local.get 20
+            local.set 12
+            i32.const 0
+            i64.load offset=66328
+            local.set 16
+            local.get 16
+            local.set 21
+            local.get 18
+            local.get 21
+            i64.store align=1
+            local.get 20
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load
+            local.get 6
+            i64.xor
+            i64.const 4088
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 3382097767038979
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            i64.load align=1
+            local.set 21
+            local.get 21
+            local.set 17
+            i32.const 0
+            local.get 17
+            i64.store offset=66272
+            local.get 20
+            i64.const 8
+            i64.add
+            local.set 12
+            local.get 18
+            i64.load offset=8 align=1
+            local.set 20
+            local.get 19
+            i64.const 8
+            i64.add
+            local.set 19
+            local.get 20
+            local.set 11
+            i32.const 0
+            local.get 11
+            i64.store offset=66312
+            local.get 19
+            local.set 12
+            local.get 18
+            i64.load offset=16 align=1
+            local.set 20
+            local.get 19
+            i64.const 8
+            i64.add
+            local.set 12
+            i32.const 0
+            local.get 12
+            i64.store offset=66304
+            local.get 20
+            local.set 7
+            local.get 1
+            i32.const 7
+            i32.sub
+            local.set 1
+            local.get 2
+            i32.const 100
+            i32.eq
+            (@metadata.code.branch_hint "\00") br_if 2 (;@2;)
+            local.get 1
+            i32.const 0
+            i32.le_s
+            (@metadata.code.branch_hint "\00") br_if 2 (;@2;)
+            i32.const 0
+            local.get 7
+            i64.store offset=65544
+            local.get 1
+            return
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 11
+          i64.store offset=66312
+        end
+        local.get 9
+        i64.const 2
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 12
+          i64.store offset=66304
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 11
-      i64.store offset=66312
-    end
-    local.get 9
-    i64.const 2
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 12
-      i64.store offset=66304
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

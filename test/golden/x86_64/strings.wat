@@ -1,4 +1,4 @@
-;; 1142 bytes
+;; 905 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i32 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -19,426 +19,320 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            block  ;; label = @5
-              i64.const 1
-              local.set 11
+            i64.const 1
+            local.set 11
+            i32.const 0
+            local.get 11
+            i64.store offset=66408
+            i32.const 0
+            i64.load offset=66320
+            local.set 12
+            i32.const 0
+            i64.load offset=66328
+            local.set 13
+            local.get 12
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load
+            local.get 6
+            i64.xor
+            i64.const 4095
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 282574488338432
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            i64.load8_u
+            local.set 15
+            local.get 13
+            local.set 6
+            local.get 6
+            i32.wrap_i64
+            i32.const 8
+            i32.shr_u
+            i32.const 8176
+            i32.and
+            local.get 3
+            i32.add
+            local.tee 5
+            i32.load offset=8200
+            local.get 6
+            i32.wrap_i64
+            i32.add
+            local.set 4
+            local.get 5
+            i64.load offset=8192
+            local.get 6
+            i64.xor
+            i64.const 4087
+            i64.gt_u
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 282574488338432
+              local.set 9
+              br 1 (;@4;)
+            end
+            local.get 4
+            local.set 16
+            local.get 15
+            local.set 17
+            local.get 16
+            local.get 17
+            i64.store8
+            local.get 12
+            i64.const 1
+            i64.add
+            local.set 12
+            i32.const 0
+            local.get 12
+            i64.store offset=66320
+            local.get 13
+            i64.const 1
+            i64.add
+            local.set 15
+            local.get 15
+            local.set 13
+            i32.const 0
+            i64.load offset=66272
+            local.set 14
+            local.get 14
+            local.set 17
+            local.get 16
+            local.get 17
+            i64.store offset=1 align=1
+            local.get 15
+            i64.const 8
+            i64.add
+            local.set 13
+            i32.const 0
+            local.get 13
+            i64.store offset=66328
+            i32.const 0
+            local.get 1
+            i64.extend_i32_s
+            i64.store offset=131080
+            local.get 0
+            i64.const 4
+            i64.add
+            i32.const 3
+            i32.const 6
+            call_indirect (type 6)
+            i32.const 65536
+            i64.const 0
+            i64.const 0
+            i64.const 0
+            i64.const 78640
+            i32.const 2009
+            call_indirect (type 1)
+            local.set 15
+            i32.const 0
+            i32.load8_u offset=131072
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
               i32.const 0
-              local.get 11
-              i64.store offset=66408
+              i32.const 1
+              i32.store offset=131088
               i32.const 0
-              i64.load offset=66320
-              local.set 12
+              return
+            end
+            i32.const 0
+            i32.load8_u offset=131076
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 0
               i32.const 0
-              i64.load offset=66328
-              local.set 13
-              local.get 12
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load
-              local.get 6
-              i64.xor
-              i64.const 4095
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 282574488338432
-                local.set 9
-                br 4 (;@2;)
-              end
-              local.get 4
-              i64.load8_u
-              local.set 15
+              i32.const 7
+              call_indirect (type 6)
+            end
+            i32.const 0
+            i64.load offset=131080
+            i32.wrap_i64
+            local.set 1
+            local.get 1
+            i32.const 4
+            i32.sub
+            local.set 1
+            local.get 15
+            i64.const 0
+            i64.eq
+            if  ;; label = @5
               i32.const 0
-              i64.load offset=66272
-              local.set 14
-              local.get 13
-              local.set 6
-              local.get 6
-              i32.wrap_i64
-              i32.const 8
-              i32.shr_u
-              i32.const 8176
-              i32.and
-              local.get 3
-              i32.add
-              local.tee 5
-              i32.load offset=8200
-              local.get 6
-              i32.wrap_i64
-              i32.add
-              local.set 4
-              local.get 5
-              i64.load offset=8192
-              local.get 6
-              i64.xor
-              i64.const 4087
-              i64.gt_u
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                local.get 15
-                local.set 16
-                local.get 13
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4095
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 282574488338432
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 16
-                i64.store8
-                local.get 12
-                i64.const 1
-                i64.add
-                local.set 12
-                i32.const 0
-                local.get 12
-                i64.store offset=66320
-                local.get 13
-                i64.const 1
-                i64.add
-                local.set 15
-                local.get 15
-                local.set 13
-                local.get 14
-                local.set 16
-                local.get 15
-                local.set 6
-                local.get 6
-                i32.wrap_i64
-                i32.const 8
-                i32.shr_u
-                i32.const 8176
-                i32.and
-                local.get 3
-                i32.add
-                local.tee 5
-                i32.load offset=8200
-                local.get 6
-                i32.wrap_i64
-                i32.add
-                local.set 4
-                local.get 5
-                i64.load offset=8192
-                local.get 6
-                i64.xor
-                i64.const 4088
-                i64.gt_u
-                (@metadata.code.branch_hint "\00") if  ;; label = @7
-                  i64.const 565148976676865
-                  local.set 9
-                  br 5 (;@2;)
-                end
-                local.get 4
-                local.get 16
-                i64.store align=1
-              else
-                local.get 15
-                local.set 16
-                local.get 4
-                local.get 16
-                i64.store8
-                local.get 12
-                i64.const 1
-                i64.add
-                local.set 12
-                i32.const 0
-                local.get 12
-                i64.store offset=66320
-                local.get 13
-                i64.const 1
-                i64.add
-                local.set 15
-                local.get 15
-                local.set 13
-                local.get 14
-                local.set 16
-                local.get 4
-                local.get 16
-                i64.store offset=1 align=1
-              end
-              local.get 15
-              i64.const 8
-              i64.add
-              local.set 13
-              i32.const 0
-              local.get 13
-              i64.store offset=66328
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
               local.get 0
               i64.const 4
               i64.add
-              i32.const 3
-              i32.const 6
-              call_indirect (type 6)
-              i32.const 65536
-              i64.const 0
-              i64.const 0
-              i64.const 0
-              i64.const 78640
-              i32.const 2009
-              call_indirect (type 1)
-              local.set 15
-              i32.const 0
-              i32.load8_u offset=131072
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                i32.const 1
-                i32.store offset=131088
-                i32.const 0
-                return
-              end
-              i32.const 0
-              i32.load8_u offset=131076
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                i32.const 0
-                i32.const 7
-                call_indirect (type 6)
-              end
-              i32.const 0
-              i64.load offset=131080
-              i32.wrap_i64
-              local.set 1
+              i64.store offset=65544
               local.get 1
-              i32.const 4
-              i32.sub
-              local.set 1
-              local.get 15
-              i64.const 0
-              i64.eq
-              if  ;; label = @6
+              i32.const 0
+              i32.le_s
+              br_if 4 (;@1;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3004
+              return_call_indirect (type 0)
+            else
+              loop  ;; label = @6
                 i32.const 0
+                local.get 1
+                i64.extend_i32_s
+                i64.store offset=131080
                 local.get 0
-                i64.const 4
+                i64.const 7
                 i64.add
-                i64.store offset=65544
-                local.get 1
                 i32.const 0
-                i32.le_s
-                br_if 3 (;@3;)
-                local.get 0
-                local.get 1
-                local.get 2
-                i32.const 3004
-                return_call_indirect (type 0)
-              else
-                loop  ;; label = @7
+                i32.const 6
+                call_indirect (type 6)
+                i32.const 65536
+                i64.const 0
+                i64.const 0
+                i64.const 0
+                i64.const 144132
+                i32.const 2009
+                call_indirect (type 1)
+                local.set 15
+                i32.const 0
+                i32.load8_u offset=131072
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
                   i32.const 0
-                  local.get 1
-                  i64.extend_i32_s
-                  i64.store offset=131080
-                  local.get 0
-                  i64.const 7
-                  i64.add
-                  i32.const 0
-                  i32.const 6
-                  call_indirect (type 6)
-                  i32.const 65536
-                  i64.const 0
-                  i64.const 0
-                  i64.const 0
-                  i64.const 144132
-                  i32.const 2009
-                  call_indirect (type 1)
-                  local.set 15
-                  i32.const 0
-                  i32.load8_u offset=131072
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i32.const 0
-                    i32.const 1
-                    i32.store offset=131088
-                    i32.const 0
-                    return
-                  end
-                  i32.const 0
-                  i32.load8_u offset=131076
-                  (@metadata.code.branch_hint "\00") if  ;; label = @8
-                    i64.const 0
-                    i32.const 0
-                    i32.const 7
-                    call_indirect (type 6)
-                  end
-                  i32.const 0
-                  i64.load offset=131080
-                  i32.wrap_i64
-                  local.set 1
-                  local.get 1
                   i32.const 1
-                  i32.sub
-                  local.set 1
-                  local.get 15
+                  i32.store offset=131088
+                  i32.const 0
+                  return
+                end
+                i32.const 0
+                i32.load8_u offset=131076
+                (@metadata.code.branch_hint "\00") if  ;; label = @7
                   i64.const 0
-                  i64.eq
-                  if  ;; label = @8
-                    local.get 1
-                    i32.const 0
-                    i32.le_s
-                    (@metadata.code.branch_hint "\00") if  ;; label = @9
-                      i32.const 0
-                      local.get 0
-                      i64.const 7
-                      i64.add
-                      i64.store offset=65544
-                      br 6 (;@3;)
-                    end
-                    br 1 (;@7;)
-                  else
+                  i32.const 0
+                  i32.const 7
+                  call_indirect (type 6)
+                end
+                i32.const 0
+                i64.load offset=131080
+                i32.wrap_i64
+                local.set 1
+                local.get 1
+                i32.const 1
+                i32.sub
+                local.set 1
+                local.get 15
+                i64.const 0
+                i64.eq
+                if  ;; label = @7
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  (@metadata.code.branch_hint "\00") if  ;; label = @8
                     i32.const 0
                     local.get 0
-                    i64.const 9
+                    i64.const 7
                     i64.add
                     i64.store offset=65544
-                    local.get 1
-                    i32.const 0
-                    i32.le_s
-                    br_if 5 (;@3;)
-                    local.get 0
-                    local.get 1
-                    local.get 2
-                    i32.const 3009
-                    return_call_indirect (type 0)
+                    br 7 (;@1;)
                   end
+                  br 1 (;@6;)
+                else
+                  i32.const 0
+                  local.get 0
+                  i64.const 9
+                  i64.add
+                  i64.store offset=65544
+                  local.get 1
+                  i32.const 0
+                  i32.le_s
+                  br_if 6 (;@1;)
+                  local.get 0
+                  local.get 1
+                  local.get 2
+                  i32.const 3009
+                  return_call_indirect (type 0)
                 end
               end
-              unreachable
             end
             unreachable
           end
           i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
+          local.get 0
+          local.get 9
+          i64.const 48
           i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
+          i64.add
+          i64.store offset=65544
+          local.get 9
+          i64.const 40
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 255
+          i32.and
+          local.set 8
           local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          local.get 8
+          i32.sub
+          local.set 1
+          local.get 8
+          i32.const 8
+          i32.shl
+          i32.const 4
+          i32.or
+          local.set 8
+          i32.const 0
+          local.get 1
+          i64.extend_i32_s
+          i64.store offset=131080
+          i32.const 0
+          i32.const 7
+          i32.store offset=131092
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 9
+        i64.const 1
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 13
+          i64.store offset=66328
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
-    end
-    local.get 9
-    i64.const 1
-    i64.and
-    i64.eqz
-    if  ;; label = @1
-    else
-      i32.const 0
-      local.get 13
-      i64.store offset=66328
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))

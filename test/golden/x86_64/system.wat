@@ -1,4 +1,4 @@
-;; 731 bytes
+;; 588 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -16,247 +16,185 @@
       block  ;; label = @2
         block  ;; label = @3
           block  ;; label = @4
-            block  ;; label = @5
+            i32.const 0
+            local.get 1
+            i64.extend_i32_s
+            i64.store offset=131080
+            local.get 0
+            i32.const 0
+            i32.const 6
+            call_indirect (type 6)
+            i32.const 65536
+            i64.const 0
+            i64.const 0
+            i64.const 0
+            i64.const 4
+            i32.const 2060
+            call_indirect (type 1)
+            local.set 11
+            i32.const 0
+            i32.load8_u offset=131072
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
               i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i32.const 0
-              i32.const 6
-              call_indirect (type 6)
-              i32.const 65536
-              i64.const 0
-              i64.const 0
-              i64.const 0
-              i64.const 4
-              i32.const 2060
-              call_indirect (type 1)
-              local.set 11
-              i32.const 0
-              i32.load8_u offset=131072
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                i32.const 1
-                i32.store offset=131088
-                i32.const 0
-                return
-              end
-              i32.const 0
-              i32.load8_u offset=131076
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                i32.const 0
-                i32.const 7
-                call_indirect (type 6)
-              end
-              i32.const 0
-              i64.load offset=131080
-              i32.wrap_i64
-              local.set 1
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              local.get 0
-              i64.const 2
-              i64.add
               i32.const 1
-              i32.const 6
-              call_indirect (type 6)
-              i32.const 65536
-              i64.const 0
-              i64.const 0
-              i64.const 0
-              i64.const 4
-              i32.const 2056
-              call_indirect (type 1)
-              local.set 11
+              i32.store offset=131088
               i32.const 0
-              i32.load8_u offset=131072
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                i32.const 1
-                i32.store offset=131088
-                i32.const 0
-                return
-              end
-              i32.const 0
-              i32.load8_u offset=131076
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i64.const 0
-                i32.const 0
-                i32.const 7
-                call_indirect (type 6)
-              end
-              i32.const 0
-              i64.load offset=131080
-              i32.wrap_i64
-              local.set 1
-              local.get 0
-              i64.const 6
-              i64.add
-              local.set 11
-              i32.const 65536
-              local.get 11
-              i64.const 0
-              i64.const 0
-              i64.const 4
-              i32.const 2021
-              call_indirect (type 1)
-              local.set 11
-              i64.const 0
-              local.set 12
-              local.get 11
-              i64.const 0
-              i64.ne
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                local.get 1
-                i64.extend_i32_s
-                i64.store offset=131080
-                local.get 0
-                i64.const 4
-                i64.add
-                local.get 12
-                i64.const 6
-                i32.const 2
-                i32.const 5
-                call_indirect (type 5)
-                i64.const 0
-                local.set 9
-                i32.const 1
-                local.set 8
-                br 5 (;@1;)
-              end
-              local.get 1
-              i32.const 3
-              i32.sub
-              local.set 1
-              i32.const 0
-              local.get 1
-              i64.extend_i32_s
-              i64.store offset=131080
-              i64.const 0
-              local.get 2
-              i32.const 0
-              call_indirect (type 7)
-              local.tee 4
-              i32.eqz
-              (@metadata.code.branch_hint "\00") if  ;; label = @6
-                i32.const 0
-                return
-              end
-              local.get 4
-              i32.const 1
-              i32.eq
-              if  ;; label = @6
-                local.get 1
-                return
-              end
-              i32.const 0
-              i64.load offset=65544
-              local.set 7
-              local.get 7
-              i64.const -4096
-              i64.and
-              local.get 1
-              local.get 2
-              local.get 4
-              return_call_indirect (type 0)
-              unreachable
+              return
             end
+            i32.const 0
+            i32.load8_u offset=131076
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 0
+              i32.const 0
+              i32.const 7
+              call_indirect (type 6)
+            end
+            i32.const 0
+            i64.load offset=131080
+            i32.wrap_i64
+            local.set 1
+            i32.const 0
+            local.get 1
+            i64.extend_i32_s
+            i64.store offset=131080
+            local.get 0
+            i64.const 2
+            i64.add
+            i32.const 1
+            i32.const 6
+            call_indirect (type 6)
+            i32.const 65536
+            i64.const 0
+            i64.const 0
+            i64.const 0
+            i64.const 4
+            i32.const 2056
+            call_indirect (type 1)
+            local.set 11
+            i32.const 0
+            i32.load8_u offset=131072
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i32.const 0
+              i32.const 1
+              i32.store offset=131088
+              i32.const 0
+              return
+            end
+            i32.const 0
+            i32.load8_u offset=131076
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i64.const 0
+              i32.const 0
+              i32.const 7
+              call_indirect (type 6)
+            end
+            i32.const 0
+            i64.load offset=131080
+            i32.wrap_i64
+            local.set 1
+            local.get 0
+            i64.const 6
+            i64.add
+            local.set 11
+            i32.const 65536
+            local.get 11
+            i64.const 0
+            i64.const 0
+            i64.const 4
+            i32.const 2021
+            call_indirect (type 1)
+            local.set 11
+            i64.const 0
+            local.set 12
+            local.get 11
+            i64.const 0
+            i64.ne
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i32.const 0
+              local.get 1
+              i64.extend_i32_s
+              i64.store offset=131080
+              local.get 0
+              i64.const 4
+              i64.add
+              local.get 12
+              i64.const 6
+              i32.const 2
+              i32.const 5
+              call_indirect (type 5)
+              i64.const 0
+              local.set 9
+              i32.const 1
+              local.set 8
+              br 2 (;@3;)
+            end
+            local.get 1
+            i32.const 3
+            i32.sub
+            local.set 1
+            i32.const 0
+            local.get 1
+            i64.extend_i32_s
+            i64.store offset=131080
+            i64.const 0
+            local.get 2
+            i32.const 0
+            call_indirect (type 7)
+            local.tee 4
+            i32.eqz
+            (@metadata.code.branch_hint "\00") if  ;; label = @5
+              i32.const 0
+              return
+            end
+            local.get 4
+            i32.const 1
+            i32.eq
+            if  ;; label = @5
+              local.get 1
+              return
+            end
+            i32.const 0
+            i64.load offset=65544
+            local.set 7
+            local.get 7
+            i64.const -4096
+            i64.and
+            local.get 1
+            local.get 2
+            local.get 4
+            return_call_indirect (type 0)
             unreachable
           end
-          i32.const 0
-          local.get 7
-          i64.store offset=65544
-          local.get 1
-          i32.const 0
-          i32.le_s
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i32.wrap_i64
-          i32.const 3
-          i32.shl
-          i32.const 1048560
-          i32.and
-          local.tee 5
-          i64.load offset=262144
-          local.get 7
-          i32.const 0
-          i64.load offset=131096
-          i64.xor
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const 16
-          i64.shl
-          i64.const 16
-          i64.shr_s
-          local.get 7
-          i64.ne
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 5
-          i32.load offset=262156
-          local.tee 4
-          i32.eqz
-          (@metadata.code.branch_hint "\00") br_if 0 (;@3;)
-          local.get 7
-          i64.const -4096
-          i64.and
-          local.get 1
-          local.get 2
-          local.get 4
-          return_call_indirect (type 0)
+          unreachable
         end
-        i32.const 0
-        local.get 1
-        i64.extend_i32_s
-        i64.store offset=131080
-        i32.const 0
-        i32.const 7
-        i32.store offset=131092
-        i32.const 0
-        i32.const 0
-        i32.store offset=131088
-        i32.const 0
-        return
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
       end
-      i32.const 0
-      local.get 0
-      local.get 9
-      i64.const 48
-      i64.shr_s
-      i64.add
-      i64.store offset=65544
-      local.get 9
-      i64.const 40
-      i64.shr_u
-      i32.wrap_i64
-      i32.const 255
-      i32.and
-      local.set 8
-      local.get 1
-      local.get 8
-      i32.sub
-      local.set 1
-      local.get 8
-      i32.const 8
-      i32.shl
-      i32.const 4
-      i32.or
-      local.set 8
-      i32.const 0
-      local.get 1
-      i64.extend_i32_s
-      i64.store offset=131080
       i32.const 0
       i32.const 7
       i32.store offset=131092
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
     end
     i32.const 0
-    local.get 8
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
     i32.store offset=131088
-    i32.const 0)
+    i32.const 0
+    return)
   (elem (;0;) (i32.const 9) func 0))
