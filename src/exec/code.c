@@ -23,7 +23,13 @@ static u32 loose_hash(const u8 bytes[LOOSE_BYTES], u16 start, u32 mode) {
 }
 
 void code_mark(struct cpu *c, u32 ppn, u32 off, u32 len) {
-    for (u32 i = off; i < off + len; i++) c->pages[ppn]->bytes[i / 64] |= (u64)1 << (i % 64);
+    u64 *bytes = c->pages[ppn]->bytes;
+    for (u32 end = off + len; off < end;) {
+        u32 n = 64 - off % 64;
+        if (n > end - off) n = end - off;
+        bytes[off / 64] |= ~(u64)0 >> (64 - n) << off % 64;
+        off += n;
+    }
 }
 
 void code_unhash(struct cpu *c, u32 index) {
@@ -121,10 +127,9 @@ int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOS
 }
 
 u32 code_block_bytes(const struct ir_block *b) {
-    u32 end = 0;
-    for (u32 i = 1; i < b->n; i++)
-        if (b->ops[i].op == IR_INSN) end = (u32)b->ops[i].imm + b->ops[i].aux;
-    return end - (u32)b->start;
+    u32 i = b->n - 1;
+    while (b->ops[i].op != IR_INSN) i--;
+    return (u32)b->ops[i].imm + b->ops[i].aux - (u32)b->start;
 }
 
 // Lifts and lowers the block at pc and files it.
@@ -176,11 +181,6 @@ u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
     return 0;
 }
 
-u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
-    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
-    return i ? i : code_at(c, pc);
-}
-
 // An instruction that crosses pages is found by its bytes: it belongs to no page, only its bytes
 // are watched in both, so that a change forgets the jumps to it.
 static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
@@ -197,14 +197,9 @@ static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
     return decode(c, pc);
 }
 
-u32 code_at(struct cpu *c, gva pc) {
-    u8 *code = fetch(c, pc, pc);
-    if (!code) return 0;
-    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
-    u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+// There is none yet at `pc`, whose bytes are at `code`.
+static u32 make(struct cpu *c, gva pc, const u8 *code) {
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
-    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
-    if (i) return i;
     unsigned avail = GUEST_PAGE_SIZE - start;
     if (avail < c->arch->max_insn) {
         // Only here can the first instruction cross; ask the lifter by the bytes there are.
@@ -213,4 +208,20 @@ u32 code_at(struct cpu *c, gva pc) {
             return loose_at(c, pc, code, avail);
     }
     return decode(c, pc);
+}
+
+u32 code_at(struct cpu *c, gva pc) {
+    u8 *code = fetch(c, pc, pc);
+    if (!code) return 0;
+    u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
+    u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
+    u32 i = code_find(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), c->arch->code_mode(c->s));
+    return i ? i : make(c, pc, code);
+}
+
+u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
+    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
+    if (i) return i;
+    const u8 *code = fetch(c, pc, pc);
+    return code ? make(c, pc, code) : 0;
 }

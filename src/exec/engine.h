@@ -15,7 +15,7 @@ enum {
     ARENA_SEGMENTS = 16,
     TINY_SEGMENT_UOPS = 2048, // torture
     ARENA_FIRST = 16,         // index 0 means none
-    HASH_BITS = 17,           // chains of blocks by physical address
+    HASH_BITS = 18,           // chains of blocks by physical address
     JUMPS_BITS = 16,          // entries of the jump cache
     HDR_UOPS = 2,             // a block's header occupies that many uops before its first
     SAMPLE_EXITS = 32,        // exits of translated code that weigh as much as a sample

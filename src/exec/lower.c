@@ -11,43 +11,10 @@
 #include "exec/lower.h"
 #include "ir/ops.h"
 
-// The code of uops that run as `head` followed by one that runs as `next`, or none.
-static enum uop_code fused_plain(enum uop_code head, enum uop_code next) {
-#define PAIR(a, b, to)                                                                             \
-    case UOP_##a *UOP_COUNT + UOP_##b:                                                             \
-        return UOP_##to;
-    switch (head * UOP_COUNT + next) {
-#define FUSE2(a, b)       PAIR(a, b, a##__##b)
-#define FUSE2_BR(a, b)    PAIR(a, BR_##b, a##__##b)
-#define FUSE2_TO(a, b)    PAIR(a, b, a##__##b)
-#define FUSE3(a, b, c)    PAIR(a##__##b, c, a##__##b##__##c)
-#define FUSE3_BR(a, b, c) PAIR(a##__##b, BR_##c, a##__##b##__##c)
-#define FUSE3_TO(a, b, c) PAIR(a##__##b, c, a##__##b##__##c)
-#include "exec/fuse.def"
-    default:
-        return UOP_INVALID;
-    }
-}
-
-// The same for guests with lazy flags.
-static enum uop_code fused_flags(enum uop_code head, enum uop_code next) {
-    switch (head * UOP_COUNT + next) {
-#define FUSE2(a, b)       PAIR(a, b, F_##a##__##b)
-#define FUSE2_BR(a, b)    PAIR(a, BR_##b, F_##a##__##b)
-#define FUSE2_TO(a, b)    PAIR(a, b, F_##a##__##b)
-#define FUSE3(a, b, c)    PAIR(F_##a##__##b, c, F_##a##__##b##__##c)
-#define FUSE3_BR(a, b, c) PAIR(F_##a##__##b, BR_##c, F_##a##__##b##__##c)
-#define FUSE3_TO(a, b, c) PAIR(F_##a##__##b, c, F_##a##__##b##__##c)
-#include "exec/fuse_flags.def"
-    default:
-        return UOP_INVALID;
-    }
-}
-
 // Lets the uop that is about to stand at l->n run together with those before it.
 static void fuse(struct lower *l, enum uop_code code) {
     enum uop_code head = l->run ? (enum uop_code)l->out[l->n - l->run].code : UOP_INVALID;
-    enum uop_code to = l->flags ? fused_flags(head, code) : fused_plain(head, code);
+    enum uop_code to = l->flags ? fuse_flags(head, code) : fuse_plain(head, code);
     if (to) {
         l->out[l->n - l->run].code = (u16)to;
         l->run++;
@@ -62,7 +29,11 @@ struct uop *lower_put(struct lower *l, enum uop_code code, u16 d, u16 a, u16 b, 
         return &l->sink;
     }
     struct uop *u = &l->out[l->n];
-    *u = (struct uop){(u16)code, d, a, b, {.imm = imm}};
+    u->code = (u16)code;
+    u->d = d;
+    u->a = a;
+    u->b = b;
+    u->imm = imm;
     fuse(l, code);
     l->n++;
     return u;
@@ -190,6 +161,8 @@ static bool keeps_alive(unsigned op) {
 
 static bool is_cell(unsigned op) { return op >= IR_GET && op <= IR_SETV; }
 
+static bool is_made_where_used(unsigned op) { return op >= IR_CONST32 && op <= IR_PCREL; }
+
 static bool is_flag_set(const struct ir_insn *o) {
     return o->op == IR_SET && o->imm - GUEST_FLAGS < 8 * GUEST_FLAG_CELLS;
 }
@@ -227,7 +200,7 @@ static void count_uses(struct lower *l) {
     const struct ir_block *b = l->b;
     for (u32 i = 0; i < b->n; i++) l->v[i] = (struct lower_value){.loc = UOP_NOWHERE};
     u32 top = GUEST_FLAGS;
-    l->nflag_ops = 0;
+    l->nflag_ops = l->norder = 0;
     ir_live_all(&l->live);
     for (u32 i = b->n; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
@@ -235,6 +208,8 @@ static void count_uses(struct lower *l) {
             l->v[i].done = l->v[i].dead = true;
             continue;
         }
+        if (is_made_where_used(o->op)) continue;
+        l->order[l->norder++] = (u16)i;
         if (o->a) count_use(l, o->a, i);
         if (o->b) count_use(l, o->b, i);
         if (o->c) count_use(l, o->c, i);
@@ -250,9 +225,11 @@ static void count_uses(struct lower *l) {
             lower_keep(l, o->a, l->v[i].last_use);
         }
     }
-    // Behind the last cell there is the other half of a vector, and the other flags.
+    // Cells that can be homes: pc's and those behind the head; behind the last one there is the
+    // other half of a vector, and the other flags.
     top = top / 8 + GUEST_FLAG_CELLS + 1;
-    memset(l->head, 0, (top < CELLS ? top : CELLS) * sizeof l->head[0]);
+    for (u32 c = GUEST_FLAGS / 8; c < top && c < CELLS; c++) l->head[c] = 0;
+    l->head[offsetof(struct guest_state, pc) / 8] = l->head[0] = 0;
     l->b_known = false;
     if (l->flags) lower_find_flags(l);
 }
@@ -536,13 +513,42 @@ static void lower_vcall(struct lower *l, u32 i) {
     lower_home(l, (ir_ref)i, d);
 }
 
-static void lower_misc(struct lower *l, u32 i) {
+static void lower_op(struct lower *l, u32 i) {
     const struct ir_insn *o = &l->b->ops[i];
     switch (o->op) {
-    case IR_CONST32:
-    case IR_CONST64:
-    case IR_PCREL:
-        break; // made where they are used
+#define IR_BIN(n, t, ty, e)                                                                        \
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
+#define IR_CMP(n, t, ty, e)                                                                        \
+    case IR_##n:                                                                                   \
+        lower_cmp(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
+#define IR_UN(n, t, r, ty, e)                                                                      \
+    case IR_##n:                                                                                   \
+        lower_un(l, i, UOP_##n, IR_##r);                                                           \
+        break;
+#define IR_SHV(n, t, e)                                                                            \
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
+        break;
+#define IR_VIMM(n, t, e)                                                                           \
+    case IR_##n:                                                                                   \
+        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
+        break;
+#define IR_SEL(n, t, ty)                                                                           \
+    case IR_##n:                                                                                   \
+        lower_sel(l, i, UOP_##n, IR_##ty);                                                         \
+        break;
+#define IR_LOAD(n, t, ty, by, e)                                                                   \
+    case IR_##n:                                                                                   \
+        lower_load(l, i, UOP_##n, false);                                                          \
+        break;
+#define IR_STORE(n, t, ty, by)                                                                     \
+    case IR_##n:                                                                                   \
+        lower_store(l, i, UOP_##n);                                                                \
+        break;
+#include "ir/ops.def"
     case IR_GET:
     case IR_GETV:
         lower_home(l, (ir_ref)i, (u16)o->imm);
@@ -601,47 +607,6 @@ static void lower_misc(struct lower *l, u32 i) {
     }
 }
 
-static void lower_op(struct lower *l, u32 i) {
-    switch (l->b->ops[i].op) {
-#define IR_BIN(n, t, ty, e)                                                                        \
-    case IR_##n:                                                                                   \
-        lower_bin(l, i, UOP_##n, IR_##ty);                                                         \
-        break;
-#define IR_CMP(n, t, ty, e)                                                                        \
-    case IR_##n:                                                                                   \
-        lower_cmp(l, i, UOP_##n, IR_##ty);                                                         \
-        break;
-#define IR_UN(n, t, r, ty, e)                                                                      \
-    case IR_##n:                                                                                   \
-        lower_un(l, i, UOP_##n, IR_##r);                                                           \
-        break;
-#define IR_SHV(n, t, e)                                                                            \
-    case IR_##n:                                                                                   \
-        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
-        break;
-#define IR_VIMM(n, t, e)                                                                           \
-    case IR_##n:                                                                                   \
-        lower_bin(l, i, UOP_##n, IR_V128);                                                         \
-        break;
-#define IR_SEL(n, t, ty)                                                                           \
-    case IR_##n:                                                                                   \
-        lower_sel(l, i, UOP_##n, IR_##ty);                                                         \
-        break;
-#define IR_LOAD(n, t, ty, by, e)                                                                   \
-    case IR_##n:                                                                                   \
-        lower_load(l, i, UOP_##n, false);                                                          \
-        break;
-#define IR_STORE(n, t, ty, by)                                                                     \
-    case IR_##n:                                                                                   \
-        lower_store(l, i, UOP_##n);                                                                \
-        break;
-#include "ir/ops.def"
-    default:
-        lower_misc(l, i);
-        break;
-    }
-}
-
 unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u32 self,
                      bool flags) {
     struct lower l;
@@ -657,9 +622,9 @@ unsigned lower_block(const struct ir_block *b, struct uop *out, unsigned cap, u3
     memset(l.tmp_until, 0, sizeof l.tmp_until);
     memset(l.vtmp_until, 0, sizeof l.vtmp_until);
     count_uses(&l);
-    for (u32 i = 1; i < b->n && !l.failed; i++) {
-        l.at = i;
-        if (!l.v[i].done) lower_op(&l, i);
+    for (unsigned k = l.norder; k && !l.failed; k--) {
+        l.at = l.order[k - 1];
+        if (!l.v[l.at].done) lower_op(&l, l.at);
     }
     return l.failed ? 0 : l.n;
 }

@@ -42,6 +42,8 @@ struct lower {
     struct lower_value v[IR_BLOCK_CAP];
     u16 tmp_until[GUEST_TEMPS]; // last use of what is in it
     u16 vtmp_until[GUEST_VTEMPS];
+    u16 order[IR_BLOCK_CAP]; // the operations that make code or name values, the last one first
+    unsigned norder;
     u16 head[CELLS]; // values living in a state cell (by cell / 8), chained by next[]
     u16 next[IR_BLOCK_CAP];
     // Flags set together (lower_flags.c): the groups by number, and what the flags' last cell
@@ -77,5 +79,10 @@ void lower_find_flags(struct lower *l);
 void lower_flags(struct lower *l, u32 i);
 // The cell with the constant v in its low `bits`, if the flags have it; else 0.
 u16 lower_flag_const(const struct lower *l, u64 v, unsigned bits);
+
+// The code of uops that run as `head` followed by one that runs as `next`, or none: of fuse.def, and
+// of guests with lazy flags.
+enum uop_code fuse_plain(enum uop_code head, enum uop_code next);
+enum uop_code fuse_flags(enum uop_code head, enum uop_code next);
 
 #endif

@@ -31,27 +31,18 @@ static inline bool ir_only_value(unsigned op) {
     return op < IR_LDU8 || (op >= IR_CONST32 && op <= IR_PCREL);
 }
 
-// Is operation i, whose value is used later or not, needed? Of helpers only HELPER_PURE ones are
-// not.
-static inline bool ir_live_needed(struct ir_live *v, const struct ir_block *b, u32 i, bool used) {
+// Of what is neither a value alone nor a set.
+static inline bool ir_live_effect(struct ir_live *v, const struct ir_block *b, u32 i, bool used) {
     const struct ir_insn *o = &b->ops[i];
-    if (ir_only_value(o->op)) return used;
     u32 cell = (u32)(o->imm / 8);
     switch (o->op) {
-    case IR_INSN:
     case IR_VCALL:
         return true;
-    case IR_SET: // its cell is dead before it
-        if (cell >= IR_KNOWN_CELLS) return true;
-        return ir_live_take(v, cell) && o->aux != IR_SET_FORGETS;
-    case IR_SETV: {
+    case IR_SETV: { // its cells are dead before it
         if (cell + 2 > IR_KNOWN_CELLS) return true;
         bool low = ir_live_take(v, cell);
         return ir_live_take(v, cell + 1) || low;
     }
-    case IR_GET:
-        if (used && cell < IR_KNOWN_CELLS) ir_live_put(v, cell);
-        return used;
     case IR_GETV:
         if (used && cell + 2 <= IR_KNOWN_CELLS) {
             ir_live_put(v, cell);
@@ -66,6 +57,22 @@ static inline bool ir_live_needed(struct ir_live *v, const struct ir_block *b, u
         ir_live_all(v);
         return true;
     }
+}
+
+// Is operation i, whose value is used later or not, needed? Of helpers only HELPER_PURE ones are
+// not. The frequent ones first.
+static inline bool ir_live_needed(struct ir_live *v, const struct ir_block *b, u32 i, bool used) {
+    const struct ir_insn *o = &b->ops[i];
+    if (ir_only_value(o->op)) return used;
+    u32 cell = (u32)(o->imm / 8);
+    if (o->op == IR_SET)
+        return cell >= IR_KNOWN_CELLS || (ir_live_take(v, cell) && o->aux != IR_SET_FORGETS);
+    if (o->op == IR_INSN) return true;
+    if (o->op == IR_GET) {
+        if (used && cell < IR_KNOWN_CELLS) ir_live_put(v, cell);
+        return used;
+    }
+    return ir_live_effect(v, b, i, used);
 }
 
 #endif

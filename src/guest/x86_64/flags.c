@@ -13,10 +13,14 @@ static void set_const(struct lift *l, u32 at, u64 v) {
 
 static void set_op(struct lift *l, u64 op) { set_const(l, X86_CELL(cc_op), op); }
 
+static bool has_x(enum cc_kind kind) {
+    return kind == CC_FLAGS || kind == CC_X || kind == CC_CARRY || kind == CC_TOP;
+}
+
 void xlift_cc(struct lift *l, enum cc_kind kind, unsigned size, ir_ref res) {
     set_op(l, CC(kind, size));
     ir_set(l->b, X86_CELL(cc_res), res);
-    if (kind != CC_FLAGS && kind != CC_X) ir_forget(l->b, X86_CELL(cc_x));
+    if (!has_x(kind)) ir_forget(l->b, X86_CELL(cc_x));
 }
 
 void xlift_cc_carry(struct lift *l, ir_ref a, ir_ref b) {
@@ -166,6 +170,10 @@ static ir_ref overflow(struct lift *l, u64 op) {
         return is_set(l, ir_XOR64(l->b, r, ir_SHL64(l->b, r, xlift_k(l, 1))), top);
     case CC_MUL:
         return carry_i32(l);
+    case CC_CARRY:
+        return ir_XOR32(l->b, is_set(l, cc_x(l), top), carry_i32(l));
+    case CC_TOP:
+        return is_set(l, cc_x(l), top);
     }
     return 0;
 }
@@ -275,6 +283,10 @@ static ir_ref auxiliary_ir(struct lift *l, u64 op) {
         ir_ref is = ir_EQ64(l->b, low, xlift_k(l, CC_KIND(op) == CC_INC ? 0 : 15));
         return ir_SHL64(l->b, ir_ZEXT32(l->b, is), xlift_k(l, 4));
     }
+    case CC_CARRY:
+    case CC_TOP:
+        v = cc_x(l);
+        break;
     default:
         return xlift_k(l, 0);
     }
@@ -339,6 +351,8 @@ static u64 auxiliary(const struct x86_state *s) {
     switch (kind_of(s)) {
     case CC_FLAGS:
     case CC_X:
+    case CC_CARRY:
+    case CC_TOP:
         return s->cc_x & FL_AF;
     case CC_ADD:
         return ((r - b) ^ b ^ r) & FL_AF;
@@ -373,6 +387,10 @@ static bool overflowed(const struct x86_state *s) {
         return (r ^ r << 1) & top;
     case CC_MUL:
         return a < b;
+    case CC_CARRY:
+        return !!(s->cc_x & top) != (a < b);
+    case CC_TOP:
+        return s->cc_x & top;
     default:
         return false;
     }

@@ -151,9 +151,10 @@ static ir_ref offset32(struct lift *l) {
     if (d->base != X86_NOREG) a = ir_TRUNC32(l->b, ir_get(l->b, X86_R(d->base)));
     if (d->index != X86_NOREG) {
         ir_ref i = ir_TRUNC32(l->b, ir_get(l->b, X86_R(d->index)));
-        i = ir_SHL32(l->b, i, ir_const32(l->b, d->scale));
+        if (d->scale) i = ir_SHL32(l->b, i, ir_const32(l->b, d->scale));
         a = a ? ir_ADD32(l->b, a, i) : i;
     }
+    if (a && d->disp == 0) return ir_ZEXT32(l->b, a);
     ir_ref k = ir_const32(l->b, (u32)d->disp);
     return ir_ZEXT32(l->b, a ? ir_ADD32(l->b, a, k) : k);
 }
@@ -173,7 +174,8 @@ ir_ref xlift_offset(struct lift *l, unsigned size, i32 *out) {
         a = ir_get(l->b, X86_R(d->base));
     }
     if (d->index != X86_NOREG) {
-        ir_ref i = ir_SHL64(l->b, ir_get(l->b, X86_R(d->index)), xlift_k(l, d->scale));
+        ir_ref i = ir_get(l->b, X86_R(d->index));
+        if (d->scale) i = ir_SHL64(l->b, i, xlift_k(l, d->scale));
         a = a ? ir_ADD64(l->b, a, i) : i;
     }
     if (!a) {
@@ -347,6 +349,7 @@ void xlift_assign(struct lift *l, unsigned i, ir_ref v) {
 
 static ir_ref stack_pointer(struct lift *l, i64 by) {
     ir_ref sp = ir_get(l->b, X86_R(RSP));
+    if (by == 0) return xlift_zext(l, sp, xlift_64(l) ? 8 : 4);
     if (xlift_64(l)) return ir_ADD64(l->b, sp, xlift_k(l, (u64)by));
     return ir_ZEXT32(l->b, ir_ADD32(l->b, ir_TRUNC32(l->b, sp), ir_const32(l->b, (u32)by)));
 }

@@ -120,14 +120,6 @@ void xlift_cmov(struct lift *l, unsigned arg) {
 
 // ---- add to compare
 
-static ir_ref add_x(struct lift *l, ir_ref a, ir_ref b, ir_ref r, bool sub, unsigned size) {
-    ir_ref ar = ir_XOR64(B, a, r), br = sub ? ir_XOR64(B, a, b) : ir_XOR64(B, b, r);
-    ir_ref of = ir_SHRU64(B, ir_AND64(B, ar, br), k(l, 8 * size - 1));
-    of = ir_SHL64(B, ir_AND64(B, of, k(l, 1)), k(l, 11));
-    ir_ref af = ir_AND64(B, ir_XOR64(B, ir_XOR64(B, a, b), r), k(l, FL_AF));
-    return ir_OR64(B, of, af);
-}
-
 static ir_ref sum(struct lift *l, ir_ref a, ir_ref b, ir_ref cin, unsigned size, ir_ref *cf) {
     ir_ref t = ir_ADD64(B, a, b), r = ir_ADD64(B, t, cin);
     if (size < 8) {
@@ -153,9 +145,9 @@ static void with_carry(struct lift *l, bool sub) {
     struct place p;
     ir_ref b = xlift_read(l, 1), a = xlift_open(l, 0, &p), cin = xlift_carry(l), cf;
     ir_ref r = sub ? difference(l, a, b, cin, p.size, &cf) : sum(l, a, b, cin, p.size, &cf);
-    ir_ref x = add_x(l, a, b, r, sub, p.size);
+    ir_ref x = ir_XOR64(B, ir_XOR64(B, a, b), r);
     xlift_write(l, &p, r);
-    xlift_cc(l, CC_X, p.size, r);
+    xlift_cc(l, CC_CARRY, p.size, r);
     xlift_cc_carry_bit(l, cf);
     xlift_cc_x(l, x);
 }

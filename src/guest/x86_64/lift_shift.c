@@ -182,10 +182,10 @@ void xlift_shiftd(struct lift *l, unsigned how) {
     bool left = how == SHIFT_L;
     r = size == 8 ? double_wide(l, left, a, b, c, &cf)
                   : double_narrow(l, left, 8 * size, a, b, c, &cf);
-    ir_ref of = top_xor(l, r, size, ir_SHRU64(B, a, k(l, 8 * size - 1)));
+    ir_ref x = ir_XOR64(B, r, a);
     xlift_write(l, &p, r);
-    set_counted(l, c, X86_CELL(cc_x), of);
-    flags_counted(l, c, CC_X, size, r, cf);
+    set_counted(l, c, X86_CELL(cc_x), x);
+    flags_counted(l, c, CC_TOP, size, r, cf);
 }
 
 // ---- BMI2: no flags

@@ -1,4 +1,4 @@
-;; 600 bytes
+;; 579 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -54,20 +54,6 @@
               local.get 17
               local.get 22
               i64.xor
-              local.get 22
-              i64.and
-              i64.const 63
-              i64.shr_u
-              i64.const 1
-              i64.and
-              i64.const 11
-              i64.shl
-              local.get 17
-              local.get 22
-              i64.xor
-              i64.const 16
-              i64.and
-              i64.or
               local.set 24
               local.get 17
               local.get 17
@@ -80,7 +66,7 @@
               i32.const 0
               local.get 17
               i64.store offset=66288
-              i64.const 64
+              i64.const 640
               local.set 13
               i32.const 0
               local.get 13

@@ -1,4 +1,4 @@
-;; 1562 bytes
+;; 1565 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -351,9 +351,10 @@
               local.set 22
               local.get 22
               i64.extend_i32_u
+              local.set 24
+              local.get 24
               local.set 12
-              local.get 22
-              i64.extend_i32_u
+              local.get 24
               local.set 6
               local.get 6
               i32.wrap_i64

@@ -1,4 +1,4 @@
-;; 701 bytes
+;; 689 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -163,16 +163,8 @@
             i64.shr_u
             local.set 26
             local.get 25
-            i64.const 63
-            i64.shr_u
             local.get 19
-            i64.const 63
-            i64.shr_u
             i64.xor
-            i64.const 1
-            i64.and
-            i64.const 11
-            i64.shl
             local.set 27
             local.set 19
             i32.const 0
@@ -183,7 +175,7 @@
             i32.const 0
             local.get 20
             i64.store offset=66400
-            i64.const 64
+            i64.const 704
             local.set 14
             i32.const 0
             local.get 14
