@@ -163,10 +163,6 @@ static bool is_cell(unsigned op) { return op >= IR_GET && op <= IR_SETV; }
 
 static bool is_made_where_used(unsigned op) { return op >= IR_CONST32 && op <= IR_PCREL; }
 
-static bool is_flag_set(const struct ir_insn *o) {
-    return o->op == IR_SET && o->imm - GUEST_FLAGS < 8 * GUEST_FLAG_CELLS;
-}
-
 static bool is_left(const struct lower *l, ir_ref r) {
     return l->v[r].done && l->v[r].loc == UOP_NOWHERE;
 }
@@ -188,48 +184,59 @@ static void leave_shift(struct lower *l, u32 i) {
     lower_keep(l, s->a, l->v[i].last_use);
 }
 
-static void count_use(struct lower *l, ir_ref r, u32 by) {
-    struct lower_value *v = &l->v[r];
-    if (!v->last_use) v->last_use = (u16)by;
+static inline void count_use(struct lower_value *v, u32 by) {
+    v->last_use = v->last_use ? v->last_use : (u16)by;
     v->uses += v->uses != 255;
+}
+
+// Cells that can be homes: pc's and those behind the head up to `top`; behind that there is the
+// other half of a vector, and the other flags.
+static void empty_cells(struct lower *l, u32 top) {
+    u32 end = top / 8 + GUEST_FLAG_CELLS + 1;
+    if (end > CELLS) end = CELLS;
+    memset(&l->head[GUEST_FLAGS / 8], 0, (end - GUEST_FLAGS / 8) * sizeof l->head[0]);
+    l->head[0] = l->head[offsetof(struct guest_state, pc) / 8] = 0;
+}
+
+static bool is_flag_set(const struct ir_insn *o) {
+    return o->op == IR_SET && o->imm - GUEST_FLAGS < 8 * GUEST_FLAG_CELLS;
 }
 
 // One walk backwards: of a value all uses are known when it is reached. What nobody needs is left
 // out, with what only that needs. A value that only renames another keeps it alive as long.
 static void count_uses(struct lower *l) {
     const struct ir_block *b = l->b;
-    for (u32 i = 0; i < b->n; i++) l->v[i] = (struct lower_value){.loc = UOP_NOWHERE};
+    struct lower_value *v = l->v;
+    for (u32 i = 0; i < b->n; i++) v[i] = (struct lower_value){.loc = UOP_NOWHERE};
     u32 top = GUEST_FLAGS;
-    l->nflag_ops = l->norder = 0;
+    unsigned norder = 0, nflag_ops = 0;
     ir_live_all(&l->live);
-    for (u32 i = b->n; i-- > 1;) {
+    for (u32 i = b->n - 1; i; i--) {
         const struct ir_insn *o = &b->ops[i];
-        if (!ir_live_needed(&l->live, b, i, l->v[i].last_use)) {
-            l->v[i].done = l->v[i].dead = true;
+        if (!ir_live_needed(&l->live, b, i, v[i].last_use)) {
+            v[i].done = v[i].dead = true;
             continue;
         }
         if (is_made_where_used(o->op)) continue;
-        l->order[l->norder++] = (u16)i;
-        if (o->a) count_use(l, o->a, i);
-        if (o->b) count_use(l, o->b, i);
-        if (o->c) count_use(l, o->c, i);
+        l->order[norder++] = (u16)i;
+        if (o->a) count_use(&v[o->a], i);
+        if (o->b) count_use(&v[o->b], i);
+        if (o->c) count_use(&v[o->c], i);
         if (is_cell(o->op)) {
             if (o->imm > top) top = (u32)o->imm;
-            if (l->flags && is_flag_set(o)) l->flag_ops[l->nflag_ops++] = (u16)i;
-        } else if (l->flags && o->op == IR_CALL) {
-            if (b->helper_effects[o->aux] & (HELPER_WRITES | HELPER_MODE))
-                l->flag_ops[l->nflag_ops++] = (u16)i;
+            if (l->flags && is_flag_set(o)) l->flag_ops[nflag_ops++] = (u16)i;
+        } else if (o->op == IR_CALL) {
+            if (l->flags && b->helper_effects[o->aux] & (HELPER_WRITES | HELPER_MODE))
+                l->flag_ops[nflag_ops++] = (u16)i;
         } else if (o->op == IR_SHL64) {
             leave_shift(l, i);
         } else if (keeps_alive(o->op)) {
-            lower_keep(l, o->a, l->v[i].last_use);
+            lower_keep(l, o->a, v[i].last_use);
         }
     }
-    // Cells that can be homes: pc's and those behind the head; behind the last one there is the
-    // other half of a vector, and the other flags.
-    top = top / 8 + GUEST_FLAG_CELLS + 1;
-    for (u32 c = GUEST_FLAGS / 8; c < top && c < CELLS; c++) l->head[c] = 0;
-    l->head[offsetof(struct guest_state, pc) / 8] = l->head[0] = 0;
+    l->norder = norder;
+    l->nflag_ops = nflag_ops;
+    empty_cells(l, top);
     l->b_known = false;
     if (l->flags) lower_find_flags(l);
 }

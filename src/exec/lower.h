@@ -80,8 +80,8 @@ void lower_flags(struct lower *l, u32 i);
 // The cell with the constant v in its low `bits`, if the flags have it; else 0.
 u16 lower_flag_const(const struct lower *l, u64 v, unsigned bits);
 
-// The code of uops that run as `head` followed by one that runs as `next`, or none: of fuse.def, and
-// of guests with lazy flags.
+// The code of uops that run as `head` followed by one that runs as `next`, or none: of fuse.def,
+// and of guests with lazy flags.
 enum uop_code fuse_plain(enum uop_code head, enum uop_code next);
 enum uop_code fuse_flags(enum uop_code head, enum uop_code next);
 

@@ -7,6 +7,19 @@
 #include "base/compiler.h"
 #include "ir/ops.h"
 
+static void forget_all(struct ir_block *b) {
+    if (b->known_end)
+        memset(&b->known[b->known_first], 0, (b->known_end - b->known_first) * sizeof b->known[0]);
+    b->known_first = IR_KNOWN_CELLS;
+    b->known_end = 0;
+}
+
+static void know(struct ir_block *b, u32 i, ir_ref v) {
+    b->known[i] = v;
+    if (i < b->known_first) b->known_first = i;
+    if (i >= b->known_end) b->known_end = i + 1;
+}
+
 void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned nhelpers) {
     b->helper_effects = helper_effects;
     b->nhelpers = nhelpers;
@@ -16,7 +29,8 @@ void ir_begin(struct ir_block *b, i32 start, const u8 *helper_effects, unsigned 
     b->start = start;
     b->ops[0] = (struct ir_insn){0};
     memset(b->constants, 0, sizeof b->constants);
-    memset(b->known, 0, sizeof b->known);
+    if (b->known_end == IR_KNOWN_CELLS) b->known_first = 0;
+    forget_all(b);
 }
 
 bool ir_is_const(const struct ir_block *b, ir_ref r, u64 *v) {
@@ -176,7 +190,7 @@ ir_ref ir_get(struct ir_block *b, u32 cell) {
         if (half) return half;
     }
     ir_ref r = append(b, IR_GET, 0, 0, 0, 0, cell);
-    if (i < IR_KNOWN_CELLS) b->known[i] = r;
+    if (i < IR_KNOWN_CELLS) know(b, i, r);
     return r;
 }
 
@@ -186,7 +200,7 @@ void ir_set(struct ir_block *b, u32 cell, ir_ref v) {
     if (i < IR_KNOWN_CELLS && b->known[i] == v) return; // the cell holds it already
     append(b, IR_SET, v, 0, 0, 0, cell);
     if (i >= IR_KNOWN_CELLS) return;
-    b->known[i] = v;
+    know(b, i, v);
     // The other half of a vector cell no longer is what a vector set said.
     if (i % 2 && ir_type_of(b, b->known[i - 1]) == IR_V128) b->known[i - 1] = 0;
 }
@@ -215,8 +229,8 @@ void ir_setv(struct ir_block *b, u32 cell, ir_ref v) {
     append(b, IR_SETV, v, 0, 0, 0, cell);
     u32 i = cell / 8;
     if (i + 1 < IR_KNOWN_CELLS) {
-        b->known[i] = v;
-        b->known[i + 1] = 0;
+        know(b, i, v);
+        know(b, i + 1, 0);
     }
 }
 
@@ -234,8 +248,7 @@ void ir_trapif(struct ir_block *b, ir_ref cond, u64 cause, ir_ref tval) {
 ir_ref ir_call(struct ir_block *b, unsigned helper, ir_ref x, ir_ref y, ir_ref z, u64 imm) {
     assert(helper < b->nhelpers);
     ir_ref r = append(b, IR_CALL, x, y, z, helper, imm);
-    if (b->helper_effects[helper] & (HELPER_WRITES | HELPER_MODE))
-        memset(b->known, 0, sizeof b->known);
+    if (b->helper_effects[helper] & (HELPER_WRITES | HELPER_MODE)) forget_all(b);
     return r;
 }
 

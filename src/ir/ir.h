@@ -147,7 +147,8 @@ enum ir_fast {
     FAST_VCMP32,
 };
 
-// A block under construction. Reused for one block after another (ir_begin).
+// A block under construction. Reused for one block after another (ir_begin); before the first one
+// all zero, or known_end IR_KNOWN_CELLS.
 struct ir_block {
     const u8 *helper_effects; // of the guest; HELPER_* by helper index
     unsigned nhelpers;
@@ -158,6 +159,7 @@ struct ir_block {
     struct ir_insn ops[IR_BLOCK_CAP];
     // Forwarding of state cells within the block: the value a cell is known to hold, by cell / 8.
     ir_ref known[IR_KNOWN_CELLS];
+    u32 known_first, known_end;              // where there may be others than 0
     ir_ref constants[1 << IR_CONSTANT_BITS]; // the last ones made, by a hash of the value
 };
 

@@ -403,6 +403,7 @@ struct region *region_narrow(const struct region *r, u32 pc_cell) {
         free(out);
         return NULL;
     }
+    n->b.known_end = IR_KNOWN_CELLS; // not zeroed: ir_begin does it
     *out = *r;
     n->r = r;
     n->pc_cell = pc_cell;

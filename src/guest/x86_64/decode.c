@@ -19,12 +19,25 @@ enum { NOM = 0, R = X86F_MODRM, MEM = X86F_MEM, REG = X86F_REG };
 
 #define KEY(map, opcode) ((map) << 8 | (opcode))
 
+// Whether an operand has bytes behind ModRM.
+enum {
+#define X86_OPERAND(name, type, size)                                                              \
+    BEHIND_##name = X86T_##type == X86T_IMM || X86T_##type == X86T_IMMS ||                         \
+                    X86T_##type == X86T_IMM2 || X86T_##type == X86T_REL ||                         \
+                    X86T_##type == X86T_FAR || X86T_##type == X86T_OFFS ||                         \
+                    X86T_##type == X86T_XIMM,
+#include "guest/x86_64/operands.def"
+};
+
 const struct x86_row x86_rows[X86_ROWS] = {
-    [X86_ILLEGAL] = {"(bad)", "------", 0, {0}, 0, 0, 0},
-    [X86_TOO_LONG] = {"(bad)", "------", 0, {0}, 0, 0, 0},
+    [X86_ILLEGAL] = {"(bad)", "------", 0, {0}, 0, 0, 0, 0},
+    [X86_TOO_LONG] = {"(bad)", "------", 0, {0}, 0, 0, 0, 0},
 #define X86(id, name, pfx, form, o1, o2, o3, o4, attr, isa, flags, lifter, arg)                    \
-    [X86_##id] = {name, flags, form,     {X86O_##o1, X86O_##o2, X86O_##o3, X86O_##o4},             \
-                  pfx,  attr,  ISA_##isa},
+    [X86_##                                                                                        \
+        id] = {name,      flags,                                                                   \
+               form,      {X86O_##o1, X86O_##o2, X86O_##o3, X86O_##o4},                            \
+               pfx,       attr,                                                                    \
+               ISA_##isa, BEHIND_##o1 | BEHIND_##o2 << 1 | BEHIND_##o3 << 2 | BEHIND_##o4 << 3},
 #include "guest/x86_64/insns.def"
 };
 
@@ -311,12 +324,9 @@ static void immediate(struct x86_insn *d, struct cursor *c, unsigned i) {
 }
 
 static void immediates(struct x86_insn *d, struct cursor *c) {
-    const u64 behind = (u64)1 << X86T_IMM | (u64)1 << X86T_IMMS | (u64)1 << X86T_REL |
-                       (u64)1 << X86T_IMM2 | (u64)1 << X86T_XIMM | (u64)1 << X86T_FAR |
-                       (u64)1 << X86T_OFFS;
-    const u8 *op = x86_rows[d->row].op;
-    for (unsigned i = 0; i < 4 && op[i] != X86O__; i++)
-        if (behind >> x86_operands[op[i]].type & 1) immediate(d, c, i);
+    unsigned behind = x86_rows[d->row].behind;
+    for (unsigned i = 0; behind; i++, behind >>= 1)
+        if (behind & 1) immediate(d, c, i);
 }
 
 static bool uses_vvvv(const struct x86_insn *d) {

@@ -131,6 +131,7 @@ struct x86_row {
     u16 form;
     u8 op[4]; // enum x86_operand_kind
     u8 pfx, attr, isa;
+    u8 behind; // which operands have bytes behind ModRM
 };
 extern const struct x86_row x86_rows[X86_ROWS];
 
