@@ -21,9 +21,14 @@ enum {
     BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
-    MOST_TRIES = 3,        // translations of the same entry, as more of its code has run
-    BATCH_WAIT = 12,       // runs until a module that is not full is compiled
-    BATCH_FULL = 48,       // functions
+    MOST_TRIES = 3,    // translations of the same entry, as more of its code has run
+    BATCH_WAIT = 12,   // runs until a module that is not full is compiled
+    BATCH_WAITED = 16, // or until its functions have waited for so many together
+    BATCH_FULL = 48,   // functions
+    // Larger modules are compiled while the guest goes on. Hosts are quick with small ones (V8
+    // compiles functions when they are called), but give none before some turns of their event
+    // loop.
+    MODULE_AT_ONCE = 64 << 10,
     MOST_BYTES = 16 << 20, // of WebAssembly kept
     MOST_SAMPLES = 250,
     SAMPLE_INSNS = 8192,   // between samples: where so many end is where time is spent
@@ -416,9 +421,10 @@ static void compile(struct cpu *c) {
     c->stats.modules++;
     c->stats.region_bytes += bytes.len;
     if (unlikely(c->set.dump & DUMP_WASM)) dump_bytes(c, DUMP_WASM, bytes.data, bytes.len);
-    bool wait = !(c->set.disabled & PASS_ASYNC);
+    bool large = bytes.len > MODULE_AT_ONCE || c->set.torture;
+    bool later = large && !(c->set.disabled & PASS_ASYNC);
     enum jit_result how =
-        ok ? j->host.install(j->host.arg, bytes.data, bytes.len, id, wait) : JIT_REFUSED;
+        ok ? j->host.install(j->host.arg, bytes.data, bytes.len, id, later) : JIT_REFUSED;
     buf_free(&bytes);
     if (how == JIT_LATER)
         j->in_flight++;
@@ -455,7 +461,7 @@ static bool emit(struct cpu *c, struct forming *f) {
     e = &j->entries[entry];
     if (!j->batch) {
         j->batch = new_batch(j);
-        j->waiting = 0;
+        j->waiting = j->waited = 0;
         if (!j->batch) {
             module_free(&j->module);
             free_region(j, id);
@@ -677,7 +683,9 @@ void jit_sample(struct cpu *c) {
     }
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
-    if (!full && (++j->waiting < BATCH_WAIT || j->in_flight)) return;
+    j->waited += j->module.n;
+    bool due = ++j->waiting >= BATCH_WAIT || j->waited >= BATCH_WAITED;
+    if (!full && (!due || j->in_flight)) return;
     compile(c);
     evict(c);
 }
