@@ -207,6 +207,11 @@ static void set_system(const struct conf *c) {
     // When pages in use cannot stay for this long, memory is used up: kill, do not thrash.
     if (!file_write("/sys/kernel/mm/lru_gen/min_ttl_ms", "500"))
         init_log(4, "min_ttl_ms: %s", strerror(errno));
+    // Memory in pieces of up to 16 pages where it can be had: fewer page faults, and what lies together on
+    // the host is reached faster by translated code. A kernel without them does without.
+    file_write("/sys/kernel/mm/transparent_hugepage/hugepages-16kB/enabled", "always");
+    file_write("/sys/kernel/mm/transparent_hugepage/hugepages-32kB/enabled", "always");
+    file_write("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "always");
     // Many descriptors on demand, but a soft limit that loops closing all of them survive.
     struct rlimit files = {.rlim_cur = 1024, .rlim_max = 524288};
     setrlimit(RLIMIT_NOFILE, &files);

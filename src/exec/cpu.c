@@ -151,6 +151,7 @@ static u32 slice_of(struct cpu *c, u64 left) {
     if (c->set.torture & TORTURE_EXITS) return 1;
     u64 timer = until_timer(c), most = c->jit ? jit_slice(c) : SLICE_INSNS;
     c->run.interp_only = c->jit && timer <= OVERSHOOT_INSNS;
+    if (c->jit && watch_slice(c, &most)) c->run.interp_only = true;
     if (c->jit && timer > OVERSHOOT_INSNS) timer -= OVERSHOOT_INSNS;
     if (timer < most) most = timer;
     return left < most ? (u32)left : (u32)most;

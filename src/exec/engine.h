@@ -28,11 +28,11 @@ struct block {
     u32 ppn;       // physical page relative to RAM; LOOSE: of none
     u16 start;     // offset in the page
     u8 mode;
-    u8 heat; // samples that found it running (jit.c)
+    u8 heat; // samples that found it running (jit_choose.c)
     u16 uops;
     u8 called : 1; // something calls it: a function starts here
     u8 jumped : 1; // a computed jump that is neither call nor return leads here
-    u8 tried : 1;  // is no part of the function before it (jit.c)
+    u8 tried : 1;  // is no part of the function before it (jit_choose.c)
     u8 failed : 3; // when it was hot nothing was found to translate
     union {
         struct {
@@ -80,7 +80,7 @@ struct cpu {
     struct {
         i64 budget;       // instructions left
         i64 start;        // at entry
-        i64 more;         // of the budget, beyond the next sample (jit.c)
+        i64 more;         // of the budget, beyond the next sample (jit_choose.c)
         i64 sample;       // instructions between samples
         u32 samples;      // until the run ends if it is interpreted
         u32 exits;        // of translated code
@@ -95,6 +95,8 @@ struct cpu {
         u32 last;         // arena index of the block where the budget ran out, 0 elsewhere
         u32 how;          // enum region_exit, when translated code has unwound
         u32 region;       // the one it was in
+        u64 missed;       // of a region with windows: address of the access that left it
+        u32 window;       // and 1 + its window, if it is at most TLB_WINDOWS
         bool interp_only; // translations are not used in this run
         // A call of more privileged code (jit_abi.c): where and with which mix it will have
         // returned.
@@ -246,6 +248,10 @@ const struct uop *jit_shadow(struct cpu *c, u32 region);
 u32 jit_slice(const struct cpu *c); // how many instructions to run next at most
 // Before a run that may use translations: instructions between samples.
 i64 jit_start(struct cpu *c);
+// The next run is to be interpreted, and notes its accesses; *most: instructions.
+bool watch_slice(struct cpu *c, u64 *most);
+// A load or store in a context that is closed (tlb.h), by the instruction at state.pc.
+void watch_note(struct cpu *c, u64 va, bool write);
 void jit_enter(struct cpu *c); // it is this CPU whose translations run next
 void jit_drop_page(struct cpu *c, struct code_page *p);
 // The block at arena index `block` was decoded (again): its translation, if it lives, is its first

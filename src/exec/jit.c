@@ -1,6 +1,5 @@
-// Choosing hot code, handing it to the host in batches, keeping and evicting translations. Where
-// every 8,192nd interpreted instruction falls is a sample of where the guest spends its time, so
-// blocks carry no counters. Depends on jit_form.c, emit/wasm and the code cache.
+// Handing translations to the host in batches, keeping and evicting them. Depends on emit/wasm and
+// the code cache; what is translated is chosen by jit_choose.c.
 //
 // Invariants: a translation belongs to the physical pages of its blocks and to a code mode, and
 // dies with the code of any of those pages; the first uop of a translated block is UOP_REGION, so
@@ -17,11 +16,8 @@
 #include "base/compiler.h"
 
 enum {
-    HOT_SAMPLES = 20,  // 160,000 instructions in a function: flat profiles stay interpreted
-    BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
-    MOST_TRIES = 3,    // translations of the same entry, as more of its code has run
     BATCH_WAIT = 12,   // runs until a module that is not full is compiled
     BATCH_WAITED = 16, // or until its functions have waited for so many together
     BATCH_FULL = 48,   // functions
@@ -30,15 +26,10 @@ enum {
     // loop.
     MODULE_AT_ONCE = 64 << 10,
     MOST_BYTES = 16 << 20, // of WebAssembly kept
-    MOST_SAMPLES = 250,
-    SAMPLE_INSNS = 8192,   // between samples: where so many end is where time is spent
-    MOST_PAUSES = 8,       // samples in a run: it ends soon while it is interpreted
-    SLICE_INSNS = 1 << 20, // of a run in translated code
-    // A translation that is left so many times for accesses that miss, on average so many
-    // instructions apart at most, is made anew to be left less.
-    MISSES = 64,
-    MISS_INSNS = 2000,
-    APART_INSNS = 16000 // while a cure costs only some code
+    // Windows pay where so many accesses in a hundred look at the TLB, and in functions of so many
+    // bytes: to compile larger ones again takes longer than most programs run.
+    WORTH = 10,
+    WORTH_BYTES = 8192
 };
 
 #define EACH_PAGE(r, k) for (unsigned k = 0; (k) < (r)->npages; k++)
@@ -70,7 +61,7 @@ static u32 take_slot(struct jit *j) {
     return j->slots[--j->nslots];
 }
 
-static struct jit_entry *find_entry(struct jit *j, const struct code_page *p, u32 start, u32 mode) {
+struct jit_entry *jit_find_entry(struct jit *j, const struct code_page *p, u32 start, u32 mode) {
     for (u32 i = p->entries; i; i = j->entries[i - 1].next) {
         struct jit_entry *e = &j->entries[i - 1];
         if (e->start == start && e->mode == mode) return e;
@@ -79,7 +70,7 @@ static struct jit_entry *find_entry(struct jit *j, const struct code_page *p, u3
 }
 
 static struct jit_entry *entry_of(struct jit *j, struct code_page *p, u32 start, u32 mode) {
-    struct jit_entry *e = find_entry(j, p, start, mode);
+    struct jit_entry *e = jit_find_entry(j, p, start, mode);
     if (e) return e;
     u32 id = j->free_entry;
     if (id)
@@ -191,7 +182,7 @@ static void release_batch(struct cpu *c, u32 id) {
 static void leave_entry(struct cpu *c, u32 id) {
     const struct jit_region *r = &c->jit->regions[id - 1];
     const struct code_page *p = c->pages[r->ppn[0]];
-    struct jit_entry *e = p ? find_entry(c->jit, p, r->start, r->mode) : NULL;
+    struct jit_entry *e = p ? jit_find_entry(c->jit, p, r->start, r->mode) : NULL;
     if (e && e->region == id) e->region = 0;
 }
 
@@ -212,16 +203,29 @@ static void redirect_jumps(struct cpu *c, u32 index, u32 start, u32 function) {
     }
 }
 
-// The translation is used no more. Its slot goes back to the run loop.
-static void kill_region(struct cpu *c, u32 id) {
+// Whoever is on its way to replace region `id` replaces nothing.
+static void replaced(struct cpu *c, u32 id) {
+    struct jit *j = c->jit;
+    const struct jit_region *r = &j->regions[id - 1];
+    const struct code_page *p = c->pages[r->ppn[0]];
+    const struct jit_entry *e = p ? jit_find_entry(j, p, r->start, r->mode) : NULL;
+    if (e && e->region && j->regions[e->region - 1].replaces == id)
+        j->regions[e->region - 1].replaces = 0;
+}
+
+void jit_kill(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
     struct jit_batch *b = &j->batches[r->batch - 1];
     assert(r->state == REGION_PENDING || r->state == REGION_LIVE);
     EACH_PAGE(r, k) leave_page(c, id, k);
     leave_entry(c, id);
+    replaced(c, id);
+    u32 older = r->replaces;
+    r->replaces = 0;
+    if (older && jit_is_live(&j->regions[older - 1])) jit_kill(c, older);
     if (r->state == REGION_LIVE) {
-        j->host.set(j->host.arg, r->slot, jit_absent());
+        if (!r->superseded) j->host.set(j->host.arg, r->slot, jit_absent());
         u32 at = code_find(c, r->ppn[0], r->start, r->mode);
         if (at && c->arena[at].code == UOP_REGION) c->arena[at] = r->original;
         if (at) redirect_jumps(c, at, r->start, 0);
@@ -236,18 +240,14 @@ static void kill_region(struct cpu *c, u32 id) {
         r->rests = rest->next;
         bury(j, rest);
     }
-    free(r->starts);
-    r->starts = NULL;
+    free(r->spans);
+    r->spans = NULL;
     if (--b->live == 0 && b->done) release_batch(c, r->batch);
-}
-
-static bool is_live(const struct jit_region *r) {
-    return r->state == REGION_LIVE || r->state == REGION_PENDING;
 }
 
 void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest) {
     struct jit_region *r = &c->jit->regions[id - 1];
-    if (!is_live(r)) {
+    if (!jit_is_live(r)) {
         bury(c->jit, rest);
         return;
     }
@@ -280,7 +280,7 @@ void jit_drop_page(struct cpu *c, struct code_page *p) {
     while (p->regions) {
         u32 m = p->regions - 1, id = m / (1 + REGION_PAGES) + 1;
         p->regions = j->regions[id - 1].next[m % (1 + REGION_PAGES)];
-        if (is_live(&j->regions[id - 1])) kill_region(c, id);
+        if (jit_is_live(&j->regions[id - 1])) jit_kill(c, id);
     }
     for (u32 i = p->entries; i;) {
         struct jit_entry *e = &j->entries[i - 1];
@@ -305,7 +305,7 @@ static void place_region(struct cpu *c, u32 id, u32 at) {
 
 void jit_decoded(struct cpu *c, u32 index) {
     const struct block *k = block_of(c, index);
-    struct jit_entry *e = find_entry(c->jit, c->pages[k->ppn], k->start, k->mode);
+    struct jit_entry *e = jit_find_entry(c->jit, c->pages[k->ppn], k->start, k->mode);
     if (e && e->region && c->jit->regions[e->region - 1].state == REGION_LIVE)
         place_region(c, e->region, index);
 }
@@ -321,18 +321,34 @@ static void buried_arrived(struct cpu *c, u32 id, bool ok) {
     if (!slot) return;
     r->slot = 0;
     struct code_page *p = c->pages[r->ppn[0]];
-    struct jit_entry *e = p ? find_entry(j, p, r->start, r->mode) : NULL;
+    struct jit_entry *e = p ? jit_find_entry(j, p, r->start, r->mode) : NULL;
     if (!e || e->slot != slot) {
         if (ok) j->host.set(j->host.arg, slot, jit_absent());
         if (!any_for_slot(j, r->batch_next, slot)) give_back(j, slot);
         return;
     }
     struct jit_region *newer = e->region && e->region != id ? &j->regions[e->region - 1] : NULL;
-    if (newer && newer->slot == slot && newer->batch == r->batch && is_live(newer)) return;
+    if (newer && newer->slot == slot && newer->batch == r->batch && jit_is_live(newer)) return;
     if (newer && ok && newer->state == REGION_LIVE && newer->slot == slot)
-        kill_region(c, e->region);
+        jit_kill(c, e->region);
     else if (ok)
         j->host.set(j->host.arg, slot, jit_absent());
+}
+
+// Region `id` is there, or the host has refused it: what it was to replace goes or stays.
+static void replace(struct cpu *c, u32 id, bool ok) {
+    struct jit *j = c->jit;
+    struct jit_region *r = &j->regions[id - 1];
+    u32 older = r->replaces;
+    r->replaces = 0;
+    if (!older) return;
+    if (ok) {
+        j->regions[older - 1].superseded = true;
+        jit_kill(c, older);
+        return;
+    }
+    struct jit_entry *e = jit_find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
+    if (e) e->region = older;
 }
 
 // The host has put batch `id` into its slots, or could not.
@@ -349,13 +365,15 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
         if (!ok) {
             EACH_PAGE(r, k) leave_page(c, rid, k);
             leave_entry(c, rid);
-            free(r->starts);
-            r->starts = NULL;
+            replace(c, rid, false);
+            free(r->spans);
+            r->spans = NULL;
             r->state = REGION_DEAD;
             r->slot = 0;
             b->live--;
             continue;
         }
+        replace(c, rid, true);
         r->state = REGION_LIVE;
         u32 at = code_find(c, r->ppn[0], r->start, r->mode);
         if (at) {
@@ -371,7 +389,7 @@ static void arrived(struct cpu *c, u32 id, bool ok) {
 
 // What is evicted may be translated again.
 static void forget_tries(struct cpu *c, const struct jit_region *r) {
-    struct jit_entry *e = find_entry(c->jit, c->pages[r->ppn[0]], r->start, r->mode);
+    struct jit_entry *e = jit_find_entry(c->jit, c->pages[r->ppn[0]], r->start, r->mode);
     if (e) e->tries = 0;
 }
 
@@ -394,10 +412,10 @@ static void evict(struct cpu *c) {
         u32 n = b->live;
         c->stats.regions_evicted += n;
         for (u32 r = b->regions; n; r = j->regions[r - 1].batch_next)
-            if (is_live(&j->regions[r - 1])) {
+            if (jit_is_live(&j->regions[r - 1])) {
                 n--;
                 forget_tries(c, &j->regions[r - 1]);
-                kill_region(c, r);
+                jit_kill(c, r);
             }
     }
 }
@@ -408,6 +426,7 @@ static void compile(struct cpu *c) {
     struct jit_batch *b = &j->batches[id - 1];
     struct buf bytes = {0};
     j->batch = 0;
+    j->hurry = false;
     j->abi.memory_pages = jit_memory_pages();
     bool ok = module_finish(&j->module, &j->abi, &bytes);
     b->bytes = (u32)bytes.len;
@@ -441,7 +460,7 @@ void cpu_jit_arrived(struct cpu *c, u32 token, bool ok) {
 
 // ---- choosing
 
-static bool emit(struct cpu *c, struct forming *f) {
+bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind) {
     struct jit *j = c->jit;
     u32 ppn = f->ppn[REGION_PAGES];
     u32 start = (u32)f->r.blocks[0].start;
@@ -454,6 +473,7 @@ static bool emit(struct cpu *c, struct forming *f) {
     u32 misses = c->set.torture ? id % (MISSES_STAY + 1) : e->misses;
     f->r.misses = c->set.disabled & PASS_LEAN ? MISSES_STAY : (enum region_misses)misses;
     u32 entry = (u32)(e - j->entries); // emitting may make entries
+    size_t before = j->module.code.len;
     if (!region_emit(&f->r, &j->abi, &j->module)) {
         free_region(j, id);
         return false;
@@ -470,12 +490,21 @@ static bool emit(struct cpu *c, struct forming *f) {
     }
     struct jit_batch *b = &j->batches[j->batch - 1];
     struct jit_region *r = &j->regions[id - 1];
+    struct form_at at = *f->at;
+    at.only = NULL;
+    bool plain = e->plain || e->misses == MISSES_STAY || j->module.probed < WORTH ||
+                 j->module.code.len - before > WORTH_BYTES;
     *r = (struct jit_region){.state = REGION_PENDING,
                              .mode = (u8)f->mode,
                              .start = (u16)start,
                              .slot = e->slot,
                              .batch = j->batch,
                              .batch_next = b->regions,
+                             .at = at,
+                             .kind = (u8)kind,
+                             .windows = f->r.windows,
+                             .plain = plain,
+                             .replaces = f->replaces,
                              .npages = (u8)(1 + f->r.npages)};
     b->regions = id;
     b->live++;
@@ -485,192 +514,20 @@ static bool emit(struct cpu *c, struct forming *f) {
     for (unsigned k = 0; k < f->r.npages; k++)
         join(c, id, 1 + k, f->ppn[(f->r.pages[k].rel >> GUEST_PAGE_SHIFT) + REGION_PAGES]);
     r = &j->regions[id - 1];
-    r->starts = malloc(f->r.n * sizeof *r->starts);
-    for (unsigned k = 0; r->starts && k < f->r.n; k++)
-        if (!f->r.blocks[k].inlined && f->r.blocks[k].start >= 0)
-            r->starts[r->nstarts++] = (u16)f->r.blocks[k].start;
+    r->spans = malloc(f->r.n * sizeof *r->spans);
+    for (unsigned k = 0; r->spans && k < f->r.n; k++) {
+        const struct region_block *block = &f->r.blocks[k];
+        if (!block->inlined && block->end != END_TEST)
+            r->spans[r->nspans++] = (struct span){(i16)block->start, (i16)block->end_rel};
+    }
     form_watch(f);
     c->stats.regions++;
+    c->stats.regions_windows += f->r.windows;
     return true;
-}
-
-static bool translatable(struct cpu *c, u32 index) {
-    struct block *k = block_of(c, index);
-    return k->ppn != PPN_LOOSE && c->arena[index].code != UOP_STALE;
-}
-
-static void dump_region(struct cpu *c, const struct forming *f, const char *kind, bool ok) {
-    if (likely(!(c->set.dump & DUMP_REGIONS))) return;
-    dump_text(c, DUMP_REGIONS, "%s at %llx: %u blocks, %u operations%s\n", kind,
-              (unsigned long long)(f->page + (u64)f->at->start), f->r.n, f->nops,
-              ok ? "" : ", refused");
-}
-
-static struct jit_region *live_at(struct cpu *c, const struct form_at *at) {
-    struct jit_entry *e = find_entry(c->jit, c->pages[at->ppn], (u32)at->start, at->mode);
-    struct jit_region *r = e && e->region ? &c->jit->regions[e->region - 1] : NULL;
-    return r && is_live(r) ? r : NULL;
-}
-
-static bool tried_enough(struct cpu *c, const struct form_at *at) {
-    struct jit_entry *e = find_entry(c->jit, c->pages[at->ppn], (u32)at->start, at->mode);
-    return e && e->tries >= MOST_TRIES;
-}
-
-static bool holds(const struct jit_region *r, i32 start) {
-    for (unsigned i = 0; i < r->nstarts; i++)
-        if (r->starts[i] == start) return true;
-    return false;
-}
-
-// The function that starts at `at`, anew when it was translated before `block` had run. False: the
-// block is not part of it.
-static bool translate_function(struct cpu *c, const struct form_at *at, i32 block) {
-    struct jit_region *r = live_at(c, at);
-    if ((r && r->state == REGION_PENDING) || tried_enough(c, at)) return false;
-    struct forming *f = form_region(c, at);
-    if (!f) return false;
-    bool ok = form_has(f, block);
-    if (ok) {
-        if (r) kill_region(c, (u32)(r - c->jit->regions) + 1);
-        ok = emit(c, f);
-        dump_region(c, f, "function", ok);
-    }
-    form_free(f);
-    return ok;
-}
-
-// The outermost loop around `around` that has no translation yet; notes the heads of those that
-// have one.
-static bool translate_loop(struct cpu *c, struct form_at *around) {
-    struct form_at at = *around;
-    while (around->nstops < JIT_LOOPS) {
-        struct forming *f = form_region(c, around);
-        i32 head = f ? form_loop_head(f) : -1;
-        form_free(f);
-        if (head < 0) return false;
-        at = *around;
-        at.start = head;
-        if (!live_at(c, &at) && !tried_enough(c, &at)) {
-            f = form_region(c, &at);
-            if (!f) return false;
-            form_keep_loop(f);
-            bool ok = emit(c, f);
-            dump_region(c, f, "loop", ok);
-            form_free(f);
-            return ok;
-        }
-        if (head == around->start) return false;
-        around->stops[around->nstops++] = head;
-    }
-    return false;
-}
-
-static bool translate_block(struct cpu *c, const struct form_at *at) {
-    if (live_at(c, at) || tried_enough(c, at)) return false;
-    struct form_at few =
-        *at; // what follows a place that is not looped to gets its own when it is hot
-    few.most = BLOCK_BLOCKS;
-    struct forming *f = form_region(c, &few);
-    if (!f) return false;
-    bool ok = emit(c, f);
-    dump_region(c, f, "block", ok);
-    form_free(f);
-    return ok;
-}
-
-// Compilers put a function's code together and its entry first: the nearest block at or before
-// `start` that was called. NULL: none in the page.
-static struct block *function_of(struct cpu *c, u32 ppn, u32 mode, u32 start) {
-    const struct code_page *p = c->pages[ppn];
-    u32 bit = start / 2;
-    u64 w = p->called[bit / 64] & ~(u64)0 >> (63 - bit % 64);
-    for (u32 k = bit / 64;; w = p->called[--k]) {
-        for (; w; w &= ~((u64)1 << bit % 64)) {
-            bit = 64 * k + 63 - (u32)__builtin_clzll(w);
-            for (u32 odd = 2; odd-- > 0;) {
-                u32 i = code_find(c, ppn, (u16)(2 * bit + odd), mode);
-                if (i && 2 * bit + odd <= start && block_of(c, i)->called) return block_of(c, i);
-            }
-        }
-        if (!k) return NULL;
-    }
-}
-
-// A block is found interpreted again and again: the function it is in; when that is translated, it
-// is in a loop that runs on, which gets an entry of its own; else from its own place. False:
-// nothing is left to do.
-static bool hot(struct cpu *c, u32 index) {
-    struct block *k = block_of(c, index);
-    struct form_at at = {.ppn = k->ppn,
-                         .mode = k->mode,
-                         .start = k->start,
-                         .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
-    i32 start = k->start;
-    const struct block *f = function_of(c, at.ppn, at.mode, start);
-    if (f && !k->tried) {
-        at.start = f->start;
-        const struct jit_region *r = live_at(c, &at);
-        if (!r || !holds(r, start)) {
-            if (translate_function(c, &at, start)) return true;
-            k->tried = true;
-        }
-        at.start = start;
-    }
-    if (translate_loop(c, &at)) return true;
-    // In no loop, or in one that is entered here again and again (something it calls comes back
-    // without the caller's frame): then up to that loop's head.
-    return translate_block(c, &at);
 }
 
 static void free_graves(struct jit *j) {
     while (j->ngraves) free(j->graveyard[--j->ngraves]);
-}
-
-// Where a sample of block k counts: in its function while that has no translation, because one
-// would take in all of it. Few functions spend their time in one block.
-static struct block *heated(struct cpu *c, struct block *k) {
-    if (k->tried) return k;
-    struct block *f = function_of(c, k->ppn, k->mode, k->start);
-    if (!f) return k;
-    const struct jit_entry *e = find_entry(c->jit, c->pages[k->ppn], f->start, k->mode);
-    return e && e->region && is_live(&c->jit->regions[e->region - 1]) ? k : f;
-}
-
-// A kernel serves every program, so its code is worth a translation sooner than theirs.
-static unsigned weight(const struct cpu *c) {
-    bool kernel = c->s->pc >> 63; // the upper half of addresses
-    return c->arch->hot_kernel && kernel ? 2 : 1;
-}
-
-bool jit_pause(struct cpu *c) {
-    u32 at = c->run.last;
-    if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
-        struct block *k = heated(c, block_of(c, at));
-        // Nothing found to do is looked for again later: more of the code around it may have run
-        // then.
-        unsigned most = c->set.hot_samples << k->failed;
-        k->heat = (u8)(k->heat + weight(c));
-        if (k->heat >= (most < MOST_SAMPLES ? most : MOST_SAMPLES)) {
-            k->heat = 0;
-            if (!hot(c, at) && k->failed < 7) k->failed++;
-        }
-    }
-    if (c->attention || c->run.more <= 0 || --c->run.samples == 0) return false;
-    split_budget(c, c->run.budget + c->run.more, c->run.sample);
-    c->run.last = 0;
-    return true;
-}
-
-i64 jit_start(struct cpu *c) {
-    jit_enter(c);
-    c->run.samples = MOST_PAUSES;
-    return SAMPLE_INSNS;
-}
-
-u32 jit_slice(const struct cpu *c) {
-    (void)c;
-    return SLICE_INSNS;
 }
 
 void jit_sample(struct cpu *c) {
@@ -678,38 +535,21 @@ void jit_sample(struct cpu *c) {
     free_graves(j);
     if (c->run.region) {
         struct jit_region *r = &j->regions[c->run.region - 1];
-        if (r->state == REGION_LIVE) j->batches[r->batch - 1].used = true;
+        if (r->state == REGION_LIVE) {
+            j->batches[r->batch - 1].used = true;
+            watch_found(c, c->run.region);
+        }
         c->run.region = 0;
     }
+    u32 watched = watch_done(c);
+    if (watched) jit_retranslate(c, watched, true);
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
     j->waited += j->module.n;
-    bool due = ++j->waiting >= BATCH_WAIT || j->waited >= BATCH_WAITED;
+    bool due = j->hurry || ++j->waiting >= BATCH_WAIT || j->waited >= BATCH_WAITED;
     if (!full && (!due || j->in_flight)) return;
     compile(c);
     evict(c);
-}
-
-bool jit_count_miss(struct cpu *c, u32 id) {
-    struct jit *j = c->jit;
-    struct jit_region *r = &j->regions[id - 1];
-    if (r->state != REGION_LIVE || ++r->misses % MISSES) return false;
-    u64 now = c->run.icount + run_count(c);
-    struct jit_entry *e = find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
-    u64 apart = e && e->misses == MISSES_LEAVE ? APART_INSNS : MISS_INSNS;
-    bool often = r->misses > MISSES && now - r->missed < MISSES * apart;
-    r->missed = now;
-    if (!often) return false;
-    if (e) {
-        if (e->misses < MISSES_STAY) e->misses++;
-        if (e->tries) e->tries--;
-    }
-    for (unsigned i = 0; i < r->nstarts; i++) { // hot already
-        u32 at = code_find(c, r->ppn[0], r->starts[i], r->mode);
-        if (at) block_of(c, at)->heat = (u8)(c->set.hot_samples - 1);
-    }
-    kill_region(c, id);
-    return true;
 }
 
 // ---- life
@@ -755,11 +595,11 @@ bool jit_init(struct cpu *c, struct err *err) {
         return false;
     }
     j->host = *c->set.jit;
-    if (!c->set.hot_samples) c->set.hot_samples = HOT_SAMPLES;
-    if (c->set.hot_samples > MOST_SAMPLES) c->set.hot_samples = MOST_SAMPLES;
+    jit_init_choice(c);
     assert(c->arch->nhelpers <= ARRAY_LEN(c->helper_fast));
     for (unsigned i = 0; i < c->arch->nhelpers; i++) c->helper_fast[i] = c->arch->helpers[i].fast;
     jit_fill_abi(c, &j->abi);
+    j->abi.window = watch_window;
     j->abi.entry = slot_for;
     probe_madd(c);
     install_chain(c);
@@ -770,14 +610,14 @@ void jit_free(struct cpu *c) {
     struct jit *j = c->jit;
     if (!j) return;
     for (u32 i = 0; i < j->nregions; i++)
-        if (is_live(&j->regions[i])) {
+        if (jit_is_live(&j->regions[i])) {
             free(j->regions[i].shadow);
             while (j->regions[i].rests) {
                 struct jit_rest *rest = j->regions[i].rests;
                 j->regions[i].rests = rest->next;
                 free(rest);
             }
-            free(j->regions[i].starts);
+            free(j->regions[i].spans);
         }
     free_graves(j);
     module_free(&j->module);
@@ -786,6 +626,7 @@ void jit_free(struct cpu *c) {
     free(j->batches);
     free(j->entries);
     free(j->slots);
+    free(j->watch);
     free(j);
     c->jit = NULL;
 }

@@ -1,4 +1,4 @@
-// Inside of the translator's part of exec/: shared by jit.c, jit_form.c, jit_rest.c and jit_abi.c.
+// Inside of the translator's part of exec/: shared by its files jit*.c.
 #ifndef BERTH_EXEC_JIT_H
 #define BERTH_EXEC_JIT_H
 
@@ -14,8 +14,9 @@ struct jit_entry {
     u32 next;   // of the same page, or free; 1 + index
     u16 start;
     u8 mode;
-    u8 tries;  // translations made of it
-    u8 misses; // enum region_misses
+    u8 tries;   // translations made of it
+    u8 misses;  // enum region_misses
+    bool plain; // windows did not help
 };
 
 // The rest of a block of a translation, from an access that missed the TLB, as uops.
@@ -25,6 +26,27 @@ struct jit_rest {
     u32 done; // instructions of the block before it
     struct uop uops[];
 };
+
+enum { JIT_LOOPS = 8 }; // nested loops that are told apart
+
+// Where a block lies, pcrel.
+struct span {
+    i16 start, end;
+};
+
+struct form_at {
+    u32 ppn, mode;
+    i32 start;     // offset in the page
+    gva page;      // the page's guest address
+    unsigned most; // blocks; 0: as many as fit
+    unsigned nstops;
+    i32 stops[JIT_LOOPS];    // addresses (pcrel) that stay outside: heads of outer loops
+    const struct span *only; // not NULL: what is not inlined lies in one of these
+    unsigned nonly;
+};
+
+// What a region was formed as (jit.c).
+enum region_kind { KIND_FUNCTION, KIND_LOOP, KIND_BLOCK };
 
 enum jit_state { REGION_FREE, REGION_PENDING, REGION_LIVE, REGION_DEAD };
 
@@ -39,8 +61,15 @@ struct jit_region {
     u32 ppn[1 + REGION_PAGES];  // entry's page first
     u32 next[1 + REGION_PAGES]; // in that page's list of memberships
     struct uop original;        // what UOP_REGION replaced
-    u16 *starts;                // of its blocks, inlined ones left out
-    unsigned nstarts;
+    struct form_at at;          // how it was formed
+    u8 kind;                    // enum region_kind
+    bool windows;               // as in struct region
+    bool plain;                 // is to have none
+    u16 found;                  // runs that ended in it
+    u32 replaces;               // the live region of the same entry that goes when this arrives
+    bool superseded;            // its slot is that one's
+    struct span *spans;         // its blocks, inlined ones left out
+    unsigned nspans;
     u32 misses;             // accesses that the TLB did not know
     u64 missed;             // instruction count at the last that was looked at
     struct uop *shadow;     // the entry block as uops, made when it must be interpreted
@@ -64,6 +93,7 @@ struct jit {
     u32 batch;            // its batch, 1 + index, 0 = none
     unsigned waiting;     // runs since it got its first function
     unsigned waited;      // the same of all its functions together
+    bool hurry;           // it is compiled after this run
     unsigned in_flight;   // modules the host is compiling
     u32 nlive;
 
@@ -81,29 +111,35 @@ struct jit {
     u32 ngraves, graves_cap;
 
     struct forming *forming; // what region_abi.entry is about
+    struct watch *watch;     // NULL: nothing was watched yet
 };
 
 // ---- jit.c
-// An access of region `id` missed the TLB. True: that happens so often that it was dropped, to be
-// made anew so that it is left less.
-bool jit_count_miss(struct cpu *c, u32 id);
+struct forming;
+static inline bool jit_is_live(const struct jit_region *r) {
+    return r->state == REGION_LIVE || r->state == REGION_PENDING;
+}
+// The address `start` of a page; NULL: it has no slot yet.
+struct jit_entry *jit_find_entry(struct jit *j, const struct code_page *p, u32 start, u32 mode);
+// Translates what was formed, to be handed to the host with others. False: it cannot be.
+bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind);
+// The region is used no more. Its slot goes back to the run loop, unless another translation has it
+// already; so does that of the one it was to replace.
+void jit_kill(struct cpu *c, u32 id);
 
 // The rest belongs to region `id` and goes with it; if that one is gone already (it wrote to its
 // own page), after this run.
 void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest);
 
+// ---- jit_choose.c
+void jit_init_choice(struct cpu *c); // settings that were left out
+// An access of region `id` missed the TLB. True: that happens so often that it was dropped, to be
+// made anew so that it leaves less.
+bool jit_count_miss(struct cpu *c, u32 id);
+// Makes region `id` anew, with windows or without; it stays until that has arrived.
+void jit_retranslate(struct cpu *c, u32 id, bool windows);
+
 // ---- jit_form.c
-enum { JIT_LOOPS = 8 }; // nested loops that are told apart
-
-struct form_at {
-    u32 ppn, mode;
-    i32 start;     // offset in the page
-    gva page;      // the page's guest address
-    unsigned most; // blocks; 0: as many as fit
-    unsigned nstops;
-    i32 stops[JIT_LOOPS]; // addresses (pcrel) that stay outside: heads of outer loops
-};
-
 // A region from its entry, ready to be emitted; NULL when there is none. Release with form_free.
 struct forming {
     struct region r;
@@ -113,6 +149,7 @@ struct forming {
     u8 *host[1 + 2 * REGION_PAGES];
     gva page;
     const struct form_at *at;
+    u32 replaces;          // as in struct jit_region
     struct lifted *blocks; // by pcrel
     unsigned nblocks;
     u32 nops;
@@ -127,6 +164,15 @@ i32 form_loop_head(const struct forming *f);
 void form_watch(struct forming *f);
 bool form_has(const struct forming *f, i32 rel);
 void form_free(struct forming *f);
+
+// ---- jit_watch.c
+// A run ended in region `id`.
+void watch_found(struct cpu *c, u32 id);
+// After a run: the region whose accesses are known now, 0: none.
+u32 watch_done(struct cpu *c);
+u32 watch_window(void *arg, i32 rel, bool write); // region_abi.window
+// Translated code was left because of a window (run.window, run.missed): it is opened there.
+void watch_missed(struct cpu *c);
 
 // ---- jit_abi.c
 void jit_fill_abi(struct cpu *c, struct region_abi *abi);

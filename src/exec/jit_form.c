@@ -210,15 +210,21 @@ static bool never_ran(const struct forming *f, i64 rel) {
     return !code_find(f->c, ppn, (u16)off, f->mode);
 }
 
+static bool may_start(const struct form_at *at, i64 rel) {
+    for (unsigned i = 0; i < at->nstops; i++)
+        if (at->stops[i] == rel) return false;
+    for (unsigned i = 0; at->only && i < at->nonly; i++)
+        if (at->only[i].start <= rel && rel < at->only[i].end) return true;
+    return !at->only;
+}
+
 // The node for `rel` in a context, a new one when it may be; -1: out of the region.
 static int node_at(struct form *m, i64 rel, unsigned context) {
     struct forming *f = m->f;
     struct region *r = &f->r;
     for (unsigned i = 0; i < r->n; i++)
         if (m->nodes[i].rel == rel && m->nodes[i].context == context) return (int)i;
-    if (context == 0 && r->n)
-        for (unsigned i = 0; i < f->at->nstops; i++)
-            if (f->at->stops[i] == rel) return -1;
+    if (context == 0 && r->n && !may_start(f->at, rel)) return -1;
     bool one_block = f->c->set.torture & TORTURE_REGIONS && r->n;
     unsigned most = f->at->most ? f->at->most : REGION_BLOCKS;
     if (rel != (i32)rel || one_block || r->n >= most || f->nops > REGION_OPS) return -1;

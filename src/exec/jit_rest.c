@@ -42,6 +42,7 @@ const struct uop *jit_missed(struct cpu *c, u32 done, bool *gone) {
     const u8 *code = guest_host_page(c->s, c->s->pc, ACCESS_EXEC);
     struct jit_rest *x = code ? find_rest(r, code, done) : NULL;
     if (!x && code && (x = make_rest(c, code, done))) jit_own_rest(c, id, x);
+    if (r->windows) watch_missed(c);
     *gone = jit_count_miss(c, id);
     return x ? x->uops : NULL;
 }

@@ -34,6 +34,7 @@ u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fau
     struct tlb_entry *table = access == ACCESS_READ ? x->r : access == ACCESS_WRITE ? x->w : x->x;
     struct tlb_entry *e = &table[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
     *fault = false;
+    if (unlikely(c->tlb.closed) && access != ACCESS_EXEC) watch_note(c, va, access == ACCESS_WRITE);
     if (e->tag == own) return (u8 *)(e->addend + (uintptr_t)own);
     if (e->tag == (own ^ TLB_SLOW)) {
         refresh(c, e, own);

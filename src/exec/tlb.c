@@ -41,9 +41,11 @@ static void clear_tables(struct tlb_context *c) {
         for (u64 w = c->filled[k]; w; w &= w - 1) clear_slot(c, 64 * k + (u32)__builtin_ctzll(w));
         c->filled[k] = 0;
     }
+    memset(c->windows, 0, sizeof c->windows);
 }
 
 static void clear(struct tlb *t, struct tlb_context *c) {
+    t->changed = true;
     clear_tables(c);
     memset(c->execs, 0, sizeof c->execs);
     c->local = false;
@@ -74,23 +76,76 @@ bool tlb_init(struct tlb *t, unsigned live, u64 space, u64 pages) {
 
 void tlb_free(struct tlb *t) { free(t->writers); }
 
+static struct tlb_entry *table_of(struct tlb_context *c, enum tlb_table table) {
+    return table == TLB_READ ? c->r : table == TLB_WRITE ? c->w : c->x;
+}
+
 void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, uintptr_t addend,
               bool global) {
     struct tlb_context *c = t->cur;
     if (t->live && ++t->filled > t->live) {
+        t->changed = true;
         clear_tables(c);
         t->filled = 1;
     }
     u32 slot = slot_of(page);
+    if (t->closed && table != TLB_EXEC) return;
     if (!global) c->local = true;
     if (table == TLB_EXEC) *exec_word(c, page) |= exec_bit(page);
     if (table == TLB_WRITE) {
         u16 *w = &t->writers[ppn], own = (u16)(slot + 1);
         if (*w != own) *w = *w == TLB_WRITERS_NONE ? own : TLB_WRITERS_MANY;
     }
-    struct tlb_entry *e = table == TLB_READ ? c->r : table == TLB_WRITE ? c->w : c->x;
-    e[slot] = (struct tlb_entry){tag, addend};
+    table_of(c, table)[slot] = (struct tlb_entry){tag, addend};
     c->filled[slot / 64] |= (u64)1 << slot % 64;
+}
+
+// How many pages follow `page` in steps of `step` that lie on the host as in the guest.
+static u64 run_of(const struct tlb_entry *entries, u64 page, u64 step) {
+    const uintptr_t addend = entries[slot_of(page)].addend;
+    for (u64 n = 0;; n++) {
+        page += step;
+        const struct tlb_entry *e = &entries[slot_of(page)];
+        if (n == TLB_SIZE || e->tag != page || e->addend != addend) return n;
+    }
+}
+
+struct tlb_window tlb_area(const struct tlb *t, enum tlb_table table, u64 va) {
+    static const u16 sizes[WINDOW_ROOMS] = WINDOW_SIZES;
+    const struct tlb_entry *entries = table_of(t->cur, table);
+    u64 page = va & ~(u64)(GUEST_PAGE_SIZE - 1), size;
+    struct tlb_window w = {0};
+    if (entries[slot_of(va)].tag != page) return w;
+    w.lo = page - run_of(entries, page, -(u64)GUEST_PAGE_SIZE) * GUEST_PAGE_SIZE;
+    size = page - w.lo + (1 + run_of(entries, page, GUEST_PAGE_SIZE)) * GUEST_PAGE_SIZE;
+    for (unsigned k = 0; k < WINDOW_ROOMS; k++) w.room[k] = size - sizes[k] + 1;
+    w.host = entries[slot_of(va)].addend + (uintptr_t)w.lo;
+    return w;
+}
+
+void tlb_open_window(struct tlb *t, unsigned id, u64 va) {
+    struct tlb_window w = tlb_area(t, id < TLB_WRITABLE ? TLB_READ : TLB_WRITE, va);
+    if (w.room[0]) t->cur->windows[id] = w;
+}
+
+void tlb_close(struct tlb *t, struct tlb_closed *kept) {
+    struct tlb_context *c = kept->context = t->cur;
+    memcpy(kept->r, c->r, sizeof kept->r);
+    memcpy(kept->w, c->w, sizeof kept->w);
+    for (u32 k = 0; k < TLB_SIZE / 64; k++)
+        for (u64 w = c->filled[k]; w; w &= w - 1) {
+            u32 i = 64 * k + (u32)__builtin_ctzll(w);
+            c->r[i].tag = c->w[i].tag = TLB_NONE(i);
+        }
+    t->closed = true;
+    t->changed = false;
+}
+
+void tlb_open(struct tlb *t, const struct tlb_closed *kept) {
+    t->closed = false;
+    if (t->changed) return;
+    memcpy(kept->context->r, kept->r, sizeof kept->r);
+    memcpy(kept->context->w, kept->w, sizeof kept->w);
 }
 
 static void make_current(struct tlb *t, struct tlb_context *c, u64 key) {
@@ -143,13 +198,23 @@ static void forget_entry(struct tlb_entry *table, u32 slot, u64 page) {
     if (tag == page || tag == (page ^ TLB_SLOW)) table[slot].tag = TLB_NONE(slot);
 }
 
+// Page `at`, a host address when `host` says so, is in none of the windows from `from` on any more.
+static void shut_windows(struct tlb_context *c, unsigned from, u64 at, bool host) {
+    for (unsigned k = from; k < TLB_WINDOWS; k++) {
+        struct tlb_window *w = &c->windows[k];
+        u64 off = host ? (uintptr_t)((uintptr_t)at - w->host) : at - w->lo;
+        if (off < w->room[0]) memset(w, 0, sizeof *w);
+    }
+}
+
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     u32 at = slot_of(va);
     u64 page = va & ~(u64)(GUEST_PAGE_SIZE - 1);
-    t->flushed = true;
+    t->flushed = t->changed = true;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!to_flush(c, key, mask)) continue;
+        shut_windows(c, 0, page, false);
         forget_entry(c->r, at, page);
         forget_entry(c->w, at, page);
         forget_entry(c->x, at, page);
@@ -165,11 +230,14 @@ static bool is_fast(const struct tlb_entry *e, u32 k, const u8 *page) {
 void tlb_set_slow(struct tlb *t, u64 ppn, const u8 *page) {
     u32 first = 0, last = TLB_SIZE - 1, w = t->writers[ppn];
     if (w == TLB_WRITERS_NONE) return;
+    t->changed = true;
     if (w != TLB_WRITERS_MANY) first = last = w - 1;
     t->writers[ppn] = TLB_WRITERS_NONE; // slow entries need not be found
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        for (u32 word = first / 64; c->valid && word <= last / 64; word++)
+        if (!c->valid) continue;
+        shut_windows(c, TLB_WRITABLE, (uintptr_t)page, true);
+        for (u32 word = first / 64; word <= last / 64; word++)
             for (u64 bits = c->filled[word]; bits; bits &= bits - 1) {
                 u32 k = 64 * word + (u32)__builtin_ctzll(bits);
                 if (is_fast(&c->w[k], k, page)) c->w[k].tag ^= TLB_SLOW;

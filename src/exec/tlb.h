@@ -6,6 +6,7 @@
 #define BERTH_EXEC_TLB_H
 
 #include "base/types.h"
+#include "emit/wasm/region.h"
 
 enum { TLB_BITS = 13, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 8 };
 
@@ -19,6 +20,16 @@ struct tlb_entry {
     uintptr_t addend; // host address = addend + (uintptr_t)va
 };
 
+// An area that lies on the host as it does in the guest, which translated code looks at instead of
+// the tables: pages of the read table, from TLB_WRITABLE on of the write table. WINDOW_SIZES[k]
+// bytes at address va are at host + (va - lo) when that distance is less than room[k]. All of the
+// pages were filled since they were flushed last; entries of theirs may have made way for others.
+enum { TLB_WINDOWS = 16, TLB_WRITABLE = 8 };
+struct tlb_window {
+    u64 lo, room[WINDOW_ROOMS];
+    uintptr_t host;
+};
+
 #define TLB_SLOW       ((u64)1 << 12)
 #define TLB_NONE(slot) ((u64)((slot) ^ 2) << 12)
 
@@ -26,6 +37,7 @@ enum { TLB_FILTER_BITS = 2048 }; // pages; each half of the address space has it
 
 struct tlb_context {
     struct tlb_entry r[TLB_SIZE], w[TLB_SIZE], x[TLB_SIZE];
+    struct tlb_window windows[TLB_WINDOWS];
     u64 key;
     u64 used;  // recency
     u64 jumps; // what jump-cache tags of this context are mixed with; renewed when a cached jump
@@ -45,6 +57,8 @@ struct tlb {
     u64 space;  // bits of a key that name the address space
     u64 clock;
     u64 next_jumps;
+    bool closed;        // loads and stores find nothing and leave nothing (tlb_close)
+    bool changed;       // something went since
     bool flushed;       // something was, since the owner looked last
     bool jumps_wrapped; // jump cache must be cleared by its owner
     u16 *writers;       // by physical page: 1 + slot, or one of TLB_WRITERS_*
@@ -71,6 +85,18 @@ void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask);
 // Physical page `ppn` at host address `page` now holds code: its write entries become slow. They
 // become fast again when they are filled anew, or found slow without need.
 void tlb_set_slow(struct tlb *t, u64 ppn, const u8 *page);
+// The area around `va` in the current context as far as it is known; no room: not at all.
+struct tlb_window tlb_area(const struct tlb *t, enum tlb_table table, u64 va);
+// Window `id` becomes the area around `va`, if there is an entry for it.
+void tlb_open_window(struct tlb *t, unsigned id, u64 va);
+// From now on every load and store in the current context misses, until it is opened again: then it
+// is as it was, or empty when something was flushed or became slow meanwhile.
+struct tlb_closed {
+    struct tlb_entry r[TLB_SIZE], w[TLB_SIZE];
+    struct tlb_context *context;
+};
+void tlb_close(struct tlb *t, struct tlb_closed *kept);
+void tlb_open(struct tlb *t, const struct tlb_closed *kept);
 // Every jump cached so far, in any context, is forgotten.
 void tlb_forget_jumps(struct tlb *t);
 

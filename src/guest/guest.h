@@ -65,8 +65,8 @@ struct guest_arch {
     void (*canonical)(struct guest_state *copy);
     unsigned max_insn; // longest instruction in bytes
     bool open_bus;     // where nothing is, reads give all ones and writes go nowhere (no bus_fault)
-    bool lazy_flags;   // GUEST_FLAGS are flags, whose sets are mostly never seen: ir_drop_dead pays
-    bool hot_kernel;   // samples of the kernel count twice (exec/jit.c)
+    bool lazy_flags;   // GUEST_FLAGS are flags, whose sets are mostly never seen
+    bool hot_kernel;   // samples of the kernel count twice (exec/jit_choose.c)
     struct ir_flags flags; // and how translated code may keep them shorter
     const struct guest_helper *helpers;
     unsigned nhelpers;

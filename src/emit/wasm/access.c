@@ -1,6 +1,9 @@
 // Loads and stores: the TLB's hit path in emitted code, the rest in a C function that gives the
 // host address to go on with. Depends on emit.h and the TLB's layout (exec/tlb.h), which it knows
 // from struct region_abi.
+#include <assert.h>
+#include <string.h>
+
 #include "emit/wasm/emit.h"
 
 u32 place_info(const struct emit *e) { return e->done & 0xff; }
@@ -93,6 +96,104 @@ static void keep_page(struct emit *e, u32 tag) {
     w_local(o, W_LOCAL_SET, tag + 1);
 }
 
+// ---- windows
+
+// By window, loaded from the context on entry: where it begins, its rooms by size, where it is on
+// the host; those that are used.
+enum { WINDOW_LO, WINDOW_ROOM, WINDOW_HOST = WINDOW_ROOM + WINDOW_ROOMS };
+_Static_assert(WINDOW_HOST + 1 == WINDOW_LOCALS, "all of them");
+
+static unsigned room_for(unsigned bytes) {
+    static const u16 sizes[WINDOW_ROOMS] = WINDOW_SIZES;
+    unsigned k = 0;
+    while (sizes[k] < bytes) k++;
+    return WINDOW_ROOM + k;
+}
+
+bool is_write(const struct ir_insn *o) {
+    return ir_ops[o->op].result == IR_NONE || (o->op >= IR_LDW8 && o->op <= IR_LDW64);
+}
+
+static void use_part(struct emit *e, u32 window, unsigned part) {
+    if (e->windows[window - 1][part]) return;
+    e->types[e->nlocals] = part == WINDOW_HOST ? W_T_I32 : W_T_I64;
+    e->windows[window - 1][part] = (u16)e->nlocals++;
+}
+
+void windows_plan(struct emit *e) {
+    memset(e->windows, 0, sizeof e->windows);
+    if (!e->r->windows) return;
+    for (unsigned k = 0; k < e->r->n; k++) {
+        const struct region_block *b = &e->r->blocks[k];
+        i32 rel = b->start;
+        for (u32 i = 1; i < b->nops; i++) {
+            const struct ir_insn *o = &b->ops[i];
+            unsigned bytes = ir_access_bytes((enum ir_op)o->op);
+            if (o->op == IR_INSN) rel = (i32)o->imm;
+            u32 w = bytes ? e->abi->window(e->abi->arg, rel, is_write(o)) : 0;
+            if (!w) continue;
+            use_part(e, w, WINDOW_LO);
+            use_part(e, w, WINDOW_HOST);
+            use_part(e, w, room_for(bytes));
+            // What is looked up at once, which is known later.
+            for (unsigned q = room_for(17); q < WINDOW_HOST; q++) use_part(e, w, q);
+        }
+    }
+}
+
+void windows_load(struct emit *e) {
+    for (unsigned k = 0; k < sizeof e->windows / sizeof e->windows[0]; k++)
+        for (unsigned q = 0; q < WINDOW_LOCALS; q++) {
+            if (!e->windows[k][q]) continue;
+            w_local(out(e), W_LOCAL_GET, L_TLB);
+            w_mem(out(e), q == WINDOW_HOST ? W_I32_LOAD : W_I64_LOAD, 2,
+                  e->abi->windows + k * e->abi->window_size + 8 * q);
+            w_local(out(e), W_LOCAL_SET, e->windows[k][q]);
+        }
+}
+
+u32 window_of(const struct emit *e, u32 i) {
+    if (!e->r->windows || e->r->misses == MISSES_STAY) return 0;
+    return e->abi->window(e->abi->arg, e->rel, is_write(&e->b->ops[i]));
+}
+
+void ask_window(struct emit *e, u32 window, unsigned bytes) {
+    struct buf *o = out(e);
+    const u16 *at = e->windows[window - 1];
+    assert(at[room_for(bytes)] && "its room was planned");
+    w_local(o, W_LOCAL_GET, at[WINDOW_LO]);
+    w_op(o, W_I64_SUB);
+    w_local(o, W_LOCAL_TEE, L_VA);
+    w_op(o, W_I32_WRAP_I64);
+    w_local(o, W_LOCAL_GET, at[WINDOW_HOST]);
+    w_op(o, W_I32_ADD);
+    w_local(o, W_LOCAL_SET, L_PTR);
+    w_local(o, W_LOCAL_GET, L_VA);
+    w_local(o, W_LOCAL_GET, at[room_for(bytes)]);
+    w_op(o, W_I64_GE_U);
+}
+
+void tell_window(struct emit *e) {
+    push_base(e);
+    w_local(out(e), W_LOCAL_GET, L_VA);
+    mem_at(e, W_I64_STORE, 3, e->abi->missed);
+    push_base(e);
+    w_local(out(e), W_LOCAL_GET, L_ENTRY);
+    mem_at(e, W_I32_STORE, 2, e->abi->missed_window);
+}
+
+void leave_window(struct emit *e, u32 window) {
+    open_if(e, W_T_VOID, true);
+    w_local(out(e), W_LOCAL_GET, L_VA);
+    w_local(out(e), W_LOCAL_GET, e->windows[window - 1][WINDOW_LO]);
+    w_op(out(e), W_I64_ADD);
+    w_local(out(e), W_LOCAL_SET, L_VA);
+    w_i32_const(out(e), (i32)window);
+    w_local(out(e), W_LOCAL_SET, L_ENTRY);
+    br_miss(e);
+    close_if(e);
+}
+
 struct slow {
     u32 type, function, value;
 };
@@ -111,19 +212,27 @@ static struct host translate(struct emit *e, u32 i, unsigned bytes, bool write, 
     const struct host there = {L_PTR, 0};
     unsigned kept = 0;
     const struct group *g = e->group[i] ? &e->groups[e->group[i] - 1] : NULL;
+    e->accesses += e->access != ACCESS_APART;
     if (e->access == ACCESS_NEAR || (g && g->sure)) {
         use_unseen(e, op->a);
         return (struct host){g->local, (u32)(e->off[i] - g->lo)};
     }
-    if (e->access == ACCESS_ANY)
+    u32 window = e->begun ? 0 : window_of(e, i);
+    if (e->access == ACCESS_ANY && !window)
         kept = flow_kept(&e->flow, (unsigned)(e->b - e->r->blocks), e->b->ops, i, e->bases);
     push(e, op->a);
     if (op->imm) {
         w_i64_const(o, (i64)op->imm);
         w_op(o, W_I64_ADD);
     }
+    if (window) {
+        ask_window(e, window, bytes);
+        leave_window(e, window);
+        return there;
+    }
     w_local(o, W_LOCAL_SET, L_VA);
     if (!kept) {
+        e->probes += e->access == ACCESS_ANY;
         probe(e, table, bytes);
         open_if(e, W_T_VOID, true);
         miss(e, slow.type, slow.function, slow.value, info);

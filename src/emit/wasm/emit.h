@@ -53,12 +53,15 @@ struct group {
     i32 lo, hi; // bytes from it that are touched
     unsigned n;
     bool write;
+    u8 window; // 1 + its number, 0: none
     u32 local; // the host address of lo, 0 in it: each access for itself; 0: not looked up yet
     bool sure; // the local is never 0: where it would be the region is left
 };
 
 // How accesses are emitted: as is best; without groups and kept pages; off their group's local.
 enum access_kind { ACCESS_ANY, ACCESS_APART, ACCESS_NEAR };
+
+enum { WINDOW_LOCALS = 2 + WINDOW_ROOMS };
 
 struct emit {
     const struct region *r;
@@ -75,6 +78,7 @@ struct emit {
     // Value locals by type, after the cells: taken in a block, free again in the next.
     u8 types[2048];
     unsigned nlocals, first_value, first_kept; // kept pages: tag and addend of each
+    u16 windows[16][WINDOW_LOCALS]; // by number: locals of what is known of it (access.c), 0: none
     u8 busy[2048];
     // A cell's value as a float too, where operations want that: a local that changes with the
     // cell's, so that values that loops carry stay in the processor's floating-point registers. Of
@@ -93,9 +97,10 @@ struct emit {
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;
-    i32 rel;    // of the instruction being emitted
-    u32 done;   // instructions of the block before it
-    bool begun; // it has changed something already, so it cannot be begun anew
+    i32 rel;              // of the instruction being emitted
+    u32 done;             // instructions of the block before it
+    u32 accesses, probes; // so far in the function: accesses, and looks at the TLB
+    bool begun;           // it has changed something already, so it cannot be begun anew
     enum access_kind access;
     struct group groups[GROUPS];
     unsigned ngroups;
@@ -148,6 +153,16 @@ u32 place_info(const struct emit *e);
 // From the address in L_VA: leaves in L_PTR where that is on the host, and pushes whether some of
 // `bytes` there is not in the page that the TLB has.
 void probe(struct emit *e, u32 table, unsigned bytes);
+bool is_write(const struct ir_insn *o);
+void windows_plan(struct emit *e);          // which the region has
+void windows_load(struct emit *e);          // on entry
+u32 window_of(const struct emit *e, u32 i); // of access i, the instruction being e->rel
+// The host address of what is at the address on the stack, into L_PTR, its distance from the
+// window's begin into L_VA, and on the stack whether so many bytes there are not in the window: of
+// an access, or more than 16.
+void ask_window(struct emit *e, u32 window, unsigned bytes);
+void leave_window(struct emit *e, u32 window); // if that says so
+void tell_window(struct emit *e);              // where the region is left so
 
 // ---- groups.c
 void groups_plan(struct emit *e); // of the block

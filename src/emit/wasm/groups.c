@@ -24,10 +24,6 @@ enum { SPAN = 512 };
 // Operations that a run has twice, beside its accesses, for each of them.
 enum { BETWEEN = 6 };
 
-static bool is_write(const struct ir_insn *o) {
-    return ir_ops[o->op].result == IR_NONE || (o->op >= IR_LDW8 && o->op <= IR_LDW64);
-}
-
 // ---- planning
 
 struct known {
@@ -76,8 +72,11 @@ static void add_access(struct emit *e, u32 i, const struct plan *p) {
     }
     if (g == end) {
         if (e->ngroups == GROUPS) return;
-        *g = (struct group){.root = k.root, .lo = (i32)lo, .hi = (i32)hi};
+        *g = (struct group){
+            .root = k.root, .lo = (i32)lo, .hi = (i32)hi, .window = (u8)window_of(e, i)};
         e->ngroups++;
+    } else if (g->window != window_of(e, i)) {
+        g->window = 0;
     }
     g->n++;
     g->write |= is_write(o);
@@ -90,11 +89,14 @@ void groups_plan(struct emit *e) {
     memset(p.cells, 0, sizeof p.cells);
     memset(e->group, 0, e->b->nops);
     e->ngroups = 0;
+    const i32 rel = e->rel;
     if (!e->abi->passes.pages) return;
     for (u32 i = 1; i < e->b->nops; i++) {
+        if (e->b->ops[i].op == IR_INSN) e->rel = (i32)e->b->ops[i].imm;
         follow(e, i, &p);
         if (ir_access_bytes((enum ir_op)e->b->ops[i].op)) add_access(e, i, &p);
     }
+    e->rel = rel;
 }
 
 // ---- runs
@@ -126,17 +128,19 @@ static u32 run_end(const struct emit *e, u32 i, unsigned *n) {
 }
 
 // Instructions of x86 on the fast way: a look is 11, an access off it 1, a run's question 2, an
-// access by itself 9, one with a kept page 7.
+// access by itself 9, one with a kept page 7; with a window a look is 6, an access 5.
 static bool pays(struct emit *e, u32 first, const struct group *g, bool sure) {
-    unsigned runs = 0, n, alone = 9, block = (unsigned)(e->b - e->r->blocks);
+    unsigned runs = 0, n, alone = 9, look = g->window ? 6 : 11,
+             block = (unsigned)(e->b - e->r->blocks);
     for (u32 i = first, seen = 0; seen < g->n; i++) {
         if (e->group[i] != e->group[first]) continue;
         if (flow_kept(&e->flow, block, e->b->ops, i, e->bases)) alone = 7;
+        if (g->window) alone = 5;
         i = run_end(e, i, &n) - 1;
         seen += n;
         runs += !sure;
     }
-    return 11 + 2 * runs + g->n < alone * g->n;
+    return look + 2 * runs + g->n < alone * g->n;
 }
 
 static struct group *group_of(struct emit *e, u32 i) {
@@ -239,19 +243,28 @@ static void need_before(struct emit *e, u32 from, u32 end) {
 static void look(struct emit *e, u32 i, struct group *g, bool alone) {
     struct buf *o = out(e);
     const struct ir_insn *op = &e->b->ops[i];
+    e->probes++;
     g->local = alone ? L_PTR : take_local(e, W_T_I32);
     i64 off = (i64)op->imm + g->lo - e->off[i] + push_address(e, op->a);
     if (off) {
         w_i64_const(o, off);
         w_op(o, W_I64_ADD);
     }
-    w_local(o, W_LOCAL_SET, L_VA);
-    probe(e, g->write ? e->abi->tlb_w : e->abi->tlb_r, (unsigned)(g->hi - g->lo));
+    if (g->window) {
+        ask_window(e, g->window, (unsigned)(g->hi - g->lo > 16 ? g->hi - g->lo : 17));
+    } else {
+        w_local(o, W_LOCAL_SET, L_VA);
+        probe(e, g->write ? e->abi->tlb_w : e->abi->tlb_r, (unsigned)(g->hi - g->lo));
+    }
     if (alone) return;
     if (g->sure) {
-        open_if(e, W_T_VOID, true);
-        br_miss(e);
-        close_if(e);
+        if (g->window) {
+            leave_window(e, g->window);
+        } else {
+            open_if(e, W_T_VOID, true);
+            br_miss(e);
+            close_if(e);
+        }
         w_local(o, W_LOCAL_GET, L_PTR);
         w_local(o, W_LOCAL_SET, g->local);
         return;

@@ -465,6 +465,7 @@ static void exits(struct emit *e) {
     w_op(o, W_UNREACHABLE);
     w_op(o, W_END); // EXIT_MISS
     if (e->flow.memory) {
+        if (e->r->windows) tell_window(e);
         place_missed(e);
         tell_region(e);
     } else {
@@ -499,6 +500,7 @@ static bool function(struct emit *e) {
         mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
         w_local(out(e), W_LOCAL_SET, L_TLB);
     }
+    windows_load(e);
     for (unsigned i = 0; i < e->flow.nkept; i++) {
         w_i64_const(out(e), NO_PAGE);
         w_local(out(e), W_LOCAL_SET, e->first_kept + 2 * i);
@@ -575,6 +577,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
     em.nhints = em.depth = 0;
     em.failed = false;
     em.access = ACCESS_ANY;
+    em.accesses = em.probes = 0;
     bool ok = flow_analyse(em.r, abi->pc_cell, abi->passes.pages, &em.flow);
     if (ok) {
         memcpy(em.types, fixed, sizeof fixed);
@@ -586,11 +589,13 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
             em.types[em.first_kept + 2 * i + 1] = W_T_I32;
         }
         em.nlocals = em.first_kept + 2 * em.flow.nkept;
+        windows_plan(&em);
         fast_shadows(&em);
         em.first_value = em.nlocals;
         ok = function(&em);
     }
     if (ok) append(&em, r->slot, m);
+    m->probed = em.accesses ? 100 * em.probes / em.accesses : 0;
     region_narrow_free(r, narrowed);
     buf_free(&em.code);
     buf_free(&em.hints);

@@ -20,6 +20,12 @@ enum { REGION_DEPTH = 100, REGION_INNER_DEPTH = 60 };
 // ended.
 enum region_inner { INNER_NONE, INNER_CALLED, INNER_RETURNED };
 
+// Sizes of accesses whose room a window (exec/tlb.h) tells; what is larger than 16 bytes are
+// several.
+enum { WINDOW_ROOMS = 8 };
+#define WINDOW_SIZES                                                                               \
+    { 1, 2, 4, 8, 16, 64, 128, 512 }
+
 enum { REGION_BLOCKS = 96, REGION_CELLS = 128, REGION_PAGES = 4 };
 
 enum region_end {
@@ -57,6 +63,7 @@ struct region {
     u32 id;   // told in run.region when a budget ends in it
     u32 slot; // where the function goes in the table
     enum region_misses misses;
+    bool windows; // made of code that was watched: region_abi.window knows its accesses
     // Further pages: at `rel` (a multiple of the page size) from the entry's page must be the page
     // at host address `host`; looked at on entry.
     unsigned npages;
@@ -72,23 +79,26 @@ struct region {
 // Where emitted code finds things. Addresses are absolute. Filled by exec/, which owns those
 // structures.
 struct region_abi {
-    u32 state;               // the guest state; cells are relative to it
-    u32 pc_cell;             // offset of pc in it
-    u32 exc;                 // address of u8: a helper raised an exception
-    u32 attention;           // address of u8: the run should end soon (heed sees to it)
-    u32 budget;              // i64
-    u32 how;                 // u32, enum region_exit
-    u32 region;              // u32: id of the region whose budget ended
-    u32 mix;                 // u64
-    u32 inner;               // u32, enum region_inner
-    u32 tlb_cur;             // pointer to the current context
-    u32 tlb_r, tlb_w, tlb_x; // offsets of the tables in a context
-    u32 tlb_slots;           // entries a table
-    u32 jumps;               // the jump cache itself
-    u32 jump_mask;           // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
-    u32 jump_bits;           // bits of an address that tell addresses apart in it
-    u32 vector;              // v128: what a slow vector store writes
-    u32 operands;            // three v128 of helpers that take vectors
+    u32 state;                // the guest state; cells are relative to it
+    u32 pc_cell;              // offset of pc in it
+    u32 exc;                  // address of u8: a helper raised an exception
+    u32 attention;            // address of u8: the run should end soon (heed sees to it)
+    u32 budget;               // i64
+    u32 how;                  // u32, enum region_exit
+    u32 region;               // u32: id of the region whose budget ended
+    u32 mix;                  // u64
+    u32 inner;                // u32, enum region_inner
+    u32 tlb_cur;              // pointer to the current context
+    u32 tlb_r, tlb_w, tlb_x;  // offsets of the tables in a context
+    u32 tlb_slots;            // entries a table
+    u32 windows, window_size; // offset of the windows in a context; bytes of each
+    u32 missed;               // u64: the address that a window did not have
+    u32 missed_window;        // u32: 1 + that window; something else for other accesses
+    u32 jumps;                // the jump cache itself
+    u32 jump_mask;            // entries - 1; an entry is 16 bytes: u64 tag, u32 index, u32 function
+    u32 jump_bits;            // bits of an address that tell addresses apart in it
+    u32 vector;               // v128: what a slow vector store writes
+    u32 operands;             // three v128 of helpers that take vectors
     // Of the guest (guest.h), the word as an address.
     u32 inexact, inexact_mask, inexact_bit;
     bool boxed, denormals;
@@ -99,6 +109,9 @@ struct region_abi {
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
+    // Of a region with windows: 1 + the window that the loads or stores of the instruction at pcrel
+    // `rel` go to; 0: none.
+    u32 (*window)(void *arg, i32 rel, bool write);
     // Slot for the code at pcrel `rel` of the region being emitted; 0: none.
     u32 (*entry)(void *arg, i32 rel);
     void *arg;
@@ -127,6 +140,7 @@ struct module {
     struct buf code;  // bodies with their sizes
     struct buf hints; // branch hints of them
     u32 n, nhints;
+    u32 probed; // of the last function: how many accesses in a hundred look at the TLB
     u32 slots[MODULE_FUNCTIONS];
 };
 

@@ -9,7 +9,7 @@ const count = Number(process.env.LOCKSTEP_COUNT ?? 60);
 const seed = Number(process.env.LOCKSTEP_SEED ?? 1);
 const good = (out) => assert.match(out, /^\d+ passed, 0 failed$/m);
 // Each pass of the translator off, and all of them.
-const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'lean', 'narrow', 'hints', 'async'];
+const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'windows', 'lean', 'narrow', 'hints', 'async'];
 
 export function randomPrograms(guest, share = 1) {
     const some = (divisor) => Math.ceil((count * share) / divisor);
@@ -45,14 +45,16 @@ export function boot(guest, end, files, ...args) {
     const figure = (what) => Number(new RegExp(`^ *(\\d+)  ${what}$`, 'm').exec(out)?.[1] ?? 0);
     const share = figure('of them by translated code') / figure('guest instructions');
     assert.ok(share >= 0.1, `${share.toFixed(3)} of the instructions ran in translated code`);
+    return figure;
 }
 
 export function linux(guest) {
     const files = [`${build}/guest/${guest}/Image`, `${build}/test/lockstep/${guest}/initramfs`];
     const run = (rounds, ...args) =>
         boot(guest, /^lockstep end /m, files, '--append', `console=ttyS0 loglevel=4 LOCKSTEP_ROUNDS=${rounds}`, ...args);
-    test(`${guest}: Linux, hot code translated`, () => run(10));
-    test(`${guest}: Linux, everything translated at once`, () => run(2, '--torture', 'hot'));
+    const windows = (figure) => assert.ok(figure('of them with windows') > 0, 'some were made anew with windows');
+    test(`${guest}: Linux, hot code translated`, () => windows(run(10)));
+    test(`${guest}: Linux, everything translated at once`, () => windows(run(2, '--torture', 'hot')));
     test(`${guest}: Linux, with eviction, few translations of addresses, late arrivals`, () => {
         run(1, '--torture', 'hot,evict,tlb,late');
     });
