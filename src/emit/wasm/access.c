@@ -154,7 +154,8 @@ void windows_load(struct emit *e) {
 
 u32 window_of(const struct emit *e, u32 i) {
     if (!e->r->windows || e->r->misses == MISSES_STAY) return 0;
-    return e->abi->window(e->abi->arg, e->rel, is_write(&e->b->ops[i]));
+    u32 w = e->abi->window(e->abi->arg, e->rel, is_write(&e->b->ops[i]));
+    return w && e->windows[w - 1][WINDOW_LO] ? w : 0;
 }
 
 void ask_window(struct emit *e, u32 window, unsigned bytes) {
