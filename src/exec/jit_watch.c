@@ -16,7 +16,7 @@
 #include "exec/jit.h"
 
 enum {
-    FOUND = 40,         // runs that end in a translation until it is watched
+    FOUND = 80,         // runs that end in a translation until it is watched
     WATCH_INSNS = 8192, // how long
     SITES = 2048,       // instructions noted, at most half of that
     PATIENCE = 16       // runs that may end elsewhere before it is made anew
