@@ -80,6 +80,8 @@ class Case:
         return self.guest
 
     def __exit__(self, *exc):
+        if exc and exc[0]:
+            print(self.guest.console_text()[-6000:])
         self.guest.close()
         shutil.rmtree(self.tmp)
 
@@ -159,6 +161,7 @@ def stdin_nobody_reads():
         s = g.spawn(1, ["/probe", "close", "0", ",", "await"])
         g.stdin(1, b"x" * 300000)  # credit goes on although nobody takes it
         g.wait(lambda: s.credit == guestvm.WINDOW, what="all credit back")
+        g.wait_out(1, b"ready\n")  # a container's process 1 that has no handler yet ignores signals
         g.send(guestvm.SIGNAL, 1, u32(signal.SIGTERM))
         eq(g.wait_exit(1).status, 0)
         g.wait_off()
