@@ -70,7 +70,8 @@ run_one() { # name, seconds, command
         {
             printf 'FAIL  %-40s %4d passed, %d failed %10d.%d s   %s\n' "$name" "$passed" "$failed" \
                 $(((t1 - t0) / 1000000)) $(((t1 - t0) / 100000 % 10)) "$log"
-            { grep -anE "^(FAIL|not ok)|Error|[Tt]imeout" "$log" | head -n 10; tail -n 30 "$log"; } | cut -c1-300 | sed 's/^/    | /'
+            # what failed far above the end, and the end
+            { grep -aE "^(FAIL|not ok)|Error|[Tt]imeout" "$log" | head -n 10; tail -n 30 "$log"; } | cut -c1-300 | sed 's/^/    | /'
         } | cat # one write, so that parallel reports do not mix
     fi
 }

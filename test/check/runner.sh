@@ -32,12 +32,14 @@ expect 'no counts' '' "$(counts 'hello')"
     printf 'empty\t10\tser\techo "0 passed, 0 failed"\n'
     printf 'slow\t1\tpar\tsleep 20\n'
     printf 'missing\t10\tpar\t./no-such-program\n'
+    printf 'early\t10\tpar\techo "FAIL the first"; seq 99; echo "1 passed, 1 failed"; exit 1\n'
 } >"$work/list"
 out=$(BUILD=$work/build JOBS=2 tools/run-tests.sh "$work/list" 2>&1)
 expect 'exit status' 1 $?
-# good 2+0, silent 1+0, bad 1+1, crash 3+1, empty 0+1, slow 0+1, missing 0+1
-expect 'the last line' '7 passed, 5 failed' "$(tail -n 1 <<<"$out")"
-expect 'a log each' 7 "$(find "$work/build/test" -name '*.log' | wc -l)"
+# good 2+0, silent 1+0, bad 1+1, crash 3+1, empty 0+1, slow 0+1, missing 0+1, early 1+1
+expect 'the last line' '8 passed, 6 failed' "$(tail -n 1 <<<"$out")"
+expect 'what failed far above the end' 1 "$(grep -c '| FAIL the first' <<<"$out")"
+expect 'a log each' 8 "$(find "$work/build/test" -name '*.log' | wc -l)"
 
 printf 'good\t10\tpar\techo "2 passed, 0 failed"\n' >"$work/list"
 out=$(BUILD=$work/build tools/run-tests.sh "$work/list" 2>&1)
