@@ -207,6 +207,10 @@ static void set_system(const struct conf *c) {
     // When pages in use cannot stay for this long, memory is used up: kill, do not thrash.
     if (!file_write("/sys/kernel/mm/lru_gen/min_ttl_ms", "500"))
         init_log(4, "min_ttl_ms: %s", strerror(errno));
+    // Without walks of page tables: they hold the memory of the process that they walk when that is
+    // killed, and while it is not free another one is killed.
+    if (!file_write("/sys/kernel/mm/lru_gen/enabled", "1"))
+        init_log(4, "lru_gen: %s", strerror(errno));
     // Memory in pieces of up to 16 pages where it can be had: fewer page faults, and what lies together on
     // the host is reached faster by translated code. A kernel without them does without.
     file_write("/sys/kernel/mm/transparent_hugepage/hugepages-16kB/enabled", "always");
