@@ -177,14 +177,16 @@ static inline void deliver(struct cpu *c) {
     if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "exception", c->run.cause, c->run.tval);
     c->arch->raise(c->s, c->run.cause, c->run.tval);
 }
+static inline void count_interrupt(struct cpu *c, gva pc) {
+    c->stats.traps++;
+    c->stats.interrupts++;
+    if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "interrupt", 0, pc);
+}
 // Takes the most urgent interrupt that is enabled and pending, if any. Engines do this where an
 // instruction that may have changed anything is complete, and the run loop between runs.
 static inline void take_interrupt(struct cpu *c) {
     gva pc = c->s->pc;
-    if (!c->arch->take_interrupt(c->s)) return;
-    c->stats.traps++;
-    c->stats.interrupts++;
-    if (unlikely(c->set.dump & DUMP_TRAPS)) dump_trap(c, "interrupt", 0, pc);
+    if (c->arch->take_interrupt(c->s)) count_interrupt(c, pc);
 }
 static inline struct block *block_of(struct cpu *c, u32 index) {
     return (struct block *)(void *)&c->arena[index - HDR_UOPS];
@@ -198,19 +200,36 @@ static inline void code_called(struct cpu *c, u32 index) {
 }
 
 // What tags of the jump cache are mixed with now.
-static inline u64 jump_mix(const struct cpu *c) {
-    return (c->tlb.cur->jumps << JUMP_MODE_BITS | c->arch->code_mode(c->s)) << JUMP_TAG_SHIFT;
+static inline u64 mix_for(const struct cpu *c, u32 mode) {
+    return (c->tlb.cur->jumps << JUMP_MODE_BITS | mode) << JUMP_TAG_SHIFT;
 }
+static inline u64 jump_mix(const struct cpu *c) { return mix_for(c, c->arch->code_mode(c->s)); }
 
 // The state may have changed in any way: the context and what tags are mixed with follow it.
-static inline void look_again(struct cpu *c) {
+static inline void look_with(struct cpu *c, const struct guest_view *v) {
     if (unlikely(c->tlb.jumps_wrapped)) {
         code_forget_jumps(c);
         c->tlb.jumps_wrapped = false;
     }
-    tlb_switch(&c->tlb, c->arch->tlb_key(c->s));
+    tlb_switch(&c->tlb, v->key);
     c->tlb.flushed = false;
-    c->run.mix = jump_mix(c);
+    c->run.mix = mix_for(c, v->mode);
+}
+static inline void look_again(struct cpu *c) {
+    struct guest_view v = {c->arch->tlb_key(c->s), c->arch->code_mode(c->s)};
+    look_with(c, &v);
+}
+// The same after an interrupt was taken, if there is one.
+static inline void settle(struct cpu *c) {
+    struct guest_view v;
+    gva pc = c->s->pc;
+    if (!c->arch->settle) {
+        take_interrupt(c);
+        look_again(c);
+        return;
+    }
+    if (unlikely(c->arch->settle(c->s, &v))) count_interrupt(c, pc);
+    look_with(c, &v);
 }
 
 // ---- cpu.c

@@ -85,13 +85,13 @@ static u32 guard(u64 va, u32 host) {
 }
 
 // An instruction that may have changed anything is complete, and all state in memory. What the run
-// loop does then (interp.c, "left"), or false, with how translated code is to be left.
-static bool go_on(struct cpu *c) {
+// loop does then (interp.c, "left" and "relook"), or false, with how translated code is to be left.
+static ALWAYS_INLINE bool go_on(struct cpu *c) {
     c->run.how = REGION_LEAVE;
     if (c->attention || c->s->stop || c->run.budget <= 0) return false;
     c->s->icount = c->run.icount + run_count(c);
     c->s->insn_index = 0;
-    take_interrupt(c);
+    settle(c);
     c->run.how = REGION_LEFT;
     return true;
 }
@@ -104,7 +104,6 @@ static u32 stay(u64 pc, u32 unused) {
     u64 mix = c->run.mix;
     bool flushed = c->tlb.flushed;
     if (!go_on(c)) return 0;
-    look_again(c);
     return c->s->pc == pc && !flushed && c->tlb.cur == cur && c->run.mix == mix;
 }
 
@@ -125,7 +124,6 @@ static u32 go_in(u64 back, u32 unused) {
     u64 mix = c->run.mix;
     bool flushed = c->tlb.flushed;
     if (!go_on(c)) return 0;
-    look_again(c);
     u32 f = function_at_pc(c);
     if (!f || flushed || c->run.inner) return 0;
     c->run.inner = INNER_CALLED;
@@ -141,7 +139,6 @@ static u32 go_back(u64 unused, u32 depth) {
     (void)unused;
     bool flushed = c->tlb.flushed;
     if (!go_on(c)) return 0;
-    look_again(c);
     if (depth == REGION_DEPTH) return function_at_pc(c);
     bool back = depth == REGION_INNER_DEPTH && c->run.inner == INNER_CALLED && !flushed &&
                 c->s->pc == c->run.inner_pc && c->run.mix == c->run.inner_mix;

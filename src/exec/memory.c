@@ -161,7 +161,10 @@ bool guest_own_page(struct guest_state *s, gva va, enum guest_access access, u8 
     bool fault;
     tlb_switch(&c->tlb, c->arch->tlb_key(s));
     u8 *page = mem_page(c, va, access, &pa, &fault, cause);
-    c->tlb.cur = running; // of many contexts it is one of the two used last, so it is still there
+    // Of many contexts it is one of the two used last, so it is still there. The other one is
+    // likely to be asked for next.
+    if (c->tlb.cur != running) c->tlb.last = c->tlb.cur;
+    c->tlb.cur = running;
     *host = page ? page + va % GUEST_PAGE_SIZE : NULL;
     return !fault;
 }

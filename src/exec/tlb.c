@@ -151,18 +151,10 @@ void tlb_open(struct tlb *t, const struct tlb_closed *kept) {
 static void make_current(struct tlb *t, struct tlb_context *c, u64 key) {
     c->key = key;
     c->valid = true;
-    c->used = ++t->clock;
-    if (c != t->cur) t->last = t->cur;
-    t->cur = c;
+    tlb_make_current(t, c);
 }
 
-void tlb_switch(struct tlb *t, u64 key) {
-    if (t->cur->valid && t->cur->key == key) return;
-    // Back to where it came from: between a program and the kernel.
-    if (t->last->valid && t->last->key == key) {
-        make_current(t, t->last, key);
-        return;
-    }
+void tlb_find(struct tlb *t, u64 key) {
     struct tlb_context *oldest = &t->ctx[0];
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];

@@ -76,7 +76,20 @@ enum tlb_table { TLB_READ, TLB_WRITE, TLB_EXEC };
 void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, uintptr_t addend,
               bool global);
 // Makes the context for `key` current, reusing the least recently used one when there is none.
-void tlb_switch(struct tlb *t, u64 key);
+void tlb_find(struct tlb *t, u64 key);
+static inline void tlb_make_current(struct tlb *t, struct tlb_context *c) {
+    c->used = ++t->clock;
+    if (c != t->cur) t->last = t->cur;
+    t->cur = c;
+}
+static inline void tlb_switch(struct tlb *t, u64 key) {
+    if (t->cur->valid && t->cur->key == key) return;
+    // Back to where it came from: between a program and the kernel.
+    if (t->last->valid && t->last->key == key)
+        tlb_make_current(t, t->last);
+    else
+        tlb_find(t, key);
+}
 void tlb_flush_all(struct tlb *t);
 // Contexts whose key equals `key` under `mask`: everything, or one page. Global translations stay
 // when mask is not 0 (some may go, too).

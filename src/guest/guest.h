@@ -54,6 +54,12 @@ struct guest_translation {
     bool global; // the same in every address space of this privilege
 };
 
+// What code and translations that are kept depend on now.
+struct guest_view {
+    u64 key;  // tlb_key
+    u32 mode; // code_mode
+};
+
 enum { LIFT_SHORT = 0 }; // the instruction needs more bytes than were given
 
 struct guest_arch {
@@ -104,6 +110,9 @@ struct guest_arch {
 
     // Takes the most urgent enabled pending interrupt, if any: true when pc changed.
     bool (*take_interrupt)(struct guest_state *s);
+    // take_interrupt, and what tlb_key and code_mode say after it, in one call: every system call
+    // makes two. May be NULL.
+    bool (*settle)(struct guest_state *s, struct guest_view *view);
     // An interrupt that ends WFI is pending (updates timers from board time).
     bool (*interrupt_pending)(struct guest_state *s);
     void (*set_irq)(struct guest_state *s, unsigned line, bool level);

@@ -152,14 +152,14 @@ static bool go_back(struct x86_state *s, const struct ret *r) {
             x86_null_seg(s, SEG_SS, (u16)r->ss);
             s->seg[SEG_SS].attr = (u16)(rpl << 5);
         }
-        x86_update_mode(s);
+        x86_update_code(s);
         if (to64)
             s->r[RSP] = r->sp;
         else
             move_stack(s, r->sp);
     }
     if (down) drop_segments(s);
-    x86_update_mode(s);
+    x86_update_code(s);
     x86_set_eip(s, r->ip);
     return true;
 bad:
@@ -263,10 +263,17 @@ u64 x86_help_iret(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
 
 static void fixed_segments(struct x86_state *s, u16 cs, u16 ss, unsigned cpl, bool is64) {
     u16 dpl = (u16)(cpl << 5);
-    x86_set_flat_seg(s, SEG_CS, cs, (u16)(0x9b | dpl | SEGA_G | (is64 ? SEGA_L : SEGA_DB)));
-    x86_set_flat_seg(s, SEG_SS, ss, (u16)(0x93 | dpl | SEGA_G | SEGA_DB));
+    u16 cs_attr = is64 ? 0x9b | SEGA_G | SEGA_L : 0x9b | SEGA_G | SEGA_DB;
+    s->seg[SEG_CS] = (struct x86_seg){cs, cs_attr | dpl, 0xffffffff};
+    s->seg[SEG_SS] = (struct x86_seg){ss, 0x93 | SEGA_G | SEGA_DB | dpl, 0xffffffff};
+    s->seg_base[SEG_CS] = s->seg_base[SEG_SS] = 0;
     s->cpl = cpl;
-    x86_update_mode(s);
+    if (is64 && !(s->eflags & FL_VM)) { // what x86_update_code would find
+        s->code = X86_CODE64;
+        s->flat = false;
+    } else {
+        x86_update_code(s);
+    }
 }
 
 u64 x86_help_syscall(struct guest_state *g, u64 next, u64 b, u64 c, u64 imm) {

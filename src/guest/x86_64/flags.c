@@ -346,66 +346,58 @@ static u64 result_of(const struct x86_state *s) {
     return (s->cc_a - s->cc_b) & ~(u64)0 >> (64 - CC_BITS(s->cc_op));
 }
 
-static u64 auxiliary(const struct x86_state *s) {
-    u64 r = result_of(s), a = s->cc_a, b = s->cc_b;
-    switch (kind_of(s)) {
+// AF and OF.
+static u64 by_operation(const struct x86_state *s, enum cc_kind kind, u64 r) {
+    u64 a = s->cc_a, b = s->cc_b, x = s->cc_x, top = (u64)1 << (CC_BITS(s->cc_op) - 1), af;
+    bool of;
+    switch (kind) {
     case CC_FLAGS:
     case CC_X:
-    case CC_CARRY:
-    case CC_TOP:
-        return s->cc_x & FL_AF;
+        return x & (FL_AF | FL_OF);
     case CC_ADD:
-        return ((r - b) ^ b ^ r) & FL_AF;
+        af = (r - b) ^ b ^ r;
+        of = ((r - b) ^ r) & (b ^ r) & top;
+        break;
     case CC_SUB:
-        return (a ^ b ^ r) & FL_AF;
+        af = a ^ b ^ r;
+        of = (a ^ b) & (a ^ r) & top;
+        break;
     case CC_INC:
-        return (r & 15) == 0 ? FL_AF : 0;
+        af = (r & 15) == 0 ? FL_AF : 0;
+        of = r == top;
+        break;
     case CC_DEC:
-        return (r & 15) == 15 ? FL_AF : 0;
+        af = (r & 15) == 15 ? FL_AF : 0;
+        of = r == top - 1;
+        break;
+    case CC_SHL:
+        return !!(r & top) != (a < b) ? FL_OF : 0;
+    case CC_SHR:
+        return (r ^ r << 1) & top ? FL_OF : 0;
+    case CC_MUL:
+        return a < b ? FL_OF : 0;
+    case CC_CARRY:
+        af = x;
+        of = !!(x & top) != (a < b);
+        break;
+    case CC_TOP:
+        af = x;
+        of = x & top;
+        break;
     default:
         return 0;
     }
-}
-
-static bool overflowed(const struct x86_state *s) {
-    u64 r = result_of(s), a = s->cc_a, b = s->cc_b, top = (u64)1 << (CC_BITS(s->cc_op) - 1);
-    switch (kind_of(s)) {
-    case CC_FLAGS:
-    case CC_X:
-        return s->cc_x & FL_OF;
-    case CC_ADD:
-        return ((r - b) ^ r) & (b ^ r) & top;
-    case CC_SUB:
-        return (a ^ b) & (a ^ r) & top;
-    case CC_INC:
-        return r == top;
-    case CC_DEC:
-        return r == top - 1;
-    case CC_SHL:
-        return !!(r & top) != (a < b);
-    case CC_SHR:
-        return (r ^ r << 1) & top;
-    case CC_MUL:
-        return a < b;
-    case CC_CARRY:
-        return !!(s->cc_x & top) != (a < b);
-    case CC_TOP:
-        return s->cc_x & top;
-    default:
-        return false;
-    }
+    return (af & FL_AF) | (of ? FL_OF : 0);
 }
 
 u64 x86_status_flags(const struct x86_state *s) {
+    enum cc_kind kind = kind_of(s);
     u64 f = s->cc_a < s->cc_b ? FL_CF : 0, r = result_of(s);
     if (r == 0) f |= FL_ZF;
-    if (kind_of(s) == CC_FLAGS) {
-        f |= s->cc_x & (FL_SF | FL_PF);
-    } else {
-        if (r >> (CC_BITS(s->cc_op) - 1) & 1) f |= FL_SF;
-        if (!(__builtin_popcountll(r & 0xff) & 1)) f |= FL_PF;
-    }
-    return f | auxiliary(s) | (overflowed(s) ? FL_OF : 0);
+    if (kind == CC_FLAGS) return f | (s->cc_x & (FL_SF | FL_PF | FL_AF | FL_OF));
+    if (r >> (CC_BITS(s->cc_op) - 1) & 1) f |= FL_SF;
+    if (!__builtin_parity((u32)r & 0xff)) f |= FL_PF;
+    return f | by_operation(s, kind, r);
 }
 
 void x86_set_status_flags(struct x86_state *s, u64 flags) {

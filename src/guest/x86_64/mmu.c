@@ -3,10 +3,7 @@
 // bits are set after the walk. PAE's four top entries are read with each walk, not when CR3 is
 // written.
 //
-// The key of a cached translation is everything the walk's answer depends on besides the tables,
-// packed without loss:
-//   bits 0..27 CR3 page | 28..39 PCID | 40 user | 41 WP | 42 SMEP | 43 SMAP | 44 NXE |
-//   45..46 paging mode | 47 PSE | 48 addresses are cut to 32 bits
+// The key of a cached translation is in view.h.
 //
 // With SMAP a supervisor's access to a user page is never cached by the engine, so EFLAGS.AC is not
 // in the key and STAC and CLAC change nothing that translated code depends on; a few such pages are
@@ -15,6 +12,7 @@
 // kernel's context holds pages of user space, and each switch between address spaces clears it.)
 #include "base/buf.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/view.h"
 
 #define PTE_P  0x1u
 #define PTE_W  0x2u
@@ -25,39 +23,14 @@
 #define PTE_G  0x100u
 #define PTE_NX ((u64)1 << 63)
 
-#define PAGE_MASK ((((u64)1 << X86_PHYS_BITS) - 1) & ~(u64)0xfff)
-
 #define PF_P    1u
 #define PF_W    2u
 #define PF_U    4u
 #define PF_RSVD 8u
 #define PF_I    16u
 
-enum { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_LONG };
-
-#define KEY_PCID_SHIFT 28
-#define KEY_PAGE_MASK  (((u64)1 << 28) - 1)
-#define KEY_PCID_MASK  ((u64)0xfff << KEY_PCID_SHIFT)
-
-static unsigned paging(const struct x86_state *s) {
-    if (!(s->cr0 & CR0_PG)) return PAGING_NONE;
-    if (s->efer & EFER_LMA) return PAGING_LONG;
-    return s->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
-}
-
-static u64 key_of_cr3(const struct x86_state *s, u64 cr3) {
-    u64 pcid = s->cr4 & CR4_PCIDE ? cr3 & 0xfff : 0;
-    return (cr3 & PAGE_MASK) >> 12 | pcid << KEY_PCID_SHIFT;
-}
-
 u64 x86_tlb_key(const struct guest_state *g) {
-    const struct x86_state *s = x86_const(g);
-    u64 key = (u64)(s->code != X86_CODE64) << 48;
-    if (!(s->cr0 & CR0_PG)) return key;
-    key |= key_of_cr3(s, s->cr3) | (u64)paging(s) << 45 | (u64)(s->cpl == 3) << 40;
-    key |= (u64) !!(s->cr0 & CR0_WP) << 41 | (u64) !!(s->efer & EFER_NXE) << 44;
-    key |= (u64) !!(s->cr4 & CR4_SMEP) << 42 | (u64) !!(s->cr4 & CR4_SMAP) << 43;
-    return key | (u64) !!(s->cr4 & CR4_PSE) << 47;
+    return x86_key_with(x86_const(g), x86_key_control(x86_const(g)));
 }
 
 // ---- the walk
@@ -107,7 +80,7 @@ static void mark_entries(struct x86_state *s, struct walk *w) {
 }
 
 static u64 reserved_bits(const struct x86_state *s, unsigned level, bool large, bool pae) {
-    u64 bad = (((u64)1 << 52) - 1) & ~PAGE_MASK & ~(u64)0xfff;
+    u64 bad = (((u64)1 << 52) - 1) & ~X86_PAGE_MASK & ~(u64)0xfff;
     if (!(s->efer & EFER_NXE)) bad |= PTE_NX;
     if (pae) bad |= (u64)0x7ff << 52;
     if (large) bad |= (((u64)1 << (12 + 9 * level)) - 1) & ~(u64)0x1fff;
@@ -141,7 +114,7 @@ static unsigned walk_32(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
 
 static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, gpa *pa) {
     unsigned level = pae ? 2 : 3;
-    u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & PAGE_MASK, e;
+    u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & X86_PAGE_MASK, e;
     w->rights = PTE_W | PTE_U;
     for (;; level--) {
         gpa at = table + (va >> (12 + 9 * level) & 511) * 8;
@@ -159,17 +132,17 @@ static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, g
             note_entry(w, at, e);
         }
         if (level == 0 || large) break;
-        table = e & PAGE_MASK;
+        table = e & X86_PAGE_MASK;
     }
     w->low = 12 + 9 * level;
     u64 low = ((u64)1 << w->low) - 1;
     w->global = e & PTE_G;
-    *pa = (e & PAGE_MASK & ~low) | (va & low);
+    *pa = (e & X86_PAGE_MASK & ~low) | (va & low);
     return 0;
 }
 
 static unsigned walk(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
-    unsigned mode = paging(s);
+    unsigned mode = x86_paging(s);
     if (mode == PAGING_32) return walk_32(s, va, w, pa);
     return walk_64(s, va, mode == PAGING_PAE, w, pa);
 }
@@ -211,7 +184,7 @@ static void keep_user_page(struct x86_state *s, gva va, gpa pa, enum guest_acces
                            bool write) {
     if (access == ACCESS_EXEC) return;
     *user_page(s, va) = (struct x86_user_page){.page = va >> GUEST_PAGE_SHIFT,
-                                               .space = key_of_cr3(s, s->cr3),
+                                               .space = x86_key_of_cr3(s, s->cr3),
                                                .stamp = s->user_stamp,
                                                .pa = pa & ~(u64)(GUEST_PAGE_SIZE - 1),
                                                .write = write};
@@ -220,7 +193,7 @@ static void keep_user_page(struct x86_state *s, gva va, gpa pa, enum guest_acces
 static bool find_user_page(struct x86_state *s, gva va, enum guest_access access, gpa *pa) {
     const struct x86_user_page *u = user_page(s, va);
     bool ok = u->stamp == s->user_stamp && u->page == va >> GUEST_PAGE_SHIFT &&
-              u->space == key_of_cr3(s, s->cr3) &&
+              u->space == x86_key_of_cr3(s, s->cr3) &&
               (access == ACCESS_READ || (access == ACCESS_WRITE && u->write));
     *pa = u->pa | va % GUEST_PAGE_SIZE;
     return ok;
@@ -228,11 +201,11 @@ static bool find_user_page(struct x86_state *s, gva va, enum guest_access access
 
 static bool translate(struct x86_state *s, gva va, struct walk *w, struct guest_translation *out,
                       u64 *cause) {
-    if (paging(s) == PAGING_NONE) {
+    if (x86_paging(s) == PAGING_NONE) {
         *out = (struct guest_translation){.pa = va, .read = true, .write = true, .exec = true};
         return true;
     }
-    if (paging(s) == PAGING_LONG && !x86_canonical(va)) {
+    if (x86_paging(s) == PAGING_LONG && !x86_canonical(va)) {
         *cause = CAUSE_GP0 | CAUSE_NONCANON;
         return false;
     }
@@ -316,10 +289,11 @@ void x86_flush_address(struct x86_state *s, gva va) {
 void x86_write_cr3(struct x86_state *s, u64 v) {
     bool pcids = s->cr4 & CR4_PCIDE, keep = pcids && v >> 63;
     s->cr3 = v & ~((u64)1 << 63);
+    x86_keep_control(s);
     if (keep) return;
     u64 mask = pcids ? KEY_PCID_MASK : KEY_PCID_MASK | KEY_PAGE_MASK;
     forget_user_pages(s);
-    guest_tlb_flush_key(&s->g, key_of_cr3(s, s->cr3), mask);
+    guest_tlb_flush_key(&s->g, x86_key_of_cr3(s, s->cr3), mask);
 }
 
 u64 x86_help_invlpg(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {

@@ -4,6 +4,7 @@
 #include "guest/x86_64.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/view.h"
 
 enum {
     MSR_PATCH_LEVEL = 0x8b,
@@ -78,6 +79,7 @@ static bool write_efer(struct x86_state *s, u64 v) {
     if ((s->efer ^ v) & EFER_LME && s->cr0 & CR0_PG) return false;
     if ((s->efer ^ v) & EFER_NXE) x86_flush_all(s);
     s->efer = (s->efer & EFER_LMA) | (v & can);
+    x86_keep_control(s);
     return true;
 }
 

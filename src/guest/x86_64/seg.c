@@ -2,7 +2,7 @@
 // and what of it code depends on.
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
-#include "guest/x86_64/x87.h"
+#include "guest/x86_64/view.h"
 
 #define DESC_TYPE(d) ((unsigned)((d) >> 40 & 15))
 #define DESC_S(d)    ((d) >> 44 & 1)
@@ -62,6 +62,11 @@ static bool flat_data(const struct x86_state *s, unsigned i) {
 }
 
 void x86_update_mode(struct x86_state *s) {
+    x86_keep_control(s);
+    x86_update_code(s);
+}
+
+void x86_update_code(struct x86_state *s) {
     u16 cs = s->seg[SEG_CS].attr;
     if (real_like(s))
         s->code = X86_CODE16;
@@ -75,22 +80,8 @@ void x86_update_mode(struct x86_state *s) {
               s->seg[SEG_CS].limit == 0xffffffff;
 }
 
-static bool fpu_ready(const struct x86_state *s) {
-    return !(s->cr0 & (CR0_EM | CR0_TS)) && s->cr4 & CR4_OSFXSR && s->cr4 & CR4_OSXSAVE &&
-           (s->xcr0 & 7) == 7;
-}
-
 u32 x86_code_mode(const struct guest_state *g) {
-    const struct x86_state *s = x86_const(g);
-    u32 m = s->code == X86_CODE64   ? MODE_64
-            : s->code == X86_CODE16 ? MODE_16_SEG
-            : s->flat               ? MODE_32
-                                    : MODE_32_SEG;
-    bool ac = s->cpl == 3 && s->eflags & FL_AC && s->cr0 & CR0_AM;
-    if (s->eflags & FL_TF || s->dr7 & 0xff || ac || s->held) m |= MODE_CAREFUL;
-    if (!fpu_ready(s) || s->fpu_sw & SW_ES || ~s->fpu_cw & 0x3f) m |= MODE_FPU_CHECK;
-    if ((s->mxcsr & 0xffc0) != 0x1f80) m |= MODE_MXCSR;
-    return m;
+    return x86_mode_with(x86_const(g), x86_mode_control(x86_const(g)));
 }
 
 void x86_set_eip(struct x86_state *s, u64 eip) {
@@ -113,7 +104,7 @@ void x86_set_cs(struct x86_state *s, u16 sel, u64 desc, unsigned cpl) {
     x86_mark_accessed(s, sel, &desc);
     x86_desc_to_seg(desc, (u16)((sel & ~3u) | cpl), &s->seg[SEG_CS], &s->seg_base[SEG_CS]);
     s->cpl = cpl;
-    x86_update_mode(s);
+    x86_update_code(s);
 }
 
 static bool load_null(struct x86_state *s, unsigned seg, u16 sel, struct x86_fault *f) {
@@ -156,7 +147,7 @@ bool x86_load_seg(struct x86_state *s, unsigned seg, u16 sel, struct x86_fault *
         x86_mark_accessed(s, sel, &d);
         x86_desc_to_seg(d, sel, &s->seg[seg], &s->seg_base[seg]);
     }
-    x86_update_mode(s);
+    x86_update_code(s);
     return true;
 }
 

@@ -39,11 +39,11 @@ struct x86_state {
     u64 cc_op, cc_res, cc_a, cc_b; // flags.h; where the engines look for flags (guest.h)
     u64 r[16];
     u64 cc_x;
-    u64 df; // what a string index moves by: 1 or -1
-    u64 seg_base[6];                     // by SEG_*; in 64-bit mode only FS and GS count
-    v128 x[16];                          // XMM
-    v128 yh[16];                         // upper halves of YMM
-    v128 xs[2];                          // an operand from memory, for helpers
+    u64 df;          // what a string index moves by: 1 or -1
+    u64 seg_base[6]; // by SEG_*; in 64-bit mode only FS and GS count
+    v128 x[16];      // XMM
+    v128 yh[16];     // upper halves of YMM
+    v128 xs[2];      // an operand from memory, for helpers
     u64 cpl;
     u64 kernel_gs; // what SWAPGS puts into GS's base
     // ---- not touched by IR
@@ -81,6 +81,8 @@ struct x86_state {
     } large[2];
     u64 fpu_upper; // of an operand of 80 bits, between two helpers
     u32 fp_quick;  // enum x86_quick: follows from MXCSR and what was computed
+    u32 mode_control; // kept by x86_keep_control (view.h)
+    u64 key_control;
     bool irq_told; // the board has said that interrupts changed and may have one
     // User pages that a supervisor accessed with EFLAGS.AC set under SMAP (mmu.c). Valid with the
     // stamp of now.
@@ -271,7 +273,8 @@ bool x86_read_desc(struct x86_state *s, u16 sel, u64 *desc, struct x86_fault *f,
 void x86_desc_to_seg(u64 desc, u16 sel, struct x86_seg *seg, u64 *base);
 void x86_set_cs(struct x86_state *s, u16 sel, u64 desc, unsigned cpl);
 void x86_mark_accessed(struct x86_state *s, u16 sel, u64 *desc);
-void x86_update_mode(struct x86_state *s); // after a change of segments, CR0, EFER
+void x86_update_code(struct x86_state *s); // after a change of segments
+void x86_update_mode(struct x86_state *s); // or of CR0 or EFER, too
 u32 x86_code_mode(const struct guest_state *g);
 static inline u64 x86_eip(const struct x86_state *s) { // the instruction pointer the guest sees
     return s->code == 2 ? s->g.pc : (u32)(s->g.pc - s->seg_base[1]);
@@ -281,6 +284,7 @@ void x86_set_eip(struct x86_state *s, u64 eip);
 // ---- trap.c
 void x86_raise(struct guest_state *g, u64 cause, u64 tval);
 bool x86_take_interrupt(struct guest_state *g);
+bool x86_settle(struct guest_state *g, struct guest_view *view);
 bool x86_interrupt_pending(struct guest_state *g);
 bool x86_interrupt_held(
     struct x86_state *s); // one waits that may be taken; timers are not looked at

@@ -4,6 +4,7 @@
 #include "guest/x86_64.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/view.h"
 #include "host/host.h"
 
 #define UNUSED3(a, b, c) ((void)(a), (void)(b), (void)(c))
@@ -65,7 +66,7 @@ u64 x86_help_sti(struct guest_state *g, u64 a, u64 b, u64 c, u64 ends) {
     s->eflags |= FL_IF;
     s->shadow_at = guest_icount(g) + 1;
     s->shadow_ss = false;
-    if (ends || !x86_interrupt_held(s)) return STI_DONE;
+    if (ends || (!s->irq_told && !s->nmi) || !x86_interrupt_held(s)) return STI_DONE;
     s->shadow_at--;
     s->held = true;
     return STI_LOOK;
@@ -124,6 +125,7 @@ static bool write_cr4(struct x86_state *s, u64 v) {
     if (v & CR4_PCIDE && !(s->cr4 & CR4_PCIDE) && (!lma || s->cr3 & 0xfff)) return false;
     u64 changed = s->cr4 ^ v;
     s->cr4 = v;
+    x86_keep_control(s);
     if (changed & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)) x86_flush_all(s);
     return true;
 }
@@ -180,9 +182,11 @@ u64 x86_help_write_cr(struct guest_state *g, u64 v, u64 b, u64 c, u64 n) {
 }
 
 u64 x86_help_clts(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
+    struct x86_state *s = x86_of(g);
     UNUSED3(a, b, c);
     (void)imm;
-    x86_of(g)->cr0 &= ~(u64)CR0_TS;
+    s->cr0 &= ~(u64)CR0_TS;
+    x86_keep_control(s);
     return 0;
 }
 
@@ -218,6 +222,11 @@ u64 x86_help_read_dr(struct guest_state *g, u64 a, u64 b, u64 c, u64 n) {
     return n < 4 ? s->dr[n] : n & 1 ? s->dr7 : s->dr6;
 }
 
+static void write_dr7(struct x86_state *s, u64 v) {
+    s->dr7 = (v & 0xffff2bffu) | 0x400;
+    x86_keep_control(s);
+}
+
 u64 x86_help_write_dr(struct guest_state *g, u64 v, u64 b, u64 c, u64 n) {
     struct x86_state *s = x86_of(g);
     (void)b;
@@ -228,7 +237,7 @@ u64 x86_help_write_dr(struct guest_state *g, u64 v, u64 b, u64 c, u64 n) {
     else if (v >> 32)
         x86_gp(s, 0);
     else if (n & 1)
-        s->dr7 = (v & 0xffff2bffu) | 0x400;
+        write_dr7(s, v);
     else
         s->dr6 = (v & 0xe00fu) | 0xffff0ff0u;
     return 0;
@@ -338,12 +347,14 @@ u64 x86_help_xsetbv(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     UNUSED3(a, b, c);
     (void)imm;
     u64 v = (u32)s->r[RAX] | s->r[RDX] << 32;
-    if (!(s->cr4 & CR4_OSXSAVE))
+    if (!(s->cr4 & CR4_OSXSAVE)) {
         guest_raise(g, EXC_UD, 0);
-    else if ((u32)s->r[RCX] || !(v & 1) || v & ~(u64)7 || (v & 4 && !(v & 2)))
+    } else if ((u32)s->r[RCX] || !(v & 1) || v & ~(u64)7 || (v & 4 && !(v & 2))) {
         x86_gp(s, 0);
-    else
+    } else {
         s->xcr0 = v;
+        x86_keep_control(s);
+    }
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
+#include "guest/x86_64/view.h"
 
 #define GATE_TYPE(d) ((unsigned)((d) >> 40 & 15))
 #define GATE_DPL(d)  ((unsigned)((d) >> 45 & 3))
@@ -346,6 +347,16 @@ bool x86_take_interrupt(struct guest_state *g) {
     }
     external(s, (unsigned)vector & 0xff);
     return true;
+}
+
+bool x86_settle(struct guest_state *g, struct guest_view *view) {
+    struct x86_state *s = x86_of(g);
+    s->held = false; // as x86_take_interrupt, which is asked only when there may be one
+    bool maybe = s->nmi || (s->irq_told && s->eflags & FL_IF);
+    bool taken = maybe && x86_take_interrupt(g);
+    view->key = x86_key_with(s, s->key_control);
+    view->mode = x86_mode_with(s, s->mode_control);
+    return taken;
 }
 
 bool x86_interrupt_pending(struct guest_state *g) {
