@@ -153,13 +153,13 @@ u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access) {
     return page + va % GUEST_PAGE_SIZE;
 }
 
-bool guest_own_page(struct guest_state *s, gva va, enum guest_access access, u8 **host,
+bool guest_own_page(struct guest_state *s, u64 key, gva va, enum guest_access access, u8 **host,
                     u64 *cause) {
     struct cpu *c = s->cpu;
     struct tlb_context *running = c->tlb.cur;
     gpa pa;
     bool fault;
-    tlb_switch(&c->tlb, c->arch->tlb_key(s));
+    tlb_switch(&c->tlb, key);
     u8 *page = mem_page(c, va, access, &pa, &fault, cause);
     // Of many contexts it is one of the two used last, so it is still there. The other one is
     // likely to be asked for next.

@@ -42,6 +42,7 @@ static void clear_tables(struct tlb_context *c) {
         c->filled[k] = 0;
     }
     memset(c->windows, 0, sizeof c->windows);
+    c->open = 0;
 }
 
 static void clear(struct tlb *t, struct tlb_context *c) {
@@ -125,7 +126,9 @@ struct tlb_window tlb_area(const struct tlb *t, enum tlb_table table, u64 va) {
 
 void tlb_open_window(struct tlb *t, unsigned id, u64 va) {
     struct tlb_window w = tlb_area(t, id < TLB_WRITABLE ? TLB_READ : TLB_WRITE, va);
-    if (w.room[0]) t->cur->windows[id] = w;
+    if (!w.room[0]) return;
+    t->cur->windows[id] = w;
+    t->cur->open |= 1u << id;
 }
 
 void tlb_close(struct tlb *t, struct tlb_closed *kept) {
@@ -192,10 +195,13 @@ static void forget_entry(struct tlb_entry *table, u32 slot, u64 page) {
 
 // Page `at`, a host address when `host` says so, is in none of the windows from `from` on any more.
 static void shut_windows(struct tlb_context *c, unsigned from, u64 at, bool host) {
-    for (unsigned k = from; k < TLB_WINDOWS; k++) {
+    for (u32 left = c->open >> from << from; left; left &= left - 1) {
+        unsigned k = (unsigned)__builtin_ctz(left);
         struct tlb_window *w = &c->windows[k];
         u64 off = host ? (uintptr_t)((uintptr_t)at - w->host) : at - w->lo;
-        if (off < w->room[0]) memset(w, 0, sizeof *w);
+        if (off >= w->room[0]) continue;
+        memset(w, 0, sizeof *w);
+        c->open &= ~(1u << k);
     }
 }
 

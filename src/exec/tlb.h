@@ -38,6 +38,7 @@ enum { TLB_FILTER_BITS = 2048 }; // pages; each half of the address space has it
 struct tlb_context {
     struct tlb_entry r[TLB_SIZE], w[TLB_SIZE], x[TLB_SIZE];
     struct tlb_window windows[TLB_WINDOWS];
+    u32 open; // bit k: windows[k] has room
     u64 key;
     u64 used;  // recency
     u64 jumps; // what jump-cache tags of this context are mixed with; renewed when a cached jump

@@ -137,10 +137,11 @@ bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val
 // Whether it is NULL is the same in every engine.
 u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access);
 void guest_host_written(struct guest_state *s, const u8 *p, u64 len);
-// An access that the CPU makes itself, with the translations that the state asks for now (tlb_key),
-// which need not be those of the code that runs: the host address of `va`, NULL where there is no
-// memory. False: *cause says which exception it is; nothing was raised.
-bool guest_own_page(struct guest_state *s, gva va, enum guest_access access, u8 **host, u64 *cause);
+// An access that the CPU makes itself, with the translations of `key` (as tlb_key would say while
+// it is made), which need not be those of the code that runs: the host address of `va`, NULL where
+// there is no memory. False: *cause says which exception it is; nothing was raised.
+bool guest_own_page(struct guest_state *s, u64 key, gva va, enum guest_access access, u8 **host,
+                    u64 *cause);
 // Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
 // raise, with all state in memory.
 void guest_raise(struct guest_state *s, u64 cause, u64 tval);

@@ -1,6 +1,7 @@
 // Transfers between segments and privilege levels (SDM 2, 3A 5.8): far jumps, calls and returns,
 // IRET, SYSCALL, SYSENTER. Call gates and task switches are not there and end in #GP with the
 // selector.
+#include "base/buf.h"
 #include "guest/x86_64/decode.h"
 #include "guest/x86_64/state.h"
 
@@ -152,7 +153,6 @@ static bool go_back(struct x86_state *s, const struct ret *r) {
             x86_null_seg(s, SEG_SS, (u16)r->ss);
             s->seg[SEG_SS].attr = (u16)(rpl << 5);
         }
-        x86_update_code(s);
         if (to64)
             s->r[RSP] = r->sp;
         else
@@ -226,6 +226,21 @@ static void iret_flags(struct x86_state *s, u64 fl, unsigned size, unsigned old_
     x86_set_status_flags(s, fl);
 }
 
+// What IRET takes from the stack in 64-bit mode: with one look at the TLB if it lies in a page of
+// memory. False: raised.
+static bool peek_frame(struct x86_state *s, unsigned size, u64 items[5]) {
+    gva at = s->r[RSP];
+    bool whole = size == 8 && at % GUEST_PAGE_SIZE <= GUEST_PAGE_SIZE - 5 * 8;
+    const u8 *p = whole ? guest_host_page(&s->g, at, ACCESS_READ) : NULL;
+    for (unsigned i = 0; i < 5; i++) {
+        if (p)
+            items[i] = get_le64(p + 8 * i);
+        else if (!peek(s, i, size, &items[i]))
+            return false;
+    }
+    return true;
+}
+
 u64 x86_help_iret(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     unsigned size = (unsigned)imm, cpl = s->cpl;
@@ -242,14 +257,22 @@ u64 x86_help_iret(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
         x86_gp(s, 0);
         return 0;
     }
-    if (!peek(s, 0, size, &r.ip) || !peek(s, 1, size, &r.cs) || !peek(s, 2, size, &fl)) return 0;
+    bool from64 = s->code == X86_CODE64;
+    u64 items[5];
+    if (from64) {
+        if (!peek_frame(s, size, items)) return 0;
+        r = (struct ret){.ip = items[0], .cs = items[1], .sp = items[3], .ss = items[4]};
+        fl = items[2];
+    } else if (!peek(s, 0, size, &r.ip) || !peek(s, 1, size, &r.cs) || !peek(s, 2, size, &fl)) {
+        return 0;
+    }
     r.cs &= 0xffff;
     if (fl & FL_VM && size == 4 && cpl == 0 && !(s->efer & EFER_LMA)) {
         x86_gp(s, 0); // virtual 8086 mode: not there
         return 0;
     }
-    r.outer = s->code == X86_CODE64 || (r.cs & 3) > cpl;
-    if (r.outer && (!peek(s, 3, size, &r.sp) || !peek(s, 4, size, &r.ss))) return 0;
+    r.outer = from64 || (r.cs & 3) > cpl;
+    if (r.outer && !from64 && (!peek(s, 3, size, &r.sp) || !peek(s, 4, size, &r.ss))) return 0;
     r.ss &= 0xffff;
     u64 sp = s->r[RSP] + 3 * size, mask = stack_mask(s);
     if (!go_back(s, &r)) return 0;

@@ -356,12 +356,13 @@ static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, boo
     unsigned len[2] = {room < size ? room : size, room < size ? size - room : 0};
     u8 *host[2] = {NULL, NULL};
     struct view old = enter_view(s, user);
+    u64 key = x86_key_with(s, x86_key_control(s));
     bool ok = true;
     for (unsigned i = 0; ok && i < 2 && len[i]; i++) {
         f->cr2 = va + (i ? len[0] : 0);
         if (s->code != X86_CODE64) f->cr2 = (u32)f->cr2;
         f->cause = 0;
-        ok = guest_own_page(&s->g, f->cr2, access, &host[i], &f->cause);
+        ok = guest_own_page(&s->g, key, f->cr2, access, &host[i], &f->cause);
     }
     leave_view(s, &old);
     for (unsigned i = 0; ok && data && i < 2 && len[i]; data += len[i++]) {
