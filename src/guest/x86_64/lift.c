@@ -97,12 +97,12 @@ ir_ref xlift_alu_op(struct lift *l, enum ir_op op64, enum ir_op op32, ir_ref a, 
     return ir_ZEXT32(l->b, ir_emit(l->b, op32, x, y, 0, 0, 0));
 }
 
-static bool high_byte(const struct lift *l, unsigned n, unsigned size) {
+bool xlift_high_byte(const struct lift *l, unsigned n, unsigned size) {
     return size == 1 && !l->d.rex && !l->d.vex && n >= 4 && n < 8;
 }
 
 ir_ref xlift_reg(struct lift *l, unsigned n, unsigned size) {
-    if (high_byte(l, n, size)) {
+    if (xlift_high_byte(l, n, size)) {
         ir_ref v = ir_SHRU64(l->b, ir_get(l->b, X86_R(n - 4)), xlift_k(l, 8));
         return xlift_zext(l, v, 1);
     }
@@ -114,7 +114,7 @@ void xlift_set_reg(struct lift *l, unsigned n, unsigned size, ir_ref v) {
         ir_set(l->b, X86_R(n), v);
         return;
     }
-    bool high = high_byte(l, n, size);
+    bool high = xlift_high_byte(l, n, size);
     if (high) n -= 4;
     u64 mask = high ? 0xff00 : xlift_mask(size);
     ir_ref old = ir_AND64(l->b, ir_get(l->b, X86_R(n)), xlift_k(l, ~mask));

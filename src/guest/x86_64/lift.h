@@ -30,6 +30,8 @@ ir_ref xlift_alu_op(struct lift *l, enum ir_op op64, enum ir_op op32, ir_ref a, 
 bool xlift_is_bit(struct lift *l, ir_ref v); // certainly 0 or 1
 ir_ref xlift_sext(struct lift *l, ir_ref v, unsigned size);
 ir_ref xlift_reg(struct lift *l, unsigned n, unsigned size); // canonical; AH.. by size 1 and no REX
+// Do `n` and `size` mean bits 8 to 15 of register n - 4?
+bool xlift_high_byte(const struct lift *l, unsigned n, unsigned size);
 void xlift_set_reg(struct lift *l, unsigned n, unsigned size, ir_ref v); // v canonical
 
 // ---- memory. Made once an instruction and used for each access to the operand.

@@ -165,16 +165,29 @@ static ir_ref subtract(struct lift *l, ir_ref a, ir_ref b, unsigned size) {
     return a == b ? k(l, 0) : xlift_alu_op(l, IR_SUB64, IR_SUB32, a, b, size);
 }
 
+static ir_ref logic64(struct lift *l, unsigned op, ir_ref a, ir_ref b) {
+    enum ir_op op64 = op == ALU_AND ? IR_AND64 : op == ALU_OR ? IR_OR64 : IR_XOR64;
+    return ir_emit(B, op64, a, b, 0, 0, 0);
+}
+
 static ir_ref logic(struct lift *l, unsigned op, ir_ref a, ir_ref b, unsigned size) {
     if (a == b) return op == ALU_XOR ? k(l, 0) : a;
-    if (size != 4) // of canonical operands it is canonical
-        return ir_emit(B,
-                       op == ALU_AND  ? IR_AND64
-                       : op == ALU_OR ? IR_OR64
-                                      : IR_XOR64,
-                       a, b, 0, 0, 0);
+    if (size != 4) return logic64(l, op, a, b); // of canonical operands it is canonical
     enum ir_op op32 = op == ALU_AND ? IR_AND32 : op == ALU_OR ? IR_OR32 : IR_XOR32;
     return xlift_alu_op(l, IR_OP_INVALID, op32, a, b, 4);
+}
+
+// `a` is the low part of a register: is the rest easily kept as it is?
+static bool is_low_part(const struct lift *l, const struct place *p, ir_ref a, ir_ref b) {
+    return !p->mem && p->size < 4 && a != b && !xlift_high_byte(l, p->reg, p->size);
+}
+
+// On the whole register, with an operand that leaves the rest of it as it is; the low part.
+static ir_ref logic_low(struct lift *l, unsigned op, const struct place *p, ir_ref b) {
+    if (op == ALU_AND) b = ir_OR64(B, b, k(l, ~xlift_mask(p->size)));
+    ir_ref all = logic64(l, op, ir_get(B, X86_R(p->reg)), b);
+    ir_set(B, X86_R(p->reg), all);
+    return xlift_zext(l, all, p->size);
 }
 
 void xlift_alu(struct lift *l, unsigned op) {
@@ -191,6 +204,10 @@ void xlift_alu(struct lift *l, unsigned op) {
         return;
     }
     a = xlift_open(l, 0, &p);
+    if (op != ALU_ADD && op != ALU_SUB && is_low_part(l, &p, a, b)) {
+        xlift_cc_logic(l, p.size, logic_low(l, op, &p, b));
+        return;
+    }
     if (op == ALU_ADD)
         r = add(l, a, b, p.size);
     else if (op == ALU_SUB)
@@ -231,8 +248,11 @@ void xlift_incdec(struct lift *l, unsigned inc) {
 void xlift_not(struct lift *l, unsigned arg) {
     (void)arg;
     struct place p;
-    ir_ref a = xlift_open(l, 0, &p);
-    xlift_write(l, &p, logic(l, ALU_XOR, a, k(l, xlift_mask(p.size)), p.size));
+    ir_ref a = xlift_open(l, 0, &p), ones = k(l, xlift_mask(p.size));
+    if (is_low_part(l, &p, a, ones))
+        logic_low(l, ALU_XOR, &p, ones);
+    else
+        xlift_write(l, &p, logic(l, ALU_XOR, a, ones, p.size));
 }
 
 void xlift_neg(struct lift *l, unsigned arg) {
