@@ -1,0 +1,157 @@
+;; 468 bytes
+(module
+  (type (;0;) (func (param i64 i32 i32) (result i32)))
+  (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
+  (type (;2;) (func (param i64 i64 i32) (result i32)))
+  (type (;3;) (func (param i64 i64 i64 i32) (result i32)))
+  (type (;4;) (func (param i64 i64) (result i64)))
+  (type (;5;) (func (param i64 i64 i64 i32)))
+  (type (;6;) (func (param i64 i32)))
+  (type (;7;) (func (param i64 i32) (result i32)))
+  (import "e" "m" (memory (;0;) 1))
+  (import "e" "t" (table (;0;) 1 funcref))
+  (func (;0;) (type 0) (param i64 i32 i32) (result i32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    block  ;; label = @1
+      block  ;; label = @2
+        block  ;; label = @3
+          block  ;; label = @4
+            i32.const 0
+            i64.load offset=66272
+            local.set 11
+            local.get 11
+            i64.const 40961
+            i64.xor
+            local.set 11
+            i32.const 0
+            local.get 11
+            i64.store offset=66272
+            i64.const 0
+            local.set 12
+            i32.const 0
+            local.get 12
+            i64.store offset=66264
+            i32.const 0
+            i64.load offset=66280
+            local.set 13
+            local.get 13
+            i64.const -16
+            i64.and
+            local.set 13
+            i32.const 0
+            local.get 13
+            i64.store offset=66280
+            i64.const 184
+            local.set 14
+            i32.const 0
+            local.get 14
+            i64.store offset=66240
+            i32.const 0
+            i64.load offset=66296
+            local.set 15
+            i32.const 0
+            i64.load offset=66288
+            local.set 16
+            local.get 16
+            local.get 15
+            i64.const 255
+            i64.and
+            i64.or
+            local.set 19
+            local.get 19
+            local.set 16
+            i32.const 0
+            local.get 16
+            i64.store offset=66288
+            local.get 19
+            i64.const 255
+            i64.and
+            local.set 19
+            local.get 19
+            local.set 17
+            i32.const 0
+            local.get 17
+            i64.store offset=66248
+            i32.const 0
+            i64.load offset=66320
+            local.set 18
+            local.get 18
+            i64.const 65535
+            i64.xor
+            local.set 18
+            i32.const 0
+            local.get 18
+            i64.store offset=66320
+            local.get 1
+            i32.const 5
+            i32.sub
+            local.set 1
+            local.get 19
+            i64.const 0
+            i64.eq
+            if  ;; label = @5
+              i32.const 0
+              local.get 0
+              i64.const 14
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 4 (;@1;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3014
+              return_call_indirect (type 0)
+            else
+              i32.const 0
+              local.get 0
+              i64.const 14
+              i64.add
+              i64.store offset=65544
+              local.get 1
+              i32.const 0
+              i32.le_s
+              br_if 4 (;@1;)
+              local.get 0
+              local.get 1
+              local.get 2
+              i32.const 3014
+              return_call_indirect (type 0)
+            end
+            unreachable
+          end
+          unreachable
+        end
+        local.get 8
+        if  ;; label = @3
+          i32.const 0
+          local.get 8
+          i32.store offset=131088
+          i32.const 0
+          return
+        end
+      end
+      i32.const 0
+      i32.const 7
+      i32.store offset=131092
+      local.get 7
+      local.get 1
+      local.get 2
+      i32.const 9
+      return_call_indirect (type 0)
+    end
+    i32.const 0
+    local.get 1
+    i64.extend_i32_s
+    i64.store offset=131080
+    i32.const 0
+    i32.const 7
+    i32.store offset=131092
+    i32.const 0
+    i32.const 0
+    i32.store offset=131088
+    i32.const 0
+    return)
+  (elem (;0;) (i32.const 9) func 0))
