@@ -162,9 +162,12 @@ static void put_operand(struct text *t, const struct x86_insn *d, unsigned i, gv
         put(t, "[rdi]");
         break;
     case X86T_IMM:
-    case X86T_IMMS:
-        put_hex(t, d->imm);
+    case X86T_IMMS: {
+        // Sign-extended to the operation's size, not beyond.
+        unsigned n = i ? x86_operand_size(d, 0) : d->opsize;
+        put_hex(t, n < 8 ? d->imm & (((u64)1 << 8 * n) - 1) : d->imm);
         break;
+    }
     case X86T_IMM2:
         put_hex(t, d->imm2);
         break;
