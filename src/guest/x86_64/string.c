@@ -4,11 +4,13 @@
 //
 // Whole pages of plain memory are moved and filled at once; everything else element by element
 // through the engine's own accesses.
+#include "base/buf.h"
 #include "guest/x86_64/lift.h"
 
 // A call counts as one instruction of the engine's budget, so it may not take much longer than
 // some.
 enum { CALL_WORK = 32, BULK_WORK = 16 };
+enum { SHORT_COPY = 256 }; // bytes
 
 struct str {
     struct x86_state *s;
@@ -88,13 +90,30 @@ static void fill(u8 *p, u64 v, unsigned size, u64 n) {
         memset(p, (int)(v & 0xff), n);
         return;
     }
-    for (u64 i = 0; i < n; i++) memcpy(p + i * size, &v, size);
+    for (u64 i = 0; i < n; i++, p += size) { // not memcpy, which is a call out of wasm
+        if (size == 8)
+            put_le64(p, v);
+        else if (size == 4)
+            put_le32(p, (u32)v);
+        else
+            put_le16(p, (u16)v);
+    }
+}
+
+// As memmove when `to` is not inside of what is copied. In wasm that is a call out, which takes
+// longer than the copy of a kernel's saved registers.
+static void copy_up(u8 *to, const u8 *from, u64 len) {
+    for (; len >= 8; len -= 8, to += 8, from += 8) put_le64(to, get_le64(from));
+    for (; len; len--) *to++ = *from++;
 }
 
 static void move(u8 *to, const u8 *from, unsigned size, u64 n) {
     u64 len = n * size;
     if (to + len <= from || from + len <= to || to <= from) {
-        memmove(to, from, len);
+        if (len <= SHORT_COPY)
+            copy_up(to, from, len);
+        else
+            memmove(to, from, len);
         return;
     }
     // Overlapping upwards: what was just written is read again, element by element.
