@@ -211,8 +211,9 @@ static void set_system(const struct conf *c) {
     // killed, and while it is not free another one is killed.
     if (!file_write("/sys/kernel/mm/lru_gen/enabled", "1"))
         init_log(4, "lru_gen: %s", strerror(errno));
-    // Memory in pieces of up to 16 pages where it can be had: fewer page faults, and what lies together on
-    // the host is reached faster by translated code. A kernel without them does without.
+    // Memory in pieces of up to 16 pages where it can be had: fewer page faults, and what lies
+    // together on the host is reached faster by translated code. A kernel without them does
+    // without.
     file_write("/sys/kernel/mm/transparent_hugepage/hugepages-16kB/enabled", "always");
     file_write("/sys/kernel/mm/transparent_hugepage/hugepages-32kB/enabled", "always");
     file_write("/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled", "always");
@@ -232,8 +233,8 @@ void boot_container(const struct conf *c) {
 }
 
 #ifdef __x86_64__
-// This kernel has no ACPI, without which Linux knows no way to switch a PC off. The register is where
-// QEMU's PCs have ACPI's.
+// This kernel has no ACPI, without which Linux knows no way to switch a PC off. The register is
+// where QEMU's PCs have ACPI's.
 static void power_port(void) {
     enum { PM1_CONTROL = 0x604, SLEEP_ENABLE = 1 << 13 };
     if (ioperm(PM1_CONTROL, 2, 1) == 0) outw(SLEEP_ENABLE, PM1_CONTROL);

@@ -76,13 +76,14 @@ enum tlb_table { TLB_READ, TLB_WRITE, TLB_EXEC };
 // Fills the slot of `page` (a guest page address, physical page `ppn`) in the current context.
 void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, uintptr_t addend,
               bool global);
-// Makes the context for `key` current, reusing the least recently used one when there is none.
+// What tlb_switch does when it is neither the current context nor the one before that.
 void tlb_find(struct tlb *t, u64 key);
 static inline void tlb_make_current(struct tlb *t, struct tlb_context *c) {
     c->used = ++t->clock;
     if (c != t->cur) t->last = t->cur;
     t->cur = c;
 }
+// Makes the context for `key` current, reusing the least recently used one when there is none.
 static inline void tlb_switch(struct tlb *t, u64 key) {
     if (t->cur->valid && t->cur->key == key) return;
     // Back to where it came from: between a program and the kernel.

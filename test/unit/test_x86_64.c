@@ -429,8 +429,8 @@ static void test_exception_frames(void **state) {
     assert_int_equal(frame(f, 0), CODE + 1);
 }
 
-// A frame of which only the lower page cannot be written: nothing is, and the address is that of the
-// first item there.
+// A frame of which only the lower page cannot be written: nothing is, and the address is that of
+// the first item there.
 static void test_frame_across_pages(void **state) {
     struct fixture *f = *state;
     put_le64(f->ram + PT, 0);
@@ -541,6 +541,37 @@ static void test_single_step(void **state) {
     assert_int_equal(RUN(f, "\x90\x90\xf4"), EXC_DB);
     assert_int_equal(frame(f, 0), CODE + 1);
     assert_int_equal(frame(f, 2) & FL_RF, FL_RF);
+}
+
+// ---- what is kept of control registers
+
+// After `code`, which changes what translations or code depend on, what is kept says so.
+static void expect_kept(struct fixture *f, const char *code, size_t n) {
+    struct guest_state *g = &f->s->g;
+    struct guest_view before, now;
+    assert_false(x86_settle(g, &before));
+    assert_int_equal(run(f, code, n), 255);
+    assert_false(x86_settle(g, &now));
+    assert_true(now.key != before.key || now.mode != before.mode);
+    assert_int_equal(now.key, x86_tlb_key(g));
+    assert_int_equal(now.mode, x86_code_mode(g));
+}
+#define KEPT(f, bytes) expect_kept(f, bytes, sizeof(bytes) - 1)
+
+static void test_kept_control(void **state) {
+    struct fixture *f = *state;
+    KEPT(f, "\x0f\x20\xc0\x0f\xba\xf0\x10\x0f\x22\xc0\xf4");                       // CR0: not WP
+    KEPT(f, "\x0f\x20\xe0\x0f\xba\xe8\x14\x0f\x22\xe0\xf4");                       // CR4: SMEP
+    KEPT(f, "\x0f\x20\xe0\x0f\xba\xe8\x15\x0f\x22\xe0\xf4");                       // CR4: SMAP
+    KEPT(f, "\xb9\x80\x00\x00\xc0\x0f\x32\x0f\xba\xf0\x0b\x0f\x30\xf4");           // EFER: not NXE
+    assert_int_equal(RUN(f, "\x0f\x20\xe0\x0f\xba\xe8\x11\x0f\x22\xe0\xf4"), 255); // PCIDE
+    KEPT(f, "\x0f\x20\xd8\x0c\x05\x0f\x22\xd8\xf4");                               // CR3: PCID 5
+    KEPT(f, "\xb8\x02\x04\x00\x00\x0f\x23\xf8\xf4"); // DR7: one enabled
+    KEPT(f, "\xb8\x00\x04\x00\x00\x0f\x23\xf8\xf4"); // DR7: none
+    assert_int_equal(RUN(f, "\x0f\x20\xe0\x0d\x00\x02\x04\x00\x0f\x22\xe0\xf4"), 255);
+    KEPT(f, "\x31\xc9\x31\xd2\xb8\x07\x00\x00\x00\x0f\x01\xd1\xf4"); // XCR0
+    KEPT(f, "\x0f\x20\xc0\x0c\x08\x0f\x22\xc0\xf4");                 // CR0: TS
+    KEPT(f, "\x0f\x06\xf4");                                         // CLTS
 }
 
 // ---- system calls and segments
@@ -738,6 +769,7 @@ int main(void) {
         T(test_software_interrupts),
         T(test_interrupts),
         T(test_single_step),
+        T(test_kept_control),
         T(test_syscall),
         T(test_segments),
         T(test_xsave),

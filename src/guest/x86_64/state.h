@@ -79,8 +79,8 @@ struct x86_state {
     struct {
         u64 lo, hi;
     } large[2];
-    u64 fpu_upper; // of an operand of 80 bits, between two helpers
-    u32 fp_quick;  // enum x86_quick: follows from MXCSR and what was computed
+    u64 fpu_upper;    // of an operand of 80 bits, between two helpers
+    u32 fp_quick;     // enum x86_quick: follows from MXCSR and what was computed
     u32 mode_control; // kept by x86_keep_control (view.h)
     u64 key_control;
     bool irq_told; // the board has said that interrupts changed and may have one
