@@ -98,12 +98,12 @@ struct cpu {
         u64 missed;       // of a region with windows: address of the access that left it
         u32 window;       // and 1 + its window, if it is at most TLB_WINDOWS
         bool interp_only; // translations are not used in this run
-        // A call of more privileged code (jit_abi.c): where and with which mix it will have
-        // returned.
+        // A call of more privileged code (jit_abi.c): with which mix it will have returned.
         u32 inner; // enum region_inner
-        u64 inner_pc, inner_mix;
-        v128 vector;      // of a slow vector access
-        v128 operands[3]; // of a helper that takes vectors
+        u64 inner_mix;
+        u64 inner_elsewhere; // as tlb.elsewhere was
+        v128 vector;         // of a slow vector access
+        v128 operands[3];    // of a helper that takes vectors
     } run;
 
     // Code cache.

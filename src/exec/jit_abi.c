@@ -114,26 +114,26 @@ static u32 function_at_pc(const struct cpu *c) {
     return e->tag == (pc ^ c->run.mix) && jump_canonical(pc) ? e->function : 0;
 }
 
-// More privileged code was called, to return to `back`: the function to call, in frames of its own
-// (REGION_INNER_DEPTH), or 0 for the run loop. The caller's frames stay below it. They know nothing
-// of another address space or privilege, so control comes back to them through go_back only, and
-// whatever changes translations unwinds them, too (stay).
-static u32 go_in(u64 back, u32 unused) {
+// More privileged code was called: the function to call, in frames of its own (REGION_INNER_DEPTH),
+// or 0 for the run loop. The caller's frames stay below it. They know nothing of another address
+// space or privilege, so control comes back to them through go_back only, and only if no
+// translation that they may have in locals was flushed meanwhile.
+static u32 go_in(u64 unused, u32 unused2) {
     struct cpu *c = running;
-    (void)unused;
-    u64 mix = c->run.mix;
+    (void)unused, (void)unused2;
+    u64 mix = c->run.mix, elsewhere = c->tlb.elsewhere;
     bool flushed = c->tlb.flushed;
     if (!go_on(c)) return 0;
     u32 f = function_at_pc(c);
     if (!f || flushed || c->run.inner) return 0;
     c->run.inner = INNER_CALLED;
-    c->run.inner_pc = back;
     c->run.inner_mix = mix;
+    c->run.inner_elsewhere = elsewhere;
     return f;
 }
 
-// More privileged code has returned. 1: to the frame that called it, which is right below; else the
-// function to go on with where there are no frames; 0: to the run loop.
+// More privileged code has returned. 1: to the frame that called it, which is right below and looks
+// at state.pc; else the function to go on with where there are no frames; 0: to the run loop.
 static u32 go_back(u64 unused, u32 depth) {
     struct cpu *c = running;
     (void)unused;
@@ -141,7 +141,7 @@ static u32 go_back(u64 unused, u32 depth) {
     if (!go_on(c)) return 0;
     if (depth == REGION_DEPTH) return function_at_pc(c);
     bool back = depth == REGION_INNER_DEPTH && c->run.inner == INNER_CALLED && !flushed &&
-                c->s->pc == c->run.inner_pc && c->run.mix == c->run.inner_mix;
+                c->run.mix == c->run.inner_mix && c->tlb.elsewhere == c->run.inner_elsewhere;
     if (back) c->run.inner = INNER_RETURNED;
     return back;
 }

@@ -12,7 +12,9 @@
 //
 // Cached jumps outlive the table's entries, which are direct-mapped, so what pages they may go to
 // is kept apart, in a filter; flushing a page that is not in it leaves them alone. Most flushes are
-// of data pages.
+// of data pages. Another filter has all pages that were ever filled, which translated code may
+// still have in locals: what is not in it is not looked for, and translated code that runs in that
+// context goes on. So a kernel that has no user pages in its own context flushes them at no cost.
 #include "exec/tlb.h"
 
 #include <stdlib.h>
@@ -47,19 +49,27 @@ static void clear_tables(struct tlb_context *c) {
 
 static void clear(struct tlb *t, struct tlb_context *c) {
     t->changed = true;
+    if (c != t->cur) t->elsewhere++;
     clear_tables(c);
     memset(c->execs, 0, sizeof c->execs);
+    memset(c->seen, 0, sizeof c->seen);
     c->local = false;
     renew_jumps(t, c);
 }
 
 static u32 slot_of(u64 page) { return (u32)(page >> GUEST_PAGE_SHIFT) % TLB_SIZE; }
 
-static u64 *exec_word(struct tlb_context *c, u64 va) {
-    return &c->execs[va >> 63][(va >> GUEST_PAGE_SHIFT) % TLB_FILTER_BITS / 64];
+typedef u64 tlb_filter[2][TLB_FILTER_BITS / 64];
+
+static u64 *filter_word(tlb_filter f, u64 va) {
+    return &f[va >> 63][(va >> GUEST_PAGE_SHIFT) % TLB_FILTER_BITS / 64];
 }
 
-static u64 exec_bit(u64 va) { return (u64)1 << ((va >> GUEST_PAGE_SHIFT) % 64); }
+static u64 filter_bit(u64 va) { return (u64)1 << ((va >> GUEST_PAGE_SHIFT) % 64); }
+
+static bool in_filter(tlb_filter f, u64 va) { return *filter_word(f, va) & filter_bit(va); }
+
+static void put_in_filter(tlb_filter f, u64 va) { *filter_word(f, va) |= filter_bit(va); }
 
 bool tlb_init(struct tlb *t, unsigned live, u64 space, u64 pages) {
     memset(t, 0, sizeof *t);
@@ -92,7 +102,8 @@ void tlb_fill(struct tlb *t, enum tlb_table table, u64 page, u64 ppn, u64 tag, u
     u32 slot = slot_of(page);
     if (t->closed && table != TLB_EXEC) return;
     if (!global) c->local = true;
-    if (table == TLB_EXEC) *exec_word(c, page) |= exec_bit(page);
+    put_in_filter(c->seen, page);
+    if (table == TLB_EXEC) put_in_filter(c->execs, page);
     if (table == TLB_WRITE) {
         u16 *w = &t->writers[ppn], own = (u16)(slot + 1);
         if (*w != own) *w = *w == TLB_WRITERS_NONE ? own : TLB_WRITERS_MANY;
@@ -177,12 +188,14 @@ static bool to_flush(const struct tlb_context *c, u64 key, u64 mask) {
 }
 
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask) {
-    t->flushed = true;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
         if (!to_flush(c, key, mask)) continue;
         clear(t, c);
-        if (c != t->cur) c->valid = false;
+        if (c == t->cur)
+            t->flushed = true;
+        else
+            c->valid = false;
     }
 }
 
@@ -208,15 +221,19 @@ static void shut_windows(struct tlb_context *c, unsigned from, u64 at, bool host
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     u32 at = slot_of(va);
     u64 page = va & ~(u64)(GUEST_PAGE_SIZE - 1);
-    t->flushed = t->changed = true;
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         struct tlb_context *c = &t->ctx[i];
-        if (!to_flush(c, key, mask)) continue;
+        if (!to_flush(c, key, mask) || !in_filter(c->seen, va)) continue;
+        t->changed = true;
+        if (c == t->cur)
+            t->flushed = true;
+        else
+            t->elsewhere++;
         shut_windows(c, 0, page, false);
         forget_entry(c->r, at, page);
         forget_entry(c->w, at, page);
         forget_entry(c->x, at, page);
-        if (*exec_word(c, va) & exec_bit(va)) renew_jumps(t, c);
+        if (in_filter(c->execs, va)) renew_jumps(t, c);
     }
 }
 

@@ -47,6 +47,7 @@ struct tlb_context {
     bool local; // a translation that is not global was filled since the last clearing
     u64 filled[TLB_SIZE / 64];          // slots that any of the tables has an entry in
     u64 execs[2][TLB_FILTER_BITS / 64]; // pages that cached jumps may go to, by a hash
+    u64 seen[2][TLB_FILTER_BITS / 64];  // pages filled in any table since the last clearing
 };
 
 // Where a physical page may be cached for writing: in no slot, in one, or in any.
@@ -57,10 +58,11 @@ struct tlb {
     u32 filled; // slots filled since the tables were last cleared for that reason
     u64 space;  // bits of a key that name the address space
     u64 clock;
+    u64 elsewhere; // how often something of a context that was not current was flushed
     u64 next_jumps;
     bool closed;        // loads and stores find nothing and leave nothing (tlb_close)
     bool changed;       // something went since
-    bool flushed;       // something was, since the owner looked last
+    bool flushed;       // something of the current context was, since the owner looked last
     bool jumps_wrapped; // jump cache must be cleared by its owner
     u16 *writers;       // by physical page: 1 + slot, or one of TLB_WRITERS_*
     struct tlb_context *cur;

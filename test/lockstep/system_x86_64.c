@@ -51,7 +51,7 @@ static u32 jump(struct x86_code *c) {
 
 static void land(struct x86_code *c, u32 from) { put_le32(c->ram + from - 4, c->at - from); }
 
-enum { CC_AE = 3, CC_E = 4 };
+enum { CC_AE = 3, CC_E = 4, CC_NE = 5 };
 
 static u32 when(struct x86_code *c, u32 vector) { // cmp eax, vector; je
     CODE(c, 0x3d);
@@ -150,18 +150,37 @@ static u32 put_gates(const struct shape *s, struct program *p, struct x86_code *
     return common;
 }
 
+// Counts a system call. Every fourth returns to where a fault of the next instruction would.
+static void count_call(struct x86_code *c) {
+    CODE(c, 0x48, 0xff, 0x04, 0x25); // inc qword [calls]
+    x86_put32(c, X86_CALLS);
+    CODE(c, 0xf6, 0x04, 0x25); // test byte [calls], 3
+    x86_put32(c, X86_CALLS);
+    CODE(c, 0x03);
+    u32 usual = jump_if(c, CC_NE);
+    CODE(c, 0x48, 0x2b, 0x0c, 0x25); // sub rcx, [where the code is]
+    x86_put32(c, X86_CODE_VA);
+    CODE(c, 0x48, 0x81, 0xf9); // cmp rcx, size
+    x86_put32(c, X86_CODE_END - X86_CODE);
+    u32 outside = jump_if(c, CC_AE);
+    CODE(c, 0x0f, 0xb7, 0x0c, 0x4d); // movzx ecx, word [rcx * 2 + table]
+    x86_put32(c, X86_RESUME);
+    land(c, outside);
+    CODE(c, 0x48, 0x03, 0x0c, 0x25); // add rcx, [where the code is]
+    x86_put32(c, X86_CODE_VA);
+    land(c, usual);
+}
+
 // Where SYSCALL goes: returns at once.
 static void put_syscall(const struct shape *s, struct program *p, struct x86_code *c) {
     p->reg[XREG_LSTAR] = c->at;
-    CODE(c, 0x48, 0xff, 0x04, 0x25); // inc qword [calls]
-    x86_put32(c, X86_CALLS);
+    count_call(c);
     if (s->user)
         CODE(c, 0x48, 0x0f, 0x07); // sysretq
     else
         CODE(c, 0x41, 0x53, 0x9d, 0xff, 0xe1); // push r11; popf; jmp rcx
     p->reg[XREG_CSTAR] = c->at;
-    CODE(c, 0x48, 0xff, 0x04, 0x25);
-    x86_put32(c, X86_CALLS);
+    count_call(c);
     CODE(c, 0x0f, 0x07); // sysretl
     p->reg[XREG_STAR] = (u64)(X86_CODE32_3) << 48 | (u64)X86_CODE64_0 << 32;
     p->reg[XREG_FMASK] = FL_TF | FL_IF | FL_DF | FL_NT | FL_AC;

@@ -1,4 +1,5 @@
-// The windows of translation contexts (exec/tlb.h): what an area is, what takes it away.
+// Translation contexts (exec/tlb.h): what a window's area is, what takes it away; what a flush
+// tells.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -104,6 +105,40 @@ static void test_contexts(void **state) {
     assert_int_equal(window(READ_WINDOW)->room[0], 8 * PAGE);
 }
 
+// What runs in a context hears of flushes of pages that it may have used, also of those whose entry
+// has made way; whoever waits in another one hears of those of his.
+static void test_flush_tells(void **state) {
+    (void)state;
+    t.flushed = false;
+    u64 before = t.elsewhere;
+    tlb_flush_page(&t, AT + 9 * PAGE, KEY, SPACE);
+    assert_false(t.flushed);
+    map(TLB_READ, 1 + TLB_SIZE, 30);
+    tlb_flush_page(&t, AT + 1 * PAGE, KEY, SPACE);
+    assert_true(t.flushed);
+    assert_int_equal(t.elsewhere, before);
+
+    tlb_switch(&t, KEY + 1);
+    t.flushed = false;
+    tlb_flush_page(&t, AT + 3 * PAGE, 0, 0);
+    assert_false(t.flushed);
+    assert_int_not_equal(t.elsewhere, before);
+    before = t.elsewhere;
+    tlb_flush_page(&t, AT + 9 * PAGE, 0, 0);
+    assert_int_equal(t.elsewhere, before);
+    tlb_flush_key(&t, KEY, SPACE);
+    assert_false(t.flushed);
+    assert_int_not_equal(t.elsewhere, before);
+    tlb_switch(&t, KEY);
+    t.flushed = false;
+    map(TLB_READ, 1, 1);
+    tlb_flush_key(&t, KEY, SPACE);
+    assert_true(t.flushed);
+    t.flushed = false;
+    tlb_flush_page(&t, AT + 1 * PAGE, KEY, SPACE); // all is gone already
+    assert_false(t.flushed);
+}
+
 static void test_closed(void **state) {
     static struct tlb_closed kept;
     (void)state;
@@ -137,6 +172,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_flushed_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(test_code, setup, teardown),
         cmocka_unit_test_setup_teardown(test_contexts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flush_tells, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed_code, setup, teardown),
     };

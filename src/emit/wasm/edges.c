@@ -287,7 +287,7 @@ static void load_lpc(struct emit *e) {
 // More privileged code was called: so is its function, and it must have returned as such (go_back).
 static void call_inner(struct emit *e) {
     struct buf *o = out(e);
-    push_pcrel(e, e->b->end_rel);
+    w_i64_const(o, 0);
     w_i32_const(o, 0);
     ask(e, e->abi->go_in);
     load_lpc(e);
@@ -309,6 +309,11 @@ static void call_inner(struct emit *e) {
     push_base(e);
     w_i32_const(o, INNER_NONE);
     mem_at(e, W_I32_STORE, 2, e->abi->inner);
+    load_lpc(e); // compat system calls return elsewhere
+    w_local(o, W_LOCAL_GET, L_PC);
+    push_pcrel(e, e->b->end_rel);
+    w_op(o, W_I64_NE);
+    br_unlikely(e, e->depth + EXIT_CHAIN);
     if (!e->flow.memory) return;
     push_base(e); // the same translations, but maybe kept elsewhere
     mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
