@@ -142,6 +142,8 @@ void guest_host_written(struct guest_state *s, const u8 *p, u64 len);
 // there is no memory. False: *cause says which exception it is; nothing was raised.
 bool guest_own_page(struct guest_state *s, u64 key, gva va, enum guest_access access, u8 **host,
                     u64 *cause);
+// The same where no page has to be walked for and what is written need not be told; else NULL.
+u8 *guest_own_hit(struct guest_state *s, u64 key, gva va, enum guest_access access);
 // Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
 // raise, with all state in memory.
 void guest_raise(struct guest_state *s, u64 cause, u64 tval);

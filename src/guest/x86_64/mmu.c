@@ -346,11 +346,31 @@ static void leave_view(struct x86_state *s, const struct view *old) {
 
 enum { OWN_MOST = 64 }; // bytes: two pages at most
 
+// As memcpy, which in wasm is a call out.
+static void copy(u8 *to, const u8 *from, unsigned len) {
+    for (; len >= 8; len -= 8, to += 8, from += 8) put_le64(to, get_le64(from));
+    for (; len; len--) *to++ = *from++;
+}
+
+// What nearly all are: in long mode, in a page that the TLB knows.
+static bool own_hit(struct x86_state *s, gva va, unsigned size, u8 *data, bool user, bool write) {
+    if (!(s->efer & EFER_LMA) || va % GUEST_PAGE_SIZE > GUEST_PAGE_SIZE - size) return false;
+    u64 key = s->key_control | (u64)user << KEY_USER_SHIFT;
+    u8 *host = guest_own_hit(&s->g, key, va, write ? ACCESS_WRITE : ACCESS_READ);
+    if (!host || !data) return host;
+    if (write)
+        copy(host, data, size);
+    else
+        copy(data, host, size);
+    return true;
+}
+
 // All of it or nothing. Where there is no RAM: ones, and writes are lost. Without data only whether
 // it can be done.
 static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, bool user, bool write,
                        struct x86_fault *f) {
     assert(size <= OWN_MOST && "what the CPU reads and writes itself is small");
+    if (likely(own_hit(s, va, size, data, user, write))) return true;
     enum guest_access access = write ? ACCESS_WRITE : ACCESS_READ;
     unsigned room = GUEST_PAGE_SIZE - (unsigned)(va % GUEST_PAGE_SIZE);
     unsigned len[2] = {room < size ? room : size, room < size ? size - room : 0};
@@ -367,10 +387,10 @@ static bool own_access(struct x86_state *s, gva va, unsigned size, u8 *data, boo
     leave_view(s, &old);
     for (unsigned i = 0; ok && data && i < 2 && len[i]; data += len[i++]) {
         if (host[i] && write) {
-            memcpy(host[i], data, len[i]);
+            copy(host[i], data, len[i]);
             guest_host_written(&s->g, host[i], len[i]);
         } else if (!write && host[i]) {
-            memcpy(data, host[i], len[i]);
+            copy(data, host[i], len[i]);
         } else if (!write) {
             memset(data, 0xff, len[i]);
         }

@@ -18,6 +18,7 @@
 enum x86_paging { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_LONG };
 
 #define KEY_PCID_SHIFT 28
+#define KEY_USER_SHIFT 40
 #define KEY_PAGE_MASK  (((u64)1 << 28) - 1)
 #define KEY_PCID_MASK  ((u64)0xfff << KEY_PCID_SHIFT)
 
@@ -54,8 +55,8 @@ static inline void x86_keep_control(struct x86_state *s) {
 }
 
 static inline u64 x86_key_with(const struct x86_state *s, u64 control) {
-    u64 user = (u64)(s->cpl == 3 && control) << 40; // without paging privilege does not matter
-    return control | user | (u64)(s->code != X86_CODE64) << 48;
+    bool user = s->cpl == 3 && control; // without paging privilege does not matter
+    return control | (u64)user << KEY_USER_SHIFT | (u64)(s->code != X86_CODE64) << 48;
 }
 
 static inline u32 x86_mode_with(const struct x86_state *s, u32 control) {
