@@ -94,7 +94,7 @@ static inline bool has_budget(const struct cpu *c) { return c->run.budget + c->r
 
 static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     c->stats.insns_translated += insns;
-    if (!returned && c->run.how == REGION_FAULT) {
+    if (!returned && (c->run.how == REGION_FAULT || c->run.how == REGION_RAISED)) {
         c->stats.exits_fault++;
     } else if (!returned && (c->run.how == REGION_LEAVE || c->run.how == REGION_LEFT)) {
         c->stats.exits_leave++;

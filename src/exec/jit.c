@@ -569,15 +569,17 @@ static void probe_madd(struct cpu *c) {
     j->slots[j->nslots++] = slot;
 }
 
-static void install_chain(struct cpu *c) {
+static void install_shared(struct cpu *c) {
     struct jit *j = c->jit;
     struct buf bytes = {0};
-    u32 slot = take_slot(j);
-    if (!slot) return;
-    region_emit_chain(&j->abi, slot, &j->module);
+    u32 chain = take_slot(j), faulted = take_slot(j);
+    if (!chain || !faulted) return;
+    region_emit_shared(&j->abi, chain, faulted, &j->module);
     if (module_finish(&j->module, &j->abi, &bytes) &&
-        j->host.install(j->host.arg, bytes.data, bytes.len, 0, false) == JIT_DONE)
-        j->abi.chain = slot;
+        j->host.install(j->host.arg, bytes.data, bytes.len, 0, false) == JIT_DONE) {
+        j->abi.chain = chain;
+        j->abi.faulted = faulted;
+    }
     buf_free(&bytes);
 }
 
@@ -602,7 +604,7 @@ bool jit_init(struct cpu *c, struct err *err) {
     j->abi.window = watch_window;
     j->abi.entry = slot_for;
     probe_madd(c);
-    install_chain(c);
+    install_shared(c);
     return true;
 }
 

@@ -146,6 +146,28 @@ static u32 go_back(u64 unused, u32 depth) {
     return back;
 }
 
+// Translated code leaves as run.how says. For an exception, where no frames would be lost: delivers
+// it as the run loop does (interp_loop.def, "faulted"); the handler's function, to go on with
+// there. 0: to the run loop.
+static u32 go_raised(u64 unused, u32 depth) {
+    struct cpu *c = running;
+    struct guest_state *s = c->s;
+    (void)unused;
+    if (c->run.how != REGION_FAULT || depth != REGION_DEPTH || c->attention || s->stop ||
+        c->run.budget <= (i64)s->insn_index + 1)
+        return 0;
+    c->run.budget -= s->insn_index;
+    s->icount = c->run.icount + run_count(c);
+    c->run.budget--;
+    c->run.start--;
+    c->run.raised++;
+    deliver(c);
+    c->run.how = REGION_RAISED;
+    if (c->attention || s->stop) return 0;
+    look_again(c);
+    return function_at_pc(c);
+}
+
 // Stands in for what is not translated: state.pc says where to go on.
 static i32 absent(u64 page, i32 budget, i32 depth) {
     struct cpu *c = running;
@@ -244,6 +266,7 @@ void jit_fill_abi(struct cpu *c, struct region_abi *abi) {
         .stay = FN(stay),
         .go_in = FN(go_in),
         .go_back = FN(go_back),
+        .go_raised = FN(go_raised),
         .fallback = fallback,
         .helper = helper_function,
         .arg = c,

@@ -246,7 +246,9 @@ bool jit_count_miss(struct cpu *c, u32 id) {
     if (r->state != REGION_LIVE || ++r->misses % most) return false;
     u64 now = c->run.icount + run_count(c);
     struct jit_entry *e = jit_find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
-    u64 apart = e && e->misses == MISSES_LEAVE ? APART_INSNS : MISS_INSNS;
+    // Nothing runs for long in what is no function or loop: there calls cost little, too.
+    bool little = r->kind == KIND_BLOCK || (e && e->misses == MISSES_LEAVE);
+    u64 apart = little ? APART_INSNS : MISS_INSNS;
     if (r->windows) apart = WINDOW_MISS_INSNS;
     bool often = r->misses > most && now - r->missed < most * apart;
     r->missed = now;

@@ -320,6 +320,29 @@ static void call_inner(struct emit *e) {
     w_local(o, W_LOCAL_SET, L_TLB);
 }
 
+void leave_faulted(struct emit *e) {
+    struct buf *o = out(e);
+    if (!e->abi->passes.calls) {
+        w_i32_const(o, 0);
+        w_op(o, W_RETURN);
+        return;
+    }
+    w_i64_const(o, 0);
+    w_local(o, W_LOCAL_GET, L_BUDGET);
+    w_local(o, W_LOCAL_GET, L_DEPTH);
+    w_i32_const(o, (i32)e->abi->faulted);
+    call_region(e, W_RETURN_CALL_INDIRECT);
+}
+
+void faulted_function(struct emit *e) {
+    w_i64_const(out(e), 0);
+    w_local(out(e), W_LOCAL_GET, L_DEPTH);
+    ask(e, e->abi->go_raised);
+    load_budget(e);
+    load_lpc(e);
+    tail_call(e);
+}
+
 // To where more privileged code has returned, or has called without a frame.
 static void cross(struct emit *e) {
     struct buf *o = out(e);

@@ -201,8 +201,10 @@ void place_missed(struct emit *e);                                  // at EXIT_M
 void charge(struct emit *e); // the block's instructions
 void push_budget_gone(struct emit *e);
 void go_to(struct emit *e, i64 rel);
-void chain(struct emit *e);          // at EXIT_CHAIN
-void chain_function(struct emit *e); // the body of region_emit_chain's
+void chain(struct emit *e);            // at EXIT_CHAIN
+void chain_function(struct emit *e);   // the first body of region_emit_shared's
+void faulted_function(struct emit *e); // the one that they leave by when an access faults
+void leave_faulted(struct emit *e);    // to it
 void guest_call(struct emit *e, bool direct, i64 target);
 void return_to_caller(struct emit *e);
 void inlined_return(struct emit *e);

@@ -478,8 +478,7 @@ static void exits(struct emit *e) {
     push_base(e);
     w_local(o, W_LOCAL_GET, L_HOW);
     mem_at(e, W_I32_STORE, 2, e->abi->how);
-    w_i32_const(o, 0);
-    w_op(o, W_RETURN);
+    leave_faulted(e);
     close_if(e);
     w_op(o, W_END); // EXIT_CHAIN
     chain(e);
@@ -554,15 +553,21 @@ static void append(struct emit *e, u32 slot, struct module *m) {
 static const u8 fixed[L_CELLS] = {W_T_I64, W_T_I32, W_T_I32, W_T_I32, W_T_I32, W_T_I32,
                                   W_T_I64, W_T_I64, W_T_I32, W_T_I64, W_T_I64};
 
-void region_emit_chain(const struct region_abi *abi, u32 slot, struct module *m) {
+static void emit_shared(const struct region_abi *abi, void (*function_of)(struct emit *), u32 slot,
+                        struct module *m) {
     struct emit em = {.abi = abi, .nlocals = L_CELLS};
     memcpy(em.types, fixed, sizeof fixed);
-    chain_function(&em);
+    function_of(&em);
     w_op(out(&em), W_END);
     append(&em, slot, m);
     m->code.oom |= em.code.oom;
     buf_free(&em.code);
     buf_free(&em.hints);
+}
+
+void region_emit_shared(const struct region_abi *abi, u32 chain, u32 faulted, struct module *m) {
+    emit_shared(abi, chain_function, chain, m);
+    emit_shared(abi, faulted_function, faulted, m);
 }
 
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m) {

@@ -104,8 +104,8 @@ struct region_abi {
     bool boxed, denormals;
     // C functions of exec/jit_abi.c, as table indices.
     u32 slow_load, slow_store, slow_loadv, slow_storev, raise, place, heed, guard;
-    u32 stay, go_in, go_back;
-    u32 chain; // the function of region_emit_chain; 0: none yet
+    u32 stay, go_in, go_back, go_raised;
+    u32 chain, faulted; // the functions of region_emit_shared; 0: none yet
     // u64 fallback(u64 a, u64 b) of an operation wasm lacks; 0 when there is none (region refused).
     u32 (*fallback)(enum ir_op op);
     u32 (*helper)(const void *arg, unsigned index); // table index of a guest helper
@@ -131,6 +131,7 @@ enum region_exit {
     REGION_MISS,    // an access the TLB does not know: go on at state.pc, but not with a region;
                     // above the low eight bits, how many instructions of the block are done
     REGION_LEFT,    // as LEAVE, and what the run loop does then is done: go on at state.pc
+    REGION_RAISED,  // an exception was delivered: look where state.pc is now
 };
 
 enum { MODULE_FUNCTIONS = 256 };
@@ -148,9 +149,11 @@ struct module {
 // appended.
 bool region_emit(const struct region *r, const struct region_abi *abi, struct module *m);
 
-// The function (pc, budget, depth) -> budget by which regions go on where they know no slot: calls
-// the translation of the code there, in a frame of that depth. Emitted once, because it is long.
-void region_emit_chain(const struct region_abi *abi, u32 slot, struct module *m);
+// Two functions (pc, budget, depth) -> budget that all regions share, emitted once. By the first
+// they go on where they know no slot: it calls the translation of the code there, in a frame of
+// that depth. By the second they leave for an access that faults or misses (run.how): to the
+// handler's translation where that takes no frames away.
+void region_emit_shared(const struct region_abi *abi, u32 chain, u32 faulted, struct module *m);
 
 // A function of the same type that returns 1 when relaxed_madd of doubles and singles rounds once.
 void module_add_madd_probe(struct module *m, u32 slot);

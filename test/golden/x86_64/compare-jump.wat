@@ -1,4 +1,4 @@
-;; 681 bytes
+;; 689 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -226,8 +226,11 @@
           i32.const 0
           local.get 8
           i32.store offset=131088
-          i32.const 0
-          return
+          i64.const 0
+          local.get 1
+          local.get 2
+          i32.const 10
+          return_call_indirect (type 0)
         end
       end
       i32.const 0
