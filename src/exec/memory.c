@@ -169,16 +169,24 @@ bool guest_own_page(struct guest_state *s, u64 key, gva va, enum guest_access ac
     return !fault;
 }
 
-u8 *guest_own_hit(struct guest_state *s, u64 key, gva va, enum guest_access access) {
-    const struct tlb *t = &s->cpu->tlb;
-    const struct tlb_context *x = t->cur->key == key ? t->cur : t->last;
-    if (x->key != key || !x->valid || t->closed) return NULL;
+static u8 *hit(const struct tlb_context *x, gva va, enum guest_access access) {
     const struct tlb_entry *table = access == ACCESS_READ    ? x->r
                                     : access == ACCESS_WRITE ? x->w
                                                              : x->x;
     const struct tlb_entry *e = &table[(va >> GUEST_PAGE_SHIFT) % TLB_SIZE];
     if (e->tag != (va & ~(u64)(GUEST_PAGE_SIZE - 1))) return NULL;
     return (u8 *)(e->addend + (uintptr_t)va);
+}
+
+u8 *guest_host_hit(struct guest_state *s, gva va, enum guest_access access) {
+    const struct tlb *t = &s->cpu->tlb;
+    return t->closed ? NULL : hit(t->cur, va, access);
+}
+
+u8 *guest_own_hit(struct guest_state *s, u64 key, gva va, enum guest_access access) {
+    const struct tlb *t = &s->cpu->tlb;
+    const struct tlb_context *x = t->cur->key == key ? t->cur : t->last;
+    return x->key == key && x->valid && !t->closed ? hit(x, va, access) : NULL;
 }
 
 void guest_host_written(struct guest_state *s, const u8 *p, u64 len) {

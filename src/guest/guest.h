@@ -137,12 +137,14 @@ bool guest_load_for_write(struct guest_state *s, gva va, unsigned size, u64 *val
 // Whether it is NULL is the same in every engine.
 u8 *guest_host_page(struct guest_state *s, gva va, enum guest_access access);
 void guest_host_written(struct guest_state *s, const u8 *p, u64 len);
+// The same where the TLB knows the page and what is written need not be told; else NULL.
+u8 *guest_host_hit(struct guest_state *s, gva va, enum guest_access access);
 // An access that the CPU makes itself, with the translations of `key` (as tlb_key would say while
 // it is made), which need not be those of the code that runs: the host address of `va`, NULL where
 // there is no memory. False: *cause says which exception it is; nothing was raised.
 bool guest_own_page(struct guest_state *s, u64 key, gva va, enum guest_access access, u8 **host,
                     u64 *cause);
-// The same where no page has to be walked for and what is written need not be told; else NULL.
+// As guest_host_hit.
 u8 *guest_own_hit(struct guest_state *s, u64 key, gva va, enum guest_access access);
 // Notes an exception at state.pc: the helper returns, then the engine calls the architecture's
 // raise, with all state in memory.

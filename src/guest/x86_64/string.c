@@ -14,9 +14,10 @@ enum { SHORT_COPY = 256 }; // bytes
 
 struct str {
     struct x86_state *s;
-    unsigned kind, size, adsize, seg, rep;
-    u64 mask; // of indices and the count
-    u64 step; // of an index
+    unsigned kind, adsize, seg, rep;
+    unsigned size, shift; // 1 << shift bytes an element
+    u64 mask;             // of indices and the count
+    u64 step;             // of an index
 };
 
 static u64 index_of(const struct str *t, unsigned reg) { return t->s->r[reg] & t->mask; }
@@ -83,7 +84,7 @@ static bool element(const struct str *t) {
 }
 
 // Elements of [va, ...) that lie wholly in its page.
-static u64 in_page(const struct str *t, u64 va) { return (4096 - va % 4096) / t->size; }
+static u64 in_page(const struct str *t, u64 va) { return (4096 - va % 4096) >> t->shift; }
 
 static void fill(u8 *p, u64 v, unsigned size, u64 n) {
     if (size == 1) {
@@ -137,15 +138,17 @@ static u64 bulk(const struct str *t, u64 n) {
         if (n > in_page(t, src)) n = in_page(t, src);
     }
     if (n < 2) return 0;
-    u8 *to = guest_host_page(g, dst, ACCESS_WRITE), *from = NULL;
-    if (!to || (t->kind == STR_MOVS && !(from = guest_host_page(g, src, ACCESS_READ)))) return 0;
+    u8 *to = guest_host_hit(g, dst, ACCESS_WRITE), *from = NULL;
+    bool plain = to; // and so needs not be told
+    if (!to && !(to = guest_host_page(g, dst, ACCESS_WRITE))) return 0;
+    if (t->kind == STR_MOVS && !(from = guest_host_page(g, src, ACCESS_READ))) return 0;
     if (from)
         move(to, from, t->size, n);
     else
         fill(to, t->s->r[RAX], t->size, n);
-    guest_host_written(g, to, n * t->size);
-    if (from) set_index(t, RSI, index_of(t, RSI) + n * t->size);
-    set_index(t, RDI, index_of(t, RDI) + n * t->size);
+    if (!plain) guest_host_written(g, to, n << t->shift);
+    if (from) set_index(t, RSI, index_of(t, RSI) + (n << t->shift));
+    set_index(t, RDI, index_of(t, RDI) + (n << t->shift));
     return n;
 }
 
@@ -159,9 +162,13 @@ u64 x86_help_string(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     (void)a;
     (void)b;
     (void)c;
-    struct str t = {
-        s, imm & 15, 1u << (imm >> 4 & 3), 1u << (imm >> 8 & 3), imm >> 12 & 7, imm >> 16 & 3,
-        0, 0};
+    struct str t = {.s = s,
+                    .kind = imm & 15,
+                    .size = 1u << (imm >> 4 & 3),
+                    .shift = imm >> 4 & 3,
+                    .adsize = 1u << (imm >> 8 & 3),
+                    .seg = imm >> 12 & 7,
+                    .rep = imm >> 16 & 3};
     t.mask = xlift_mask(t.adsize);
     t.step = s->df * t.size;
     if ((t.kind == STR_INS || t.kind == STR_OUTS) && !x86_port_allowed(s, (u16)s->r[RDX], t.size)) {
