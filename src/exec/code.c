@@ -41,8 +41,7 @@ void code_unhash(struct cpu *c, u32 index) {
     *at = k->hash_next;
 }
 
-// Host address of the code at `pc`; NULL: raised.
-static u8 *fetch(struct cpu *c, gva pc, gva fault_pc) {
+u8 *code_fetch(struct cpu *c, gva pc, gva fault_pc) {
     bool fault;
     u64 cause = 0;
     gpa pa;
@@ -77,7 +76,7 @@ static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
     u8 both[32];
     assert(c->arch->max_insn <= 15 && avail < 16);
     memcpy(both, code, avail);
-    const u8 *more = fetch(c, pc + avail, pc);
+    const u8 *more = code_fetch(c, pc + avail, pc);
     if (!more) return 0;
     memcpy(both + avail, more, 16);
     ir_begin(&c->ir, (i32)(pc % GUEST_PAGE_SIZE), c->helper_effects, c->arch->nhelpers);
@@ -116,7 +115,7 @@ bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigne
 }
 
 int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]) {
-    u8 *code = fetch(c, pc, pc);
+    u8 *code = code_fetch(c, pc, pc);
     if (!code) return 0;
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
     *ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
@@ -197,8 +196,7 @@ static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
     return decode(c, pc);
 }
 
-// There is none yet at `pc`, whose bytes are at `code`.
-static u32 make(struct cpu *c, gva pc, const u8 *code) {
+u32 code_make(struct cpu *c, gva pc, const u8 *code) {
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     unsigned avail = GUEST_PAGE_SIZE - start;
     if (avail < c->arch->max_insn) {
@@ -211,17 +209,10 @@ static u32 make(struct cpu *c, gva pc, const u8 *code) {
 }
 
 u32 code_at(struct cpu *c, gva pc) {
-    u8 *code = fetch(c, pc, pc);
+    u8 *code = code_fetch(c, pc, pc);
     if (!code) return 0;
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
     u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
     u32 i = code_find(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), c->arch->code_mode(c->s));
-    return i ? i : make(c, pc, code);
-}
-
-u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc) {
-    u32 i = code_find(c, ppn, start, c->arch->code_mode(c->s));
-    if (i) return i;
-    const u8 *code = fetch(c, pc, pc);
-    return code ? make(c, pc, code) : 0;
+    return i ? i : code_make(c, pc, code);
 }

@@ -45,7 +45,7 @@ struct cpu *cpu_create(const struct guest_arch *arch, struct bus *bus,
         cpu_destroy(c);
         return NULL;
     }
-    if (!code_init(c, err) || !jit_init(c, err)) {
+    if (!code_init(c, err) || !first_init(c, err) || !jit_init(c, err)) {
         cpu_destroy(c);
         return NULL;
     }
@@ -58,6 +58,7 @@ void cpu_destroy(struct cpu *c) {
     if (!c) return;
     bus_set_watcher(c->bus, NULL, NULL);
     code_free(c);
+    first_free(c);
     jit_free(c);
     tlb_free(&c->tlb);
     free(c->s);
@@ -98,9 +99,14 @@ static void eval_at(void *arg, u64 pc, u32 done) {
     c->s->insn_index = done;
 }
 
+struct ir_exit eval_block(struct cpu *c, gva pc) {
+    struct ir_env env = {c, (u8 *)c->s, pc, eval_load, eval_store, eval_call, eval_trap, eval_at};
+    env.page &= ~(u64)(GUEST_PAGE_SIZE - 1);
+    return ir_eval(&c->ir, &env);
+}
+
 u64 eval_run(struct cpu *c, u32 budget) {
     struct guest_state *s = c->s;
-    struct ir_env env = {c, (u8 *)s, 0, eval_load, eval_store, eval_call, eval_trap, eval_at};
     u64 start = s->icount;
     u32 raised = 0; // charged like instructions, but not counted
     do {
@@ -109,8 +115,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
         gva pc = s->pc;
         tlb_switch(&c->tlb, c->arch->tlb_key(s));
         if (code_lift(c, pc, c->set.max_block_insns, &ppn, bytes)) {
-            env.page = pc & ~(u64)(GUEST_PAGE_SIZE - 1);
-            struct ir_exit x = ir_eval(&c->ir, &env);
+            struct ir_exit x = eval_block(c, pc);
             s->icount += x.insns;
             if (x.kind == IR_EXIT_FAULT) raised++;
             if (x.kind == IR_EXIT_JUMP) s->pc = x.pc;

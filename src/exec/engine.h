@@ -7,6 +7,7 @@
 #include "exec/tlb.h"
 #include "exec/uop.h"
 #include "guest/guest.h"
+#include "ir/eval.h"
 
 enum {
     DEFAULT_BLOCK_INSNS = 64,
@@ -63,6 +64,14 @@ struct jump_entry {
     u32 function; // table index of its translation, 0 = none (read by emitted code)
 };
 
+// Why no block could be found to go on with.
+enum no_block {
+    NO_BLOCK_RAISED,  // an exception before any instruction
+    NO_BLOCK_FAULTED, // one inside of a block
+    NO_BLOCK_LEFT,    // an instruction that may have changed anything is done
+    NO_BLOCK_SPENT,   // the budget was used up on the way
+};
+
 struct cpu {
     const struct guest_arch *arch;
     struct guest_state *s;
@@ -92,6 +101,7 @@ struct cpu {
         u64 datum;        // of a slow load
         u64 sink;         // where translated code repeats a store that the slow path did
         u32 raised;       // exceptions, charged like instructions but not counted as such
+        u32 no_block;     // enum no_block
         u32 last;         // arena index of the block where the budget ran out, 0 elsewhere
         u32 how;          // enum region_exit, when translated code has unwound
         u32 region;       // the one it was in
@@ -118,6 +128,8 @@ struct cpu {
     u64 npages;
     struct jump_entry *jumps;
     struct ir_block ir; // scratch
+    u8 *seen;           // how often code was executed from its bytes (first.c); NULL: never
+    u32 first_runs;     // when that is enough
 
     struct jit *jit; // NULL: interpreter only
 
@@ -139,7 +151,19 @@ u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fau
 bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val);
 bool mem_store(struct cpu *c, gva va, unsigned size, u64 val);
 
+// ---- first.c
+// Arena index of the block to go on with at state.pc, having executed code from its bytes as long
+// as that is better than decoding it, from pc on, which was reached by `way`. 0: there is none, and
+// run.no_block says why.
+u32 first_go(struct cpu *c, gva pc, enum first_end way);
+bool first_init(struct cpu *c, struct err *err);
+void first_free(struct cpu *c);
+
 // ---- code.c
+// Host address of the code at `pc`; NULL: raised, by the instruction at fault_pc.
+u8 *code_fetch(struct cpu *c, gva pc, gva fault_pc);
+// Decodes the block at `pc`, whose bytes are at `code`; there is none yet. 0: raised.
+u32 code_make(struct cpu *c, gva pc, const u8 *code);
 // Lifts the block at `pc`: 1, or 0 when an exception was raised. *ppn: its page, PPN_LOOSE for an
 // instruction that crosses into the next page, whose bytes are then in `bytes`.
 int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]);
@@ -148,8 +172,6 @@ int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOS
 u32 code_at(struct cpu *c, gva pc);
 // The decoded block there, or 0.
 u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode);
-// The same for a block known to lie in physical page `ppn`.
-u32 code_in_page(struct cpu *c, u32 ppn, u16 start, gva pc);
 void code_unhash(struct cpu *c, u32 index);
 
 // ---- forget.c
@@ -298,5 +320,7 @@ static inline void split_budget(struct cpu *c, i64 rest, i64 now) {
 // instructions.
 u64 interp_run(struct cpu *c, u32 budget);
 u64 eval_run(struct cpu *c, u32 budget);
+// Evaluates the lifted block c->ir, which is at pc.
+struct ir_exit eval_block(struct cpu *c, gva pc);
 
 #endif

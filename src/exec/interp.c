@@ -10,13 +10,32 @@
 #include "emit/wasm/region.h"
 #include "exec/uop_do.h"
 
-// The address is not in the jump cache for this context: finds or decodes its block. 0: raised.
-static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
-    bool called = (from->code == UOP_JUMPIND || from->code == UOP_FAR) && from->b == IR_JUMP_CALL;
+// The block at pc, or one to go on with elsewhere when code had to be executed that is none yet:
+// state.pc says where. 0: none (run.no_block).
+static u32 find_block(struct cpu *c, gva pc, enum first_end way) {
+    if (c->seen) return first_go(c, pc, way);
+    c->s->pc = pc;
+    c->run.no_block = NO_BLOCK_RAISED;
     u32 i = code_at(c, pc);
+    if (i && way == FIRST_CALLED) code_called(c, i);
+    if (i && way == FIRST_JUMPED) block_of(c, i)->jumped = true;
+    return i;
+}
+
+// How an exit reaches what it goes to.
+static enum first_end way_of(const struct uop *from) {
+    bool far = from->code == UOP_JUMPIND || from->code == UOP_FAR;
+    if ((far || from->code == UOP_LINK) && from->b == IR_JUMP_CALL) return FIRST_CALLED;
+    if (from->code == UOP_JUMPIND && from->b == IR_JUMP_PLAIN) return FIRST_JUMPED;
+    return FIRST_WENT;
+}
+
+// The address is not in the jump cache for this context: finds or decodes its block, or one to go
+// on with elsewhere: state.pc says where. 0: none (run.no_block).
+static NOINLINE u32 jump_miss(struct cpu *c, gva pc, const struct uop *from) {
+    u32 i = find_block(c, pc, way_of(from));
     if (!i) return 0;
-    if (called) code_called(c, i);
-    if (from->code == UOP_JUMPIND && from->b == IR_JUMP_PLAIN) block_of(c, i)->jumped = true;
+    pc = c->s->pc;
     if (unlikely(!jump_canonical(pc))) return i;
     struct jump_entry *e = &c->jumps[(pc >> 1) & ((1u << JUMPS_BITS) - 1)];
     e->tag = pc ^ c->run.mix;
@@ -69,13 +88,19 @@ NOINLINE bool uop_slow_storev(struct cpu *c, const struct uop *u, gva va, v128 v
 }
 
 // A link is taken for the first time: finds or decodes its target and makes this uop, and the
-// branch it is a way of, go there directly. 0: an exception was raised.
+// branch it is a way of, go there directly. The block may be another one, at state.pc, and the link
+// stays as it is, when the target is none yet. 0: none (run.no_block).
 static NOINLINE u32 resolve(struct cpu *c, struct uop *u, gva pc) {
     u32 generation = c->arena_generation;
     u32 ppn = block_of(c, u->meta)->ppn;
-    u32 to = code_in_page(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), pc);
-    if (!to || c->arena_generation != generation) return to;
-    if (u->b == IR_JUMP_CALL) code_called(c, to);
+    u64 before = run_count(c);
+    u32 to = code_find(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), c->arch->code_mode(c->s));
+    c->s->pc = pc;
+    if (!to)
+        to = find_block(c, pc, way_of(u));
+    else if (u->b == IR_JUMP_CALL)
+        code_called(c, to);
+    if (!to || c->arena_generation != generation || run_count(c) != before) return to;
     // What crosses into the next page depends on the mapping: through the jump cache each time.
     if (block_of(c, to)->ppn != ppn) {
         u->imm = pc % GUEST_PAGE_SIZE;

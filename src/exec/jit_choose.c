@@ -211,7 +211,8 @@ static unsigned weight(const struct cpu *c) {
 
 bool jit_pause(struct cpu *c) {
     u32 at = c->run.last;
-    if (c->arena[at].code != UOP_REGION && translatable(c, at)) {
+    // Code that is executed from its bytes is not hot.
+    if (at && c->arena[at].code != UOP_REGION && translatable(c, at)) {
         struct block *k = heated(c, block_of(c, at));
         // Nothing found to do is looked for again later: more of the code around it may have run
         // then.

@@ -110,7 +110,7 @@ void cpu_list_switches(struct buf *out) {
     buf_put_str(out, "--dump=LETTERS\n");
     for (size_t i = 0; i < ARRAY_LEN(dumps); i++)
         buf_printf(out, "  %-10c %s\n", dumps[i].letter, dumps[i].what);
-    buf_put_str(out, "--no=PASS,...   the translator without\n");
+    buf_put_str(out, "--no=PASS,...   without\n");
     for (size_t i = 0; i < ARRAY_LEN(passes); i++)
         buf_printf(out, "  %-10s %s\n", passes[i].name, passes[i].what);
     buf_put_str(out, "--torture=NAME,...\n");

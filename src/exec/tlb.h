@@ -7,18 +7,15 @@
 
 #include "base/types.h"
 #include "emit/wasm/region.h"
+#include "guest/first.h"
 
-enum { TLB_BITS = 13, TLB_SIZE = 1 << TLB_BITS, TLB_CONTEXTS = 8 };
+enum { TLB_CONTEXTS = 8 };
 
 // The entry for page address p is at index (p >> 12) % TLB_SIZE. An access of n bytes at va hits
 // when (va ^ tag) <= 4096 - n, i.e. all of it lies in page `tag`. A tag that must not hit has index
 // bits other than its slot's: the page's own with bit 12 flipped for a write entry whose page holds
 // decoded code (no inline hit, but no page walk either), a fixed one with bit 13 flipped for none
-// at all.
-struct tlb_entry {
-    u64 tag;
-    uintptr_t addend; // host address = addend + (uintptr_t)va
-};
+// at all. (struct tlb_entry: guest/first.h)
 
 // An area that lies on the host as it does in the guest, which translated code looks at instead of
 // the tables: pages of the read table, from TLB_WRITABLE on of the write table. WINDOW_SIZES[k]

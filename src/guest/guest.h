@@ -4,6 +4,7 @@
 
 #include "base/types.h"
 #include "exec/cpu.h"
+#include "guest/first.h"
 #include "ir/ir.h"
 #include "ir/value.h"
 #include "mem/bus.h"
@@ -92,6 +93,10 @@ struct guest_arch {
     // raises the guest's illegal-instruction exception. Must not depend on anything but the bytes
     // and `mode`.
     unsigned (*lift)(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
+    // Executes instructions at f->code as lifted code would, to the block's end or the first one
+    // that it does not know; what it may not know is anything. Updates pc, code, room and done. May
+    // be NULL.
+    enum first_end (*first)(struct guest_state *s, struct guest_first *f);
     // What lifted code depends on besides its bytes: a small number (0..31) from the state.
     u32 (*code_mode)(const struct guest_state *s);
     // What cached translations depend on: equal keys, equal translations (until a flush).

@@ -101,7 +101,9 @@ static bool effect_op(struct eval *e, u32 i) {
 }
 
 struct ir_exit ir_eval(const struct ir_block *b, const struct ir_env *env) {
-    struct eval e = {.b = b, .env = env, .pc = ~(u64)0};
+    struct eval e; // values are set before they are used
+    e.b = b, e.env = env, e.pc = ~(u64)0, e.done = 0;
+    e.val[0] = (union ir_value){0};
     for (u32 i = 1; i < b->n; i++) {
         const struct ir_insn *o = &b->ops[i];
         const union ir_value imm = {.i64 = o->imm}, *c = o->c ? &e.val[o->c] : &imm;

@@ -19,6 +19,7 @@ ours() { timeout 60 "$build/berth" machine --arch x86_64 --kernel "$elf" "$@" 2>
 add interp "$(ours --engine interp)"
 add "interp, one instruction a block, four translations" "$(ours --engine interp --torture=insn,tlb)"
 add "interp, looking at every exit" "$(ours --engine interp --torture=exits --icount)"
+add "interp, from the code's bytes" "$(ours --engine interp --torture=first)"
 add eval "$(ours --engine eval)"
 if command -v qemu-system-x86_64 >/dev/null; then
     add qemu "$(timeout 60 qemu-system-x86_64 -M microvm -cpu max -accel tcg -m 64M -nodefaults -nographic -no-reboot \

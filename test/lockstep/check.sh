@@ -1,6 +1,7 @@
 #!/bin/bash
 # Lock-step runs that need no WebAssembly: the interpreter against the evaluator on random programs and on the saved
-# cases, and against itself by single instructions. LOCKSTEP_COUNT programs each, from LOCKSTEP_SEED on.
+# cases, and against itself by single instructions; code executed from its bytes against the evaluator. LOCKSTEP_COUNT
+# programs each, from LOCKSTEP_SEED on.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -17,6 +18,9 @@ run() {
 for guest in riscv64 x86_64; do
     run random --guest $guest --seed "$seed" --count "$count" --out "$build/test"
     run random --guest $guest --seed $((seed + 10000)) --count $((count / 2)) --ref interp --out "$build/test"
+done
+for torture in first first,exits,tlb; do
+    run random --guest x86_64 --seed $((seed + 20000)) --count $((count / 2)) --torture $torture --out "$build/test"
 done
 run case test/lockstep/cases/*.case
 echo "$passed passed, $failed failed"

@@ -298,7 +298,7 @@ static bool run_once(const struct lockstep_world *w, const struct lockstep_plan 
     struct lockstep l = {.w = w, .p = p, .r = r, .line = -1, .trace_from = trace_from};
     if (p->seconds) l.until = time(NULL) + p->seconds;
     struct cpu_trace trace = {&l, keep_dump, commit};
-    struct cpu_settings dut = p->dut, ref = {.engine = ENGINE_INTERP};
+    struct cpu_settings dut = p->dut, ref = {.engine = ENGINE_INTERP, .disabled = PASS_FIRST};
     dut.trace = &trace;
     if (dumped) dut.dump |= DUMP_REGIONS;
     dut.icount_time = ref.icount_time = true;

@@ -245,7 +245,8 @@ static bool load(const char *path, struct program *p) {
 }
 
 static int cases(const struct options *o) {
-    static const char *const ways[] = {NULL, "hot", "hot,exits", "hot,tlb,insn", "hot,evict,late"};
+    static const char *const ways[] = {
+        NULL, "hot", "hot,exits", "hot,tlb,insn", "hot,evict,late", "first", "hot,first"};
     unsigned passed = 0, failed = 0;
     for (int i = 0; i < o->nfiles; i++) {
         struct program p;

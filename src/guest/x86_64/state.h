@@ -308,6 +308,9 @@ bool x86_port_allowed(struct x86_state *s, u16 port, unsigned size); // by IOPL 
 // ---- fpstate.c
 u64 x86_xinuse(const struct x86_state *s); // XINUSE: components of XSAVE not in their first state
 
+// ---- first.c
+enum first_end x86_first(struct guest_state *g, struct guest_first *f);
+
 // ---- lift.c, disasm.c
 unsigned x86_lift(struct ir_block *b, const u8 *code, unsigned avail, i32 rel, u32 mode);
 unsigned x86_disassemble_as(const u8 *code, unsigned avail, gva pc, enum x86_code_size size,

@@ -118,6 +118,7 @@ const struct guest_arch guest_x86_64 = {
     .denormals = true,
     .reset = reset,
     .boot = boot,
+    .first = x86_first,
     .lift = x86_lift,
     .code_mode = x86_code_mode,
     .tlb_key = x86_tlb_key,

@@ -64,5 +64,7 @@ struct cpu_settings;
 struct x86_ours *x86_ours_create(const struct cpu_settings *set);
 void x86_ours_destroy(struct x86_ours *o);
 void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_result *out);
+// How many instructions it has executed straight from their bytes.
+u64 x86_ours_first(const struct x86_ours *o);
 
 #endif

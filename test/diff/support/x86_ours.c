@@ -175,3 +175,5 @@ void x86_ours_run(struct x86_ours *o, const struct x86_case *c, struct x86_resul
     memset(fill, 0xcc, sizeof fill);
     bus_write(o->bus, CODE + off, fill, c->len);
 }
+
+u64 x86_ours_first(const struct x86_ours *o) { return o->cpu->stats.insns_first; }

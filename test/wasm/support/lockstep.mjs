@@ -9,7 +9,7 @@ const count = Number(process.env.LOCKSTEP_COUNT ?? 60);
 const seed = Number(process.env.LOCKSTEP_SEED ?? 1);
 const good = (out) => assert.match(out, /^\d+ passed, 0 failed$/m);
 // Each pass of the translator off, and all of them.
-const passes = ['calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'windows', 'lean', 'narrow', 'hints', 'async'];
+const passes = ['first', 'calls', 'inline', 'chain', 'multipage', 'float', 'switch', 'pages', 'windows', 'lean', 'narrow', 'hints', 'async'];
 
 export function randomPrograms(guest, share = 1) {
     const some = (divisor) => Math.ceil((count * share) / divisor);
@@ -23,6 +23,8 @@ export function randomPrograms(guest, share = 1) {
     test(`${guest}: random programs, hot after some time, in long runs`, () => {
         random(30000, some(4), '--torture', '', '--chunk', '2000-9000', '--insns', 200000, '--ref', 'interp');
     });
+    if (guest === 'x86_64')
+        test(`${guest}: random programs, executed from their bytes first`, () => random(50000, some(2), '--torture', 'hot,first'));
     test(`${guest}: random programs without single passes`, () => {
         for (const [i, pass] of [...passes, passes.join()].entries())
             random(40000 + 100 * i, some(15), '--no', pass);
@@ -59,4 +61,9 @@ export function linux(guest) {
         run(1, '--torture', 'hot,evict,tlb,late');
     });
     test(`${guest}: Linux, with eviction of decoded code and of translations`, () => run(1, '--torture', 'hot,evict,arena'));
+    if (guest !== 'x86_64') return;
+    test(`${guest}: Linux, everything executed from its bytes twice and then translated`, () => {
+        const figure = run(1, '--torture', 'hot,first');
+        assert.ok(figure('of them from their bytes') > 100000, 'much was executed from its bytes');
+    });
 }

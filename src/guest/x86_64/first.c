@@ -1,0 +1,823 @@
+// Instructions executed straight from their bytes, for code that is seen the first times: the most
+// frequent general-purpose ones of 64-bit and flat 32-bit code. Everything else is unknown here and
+// left as it is (guest/first.h). What they compute is in first_do.c; what they mean is lift_int.c's
+// and lift_flow.c's, in the same order, so that the same faults come with the same state.
+//
+// Invariants: nothing of an instruction has happened when it turns out to be unknown or faults; a
+// block ends where a lifted one does.
+//
+// It is the second place that says what these instructions mean, because the first one costs 400 ns
+// an instruction. The tests that hold lifted code against a processor run it, too.
+#include "guest/x86_64/first.h"
+
+// What is done, and what stands behind the opcode.
+enum action {
+    A_UNKNOWN,
+    A_PREFIX,
+    A_0F,
+    A_ALU_MR, // rm, reg
+    A_ALU_RM, // reg, rm
+    A_ALU_AI, // accumulator, immediate
+    A_ALU_MI,
+    A_TEST_MR,
+    A_TEST_AI,
+    A_MOV_MR,
+    A_MOV_RM,
+    A_MOV_MI,
+    A_MOV_RI,
+    A_LEA,
+    A_MOVX, // MOVZX, MOVSX
+    A_MOVSXD,
+    A_XCHG_MR,
+    A_XCHG_AR,
+    A_PUSH_R,
+    A_PUSH_I,
+    A_POP_R,
+    A_LEAVE,
+    A_JCC,
+    A_JMP,
+    A_CALL,
+    A_RET,
+    A_RET_I,
+    A_SETCC,
+    A_CMOV,
+    A_SHIFT_I,
+    A_SHIFT_1,
+    A_SHIFT_C,
+    A_SHIFTD_I,
+    A_SHIFTD_C,
+    A_IMUL2,
+    A_IMUL3,
+    A_GROUP3,
+    A_GROUP45,
+    A_INCDEC,
+    A_CBW,
+    A_CWD,
+    A_NOP,
+    A_BT_R,
+    A_BT_I,
+    A_SCAN,
+    A_BSWAP,
+    A_CMPXCHG,
+    A_XADD,
+    A_CARRY,
+    A_DIRECTION,
+    ACTION = 0x3f,
+    // Of an opcode.
+    M = 0x40,    // ModRM
+    B = 0x80,    // bytes
+    IB = 0x100,  // an immediate byte
+    IZ = 0x200,  // an immediate of the operand's size, at most 4 bytes
+    LK = 0x400,  // may have LOCK
+    F3 = 0x800,  // the same with F3 (which is counted as unknown elsewhere)
+    N16 = 0x1000 // not with 66
+};
+
+#define ALU(base, lk)                                                                              \
+    [(base)] = A_ALU_MR | M | B | (lk), [(base) + 1] = A_ALU_MR | M | (lk),                        \
+    [(base) + 2] = A_ALU_RM | M | B, [(base) + 3] = A_ALU_RM | M,                                  \
+    [(base) + 4] = A_ALU_AI | B | IB, [(base) + 5] = A_ALU_AI | IZ
+
+// clang-format off
+static const u16 forms[512] = {
+    ALU(0x00, LK), ALU(0x08, LK), ALU(0x10, LK), ALU(0x18, LK),
+    ALU(0x20, LK), ALU(0x28, LK), ALU(0x30, LK), ALU(0x38, 0),
+    [0x0f] = A_0F,
+    [0x26] = A_PREFIX, [0x2e] = A_PREFIX, [0x36] = A_PREFIX, [0x3e] = A_PREFIX,
+    [0x40 ... 0x4f] = A_INCDEC, // in 64-bit mode REX comes before the opcode is looked up
+    [0x50 ... 0x57] = A_PUSH_R | N16,
+    [0x58 ... 0x5f] = A_POP_R | N16,
+    [0x63] = A_MOVSXD | M,
+    [0x64 ... 0x67] = A_PREFIX,
+    [0x68] = A_PUSH_I | IZ | N16,
+    [0x69] = A_IMUL3 | M | IZ,
+    [0x6a] = A_PUSH_I | IB | N16,
+    [0x6b] = A_IMUL3 | M | IB,
+    [0x70 ... 0x7f] = A_JCC | IB | N16,
+    [0x80] = A_ALU_MI | M | B | IB | LK,
+    [0x81] = A_ALU_MI | M | IZ | LK,
+    [0x83] = A_ALU_MI | M | IB | LK,
+    [0x84] = A_TEST_MR | M | B, [0x85] = A_TEST_MR | M,
+    [0x86] = A_XCHG_MR | M | B | LK, [0x87] = A_XCHG_MR | M | LK,
+    [0x88] = A_MOV_MR | M | B, [0x89] = A_MOV_MR | M,
+    [0x8a] = A_MOV_RM | M | B, [0x8b] = A_MOV_RM | M,
+    [0x8d] = A_LEA | M,
+    [0x90 ... 0x97] = A_XCHG_AR | F3,
+    [0x98] = A_CBW, [0x99] = A_CWD,
+    [0xa8] = A_TEST_AI | B | IB, [0xa9] = A_TEST_AI | IZ,
+    [0xb0 ... 0xb7] = A_MOV_RI | B, [0xb8 ... 0xbf] = A_MOV_RI,
+    [0xc0] = A_SHIFT_I | M | B | IB, [0xc1] = A_SHIFT_I | M | IB,
+    [0xc2] = A_RET_I | N16, [0xc3] = A_RET | N16 | F3,
+    [0xc6] = A_MOV_MI | M | B | IB, [0xc7] = A_MOV_MI | M | IZ,
+    [0xc9] = A_LEAVE | N16,
+    [0xd0] = A_SHIFT_1 | M | B, [0xd1] = A_SHIFT_1 | M,
+    [0xd2] = A_SHIFT_C | M | B, [0xd3] = A_SHIFT_C | M,
+    [0xe8] = A_CALL | IZ | N16,
+    [0xe9] = A_JMP | IZ | N16, [0xeb] = A_JMP | IB | N16,
+    [0xf0] = A_PREFIX, [0xf2 ... 0xf3] = A_PREFIX,
+    [0xf5] = A_CARRY, [0xf8 ... 0xf9] = A_CARRY,
+    [0xf6] = A_GROUP3 | M | B | LK, [0xf7] = A_GROUP3 | M | LK,
+    [0xfc ... 0xfd] = A_DIRECTION,
+    [0xfe] = A_GROUP45 | M | B | LK, [0xff] = A_GROUP45 | M | LK,
+    // ---- 0f
+    [0x10d] = A_NOP | M, [0x118 ... 0x11f] = A_NOP | M | F3,
+    [0x140 ... 0x14f] = A_CMOV | M,
+    [0x180 ... 0x18f] = A_JCC | IZ | N16,
+    [0x190 ... 0x19f] = A_SETCC | M | B,
+    [0x1a3] = A_BT_R | M, [0x1ab] = A_BT_R | M | LK, [0x1b3] = A_BT_R | M | LK, [0x1bb] = A_BT_R | M | LK,
+    [0x1a4] = A_SHIFTD_I | M | IB, [0x1a5] = A_SHIFTD_C | M,
+    [0x1ac] = A_SHIFTD_I | M | IB, [0x1ad] = A_SHIFTD_C | M,
+    [0x1af] = A_IMUL2 | M,
+    [0x1b0] = A_CMPXCHG | M | B | LK, [0x1b1] = A_CMPXCHG | M | LK,
+    [0x1b6 ... 0x1b7] = A_MOVX | M, [0x1be ... 0x1bf] = A_MOVX | M,
+    [0x1ba] = A_BT_I | M | IB | LK,
+    [0x1bc ... 0x1bd] = A_SCAN | M | F3,
+    [0x1c0] = A_XADD | M | B | LK, [0x1c1] = A_XADD | M | LK,
+    [0x1c8 ... 0x1cf] = A_BSWAP | N16,
+};
+// clang-format on
+
+// Of one instruction: as enum first_end, where FIRST_FULL is to go on.
+enum { ON = FIRST_FULL };
+
+// ---- memory
+
+// Where and when execution is, for whoever may raise, count or ask for the time.
+static void place(struct first *x) {
+    x->s->g.pc = x->shift + (uintptr_t)x->start;
+    x->s->g.insn_index = x->done;
+}
+
+static NOINLINE bool open_slow(struct first *x, unsigned size, bool write) {
+    struct guest_state *g = &x->s->g;
+    place(x);
+    if (!(write ? guest_load_for_write : guest_load)(g, x->ea, size, &x->datum)) return false;
+    x->at = (u8 *)&x->datum;
+    x->slow = write;
+    return true;
+}
+
+static NOINLINE bool store_slow(struct first *x, u64 va, unsigned size, u64 v) {
+    place(x);
+    x->slow = false;
+    return guest_store(&x->s->g, va, size, v);
+}
+
+static NOINLINE bool load_slow(struct first *x, u64 va, unsigned size) {
+    place(x);
+    return guest_load(&x->s->g, va, size, &x->datum);
+}
+
+// The host address of an access that hits (exec/tlb.h), or NULL.
+static ALWAYS_INLINE u8 *probe(const struct tlb_entry *table, u64 va, unsigned size) {
+    const struct tlb_entry *e = &table[va >> 12 & (TLB_SIZE - 1)];
+    return likely((va ^ e->tag) <= 4096 - size) ? (u8 *)(e->addend + (uintptr_t)va) : NULL;
+}
+
+// The r/m operand; false: an exception was noted.
+static ALWAYS_INLINE bool open(struct first *x, unsigned size, bool write) {
+    if (!x->mem) {
+        x->at = first_place(x, x->rm, size);
+        return true;
+    }
+    u8 *at = probe(write ? x->writes : x->reads, x->ea, size);
+    if (unlikely(!at)) return open_slow(x, size, write);
+    x->at = at;
+    return true;
+}
+
+static ALWAYS_INLINE bool store(struct first *x, u64 va, unsigned size, u64 v) {
+    u8 *at = probe(x->writes, va, size);
+    if (unlikely(!at)) return store_slow(x, va, size, v);
+    first_put(at, size, v);
+    return true;
+}
+
+static ALWAYS_INLINE bool load(struct first *x, u64 va, unsigned size, u64 *v) {
+    const u8 *at = probe(x->reads, va, size);
+    if (unlikely(!at)) {
+        if (!load_slow(x, va, size)) return false;
+        *v = x->datum;
+        return true;
+    }
+    *v = first_get(at, size);
+    return true;
+}
+
+// Of an r/m operand that was opened for writing.
+static ALWAYS_INLINE int put(struct first *x, unsigned size, u64 v) {
+    if (!x->mem)
+        first_set_reg(x, x->rm, size, v);
+    else if (unlikely(x->slow))
+        return store_slow(x, x->ea, size, v) ? ON : FIRST_FAULTED;
+    else
+        first_put(x->at, size, v);
+    return ON;
+}
+
+// ---- decoding
+
+static ALWAYS_INLINE i32 get_i32(const u8 *p) {
+    i32 v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+static ALWAYS_INLINE unsigned imm_bytes(const struct first *x, unsigned form) {
+    return form & IB ? 1 : form & IZ ? (x->size == 2 ? 2 : 4) : 0;
+}
+
+static ALWAYS_INLINE void address(struct first *x, unsigned modrm, unsigned form) {
+    unsigned mod = modrm >> 6, low = modrm & 7;
+    const u64 *r = x->s->r;
+    u64 ea;
+    if (low == 4) {
+        unsigned sib = *x->p++, index = (sib >> 3 & 7) | (x->rex & 2) << 2;
+        ea = index == 4 ? 0 : r[index] << (sib >> 6);
+        if ((sib & 7) == 5 && mod == 0)
+            mod = 2;
+        else
+            ea += r[(sib & 7) | (x->rex & 1) << 3];
+    } else if (low == 5 && mod == 0) {
+        ea = x->wide ? x->shift + (uintptr_t)x->p + 4 + imm_bytes(x, form) : 0;
+        mod = 2;
+    } else {
+        ea = r[low | (x->rex & 1) << 3];
+    }
+    if (mod == 1) {
+        ea += (u64)(i8)*x->p++;
+    } else if (mod == 2) {
+        ea += (u64)get_i32(x->p);
+        x->p += 4;
+    }
+    x->ea = x->wide ? ea : (u32)ea;
+}
+
+static ALWAYS_INLINE void operands(struct first *x, unsigned form) {
+    if (form & M) {
+        unsigned modrm = *x->p++;
+        x->reg = (u8)((modrm >> 3 & 7) | (x->rex & 4) << 1);
+        x->mem = modrm < 0xc0;
+        if ((form & ACTION) == A_GROUP3 && !(modrm & 0x30)) // TEST
+            form |= form & B ? IB : IZ;
+        if (x->mem)
+            address(x, modrm, form);
+        else
+            x->rm = (u8)((modrm & 7) | (x->rex & 1) << 3);
+    }
+    if (form & IB) {
+        x->imm = (u64)(i8)*x->p++;
+    } else if (form & IZ) {
+        x->imm = x->size == 2 ? (u64)(i16)(x->p[0] | x->p[1] << 8) : (u64)get_i32(x->p);
+        x->p += x->size == 2 ? 2 : 4;
+    }
+}
+
+static void set_rex(struct first *x, u8 rex) {
+    x->rex = rex;
+    if (rex & 8) x->size = 8;
+}
+
+// Opcode and its form, when prefixes other than REX come before it; x->p is behind the first one.
+// Not more of them than leave room for the longest instruction; others only before NOPs.
+static NOINLINE unsigned prefixed(struct first *x, u8 first) {
+    unsigned n = 0, form;
+    for (u8 b = first;; b = *x->p++) {
+        if (forms[b] != A_PREFIX) {
+            x->op = b;
+            break;
+        }
+        if (++n > 5 || b == 0x67) return A_UNKNOWN;
+        if (b == 0x66)
+            x->p66 = true, x->size = 2;
+        else if (b == 0xf0)
+            x->lock = true;
+        else if (b >= 0xf2)
+            x->rep = b;
+        else if (b == 0x64 || b == 0x65)
+            x->seg = b == 0x64 ? SEG_FS : SEG_GS;
+        else if (b == 0x2e && !x->wide)
+            return A_UNKNOWN; // of the others only CS is not as without
+    }
+    if (x->wide && (x->op & 0xf0) == 0x40) {
+        set_rex(x, x->op);
+        x->op = *x->p++;
+    }
+    form = forms[x->op];
+    if (form == A_0F) {
+        x->op = *x->p++;
+        form = forms[0x100 + x->op];
+    }
+    unsigned action = form & ACTION;
+    if (n > 3 && action != A_NOP) return A_UNKNOWN;
+    if (x->rep && (x->rep == 0xf2 || !(form & F3))) return A_UNKNOWN;
+    if (x->p66 && form & N16 && x->size == 2) return A_UNKNOWN;
+    if (x->seg && (!x->wide || action == A_LEA)) return A_UNKNOWN;
+    return action <= A_0F || (x->wide && action == A_INCDEC) ? A_UNKNOWN : form;
+}
+
+// LOCK is for some instructions with a destination in memory.
+static bool may_lock(const struct first *x) {
+    unsigned digit = x->reg & 7;
+    if (!x->mem || !(x->form & LK)) return false;
+    switch (x->form & ACTION) {
+    case A_ALU_MI:
+        return digit != 7;
+    case A_GROUP3:
+        return digit == 2 || digit == 3;
+    case A_GROUP45:
+        return digit < 2;
+    case A_BT_I:
+        return digit > 4;
+    default:
+        return true;
+    }
+}
+
+// What seldom prefixes mean for the operands. False: unknown.
+static NOINLINE bool settle(struct first *x) {
+    if (x->lock && !may_lock(x)) return false;
+    if (x->seg && x->mem) x->ea += x->s->seg_base[x->seg];
+    return true;
+}
+
+// ---- instructions
+
+static ALWAYS_INLINE int alu_mr(struct first *x) {
+    unsigned how = x->op >> 3 & 7, size = x->size;
+    u64 b = first_reg(x, x->reg, size);
+    if (!open(x, size, how != ALU_CMP)) return FIRST_FAULTED;
+    u64 r = first_alu(x->s, how, size, first_get(x->at, size), b);
+    return how == ALU_CMP ? ON : put(x, size, r);
+}
+
+static ALWAYS_INLINE int alu_rm(struct first *x) {
+    unsigned how = x->op >> 3 & 7, size = x->size;
+    if (!open(x, size, false)) return FIRST_FAULTED;
+    u64 r = first_alu(x->s, how, size, first_reg(x, x->reg, size), first_get(x->at, size));
+    if (how != ALU_CMP) first_set_reg(x, x->reg, size, r);
+    return ON;
+}
+
+static ALWAYS_INLINE int alu_mi(struct first *x) {
+    unsigned how = x->reg & 7, size = x->size;
+    if (!open(x, size, how != ALU_CMP)) return FIRST_FAULTED;
+    u64 r = first_alu(x->s, how, size, first_get(x->at, size), x->imm);
+    return how == ALU_CMP ? ON : put(x, size, r);
+}
+
+static ALWAYS_INLINE int alu_ai(struct first *x) {
+    unsigned how = x->op >> 3 & 7, size = x->size;
+    u64 r = first_alu(x->s, how, size, first_reg(x, RAX, size), x->imm);
+    if (how != ALU_CMP) first_set_reg(x, RAX, size, r);
+    return ON;
+}
+
+static ALWAYS_INLINE int test(struct first *x, u64 b) {
+    if (!open(x, x->size, false)) return FIRST_FAULTED;
+    first_logic_flags(x->s, x->size, first_get(x->at, x->size) & b & first_mask(x->size));
+    return ON;
+}
+
+static ALWAYS_INLINE int write_only(struct first *x, unsigned size, u64 v) {
+    if (!x->mem)
+        first_set_reg(x, x->rm, size, v);
+    else if (!store(x, x->ea, size, v))
+        return FIRST_FAULTED;
+    return ON;
+}
+
+static ALWAYS_INLINE int mov_rm(struct first *x) {
+    if (!open(x, x->size, false)) return FIRST_FAULTED;
+    first_set_reg(x, x->reg, x->size, first_get(x->at, x->size));
+    return ON;
+}
+
+// An immediate as wide as the operand.
+static ALWAYS_INLINE int mov_ri(struct first *x) {
+    unsigned size = x->size, n = (x->op & 7) | (x->rex & 1) << 3;
+    first_set_reg(x, n, size, first_get(x->p, size));
+    x->p += size;
+    return ON;
+}
+
+static ALWAYS_INLINE int movx(struct first *x) {
+    unsigned from = x->op & 1 ? 2 : 1;
+    if (!open(x, from, false)) return FIRST_FAULTED;
+    u64 v = first_get(x->at, from);
+    if (x->op & 8) v = first_sext(v, from);
+    // REX or not counts for the operand, which may be AH; the destination is no byte.
+    first_set_reg(x, x->reg, x->size, v);
+    return ON;
+}
+
+static ALWAYS_INLINE int movsxd(struct first *x) {
+    if (!x->wide || x->size == 2) return FIRST_UNKNOWN;
+    if (!open(x, 4, false)) return FIRST_FAULTED;
+    first_set_reg(x, x->reg, x->size, first_sext(first_get(x->at, 4), 4));
+    return ON;
+}
+
+static int xchg(struct first *x) {
+    unsigned size = x->size;
+    if (!open(x, size, true)) return FIRST_FAULTED;
+    u64 a = first_get(x->at, size), b = first_reg(x, x->reg, size);
+    int end = put(x, size, b);
+    if (end == ON) first_set_reg(x, x->reg, size, a);
+    return end;
+}
+
+static int xchg_ar(struct first *x) {
+    unsigned n = (x->op & 7) | (x->rex & 1) << 3, size = x->size;
+    if (n == RAX) return ON; // NOP, PAUSE
+    u64 a = first_reg(x, RAX, size), b = first_reg(x, n, size);
+    first_set_reg(x, n, size, a);
+    first_set_reg(x, RAX, size, b);
+    return ON;
+}
+
+// ---- the stack
+
+static ALWAYS_INLINE unsigned stack_size(const struct first *x) { return x->wide ? 8 : 4; }
+static ALWAYS_INLINE u64 stack_at(const struct first *x, i64 by) {
+    u64 sp = x->s->r[RSP] + (u64)by;
+    return x->wide ? sp : (u32)sp;
+}
+
+static ALWAYS_INLINE bool push(struct first *x, u64 v) {
+    unsigned n = stack_size(x);
+    u64 sp = stack_at(x, -(i64)n);
+    if (!store(x, sp, n, v)) return false;
+    x->s->r[RSP] = sp;
+    return true;
+}
+
+static ALWAYS_INLINE int pop_r(struct first *x) {
+    unsigned reg = (x->op & 7) | (x->rex & 1) << 3, n = stack_size(x);
+    u64 v;
+    if (!load(x, stack_at(x, 0), n, &v)) return FIRST_FAULTED;
+    x->s->r[RSP] = stack_at(x, n);
+    x->s->r[reg] = v;
+    return ON;
+}
+
+static int leave(struct first *x) {
+    unsigned n = stack_size(x);
+    u64 v, at = x->s->r[RBP];
+    if (!load(x, x->wide ? at : (u32)at, n, &v)) return FIRST_FAULTED;
+    x->s->r[RBP] = v;
+    x->s->r[RSP] = x->wide ? at + n : (u32)(at + n);
+    return ON;
+}
+
+// ---- where it goes on
+
+static ALWAYS_INLINE u64 here(const struct first *x) { return x->shift + (uintptr_t)x->p; }
+static ALWAYS_INLINE u64 pointer(const struct first *x) { // as the guest sees it
+    return x->wide ? here(x) : (u32)here(x);
+}
+
+static ALWAYS_INLINE int go(struct first *x, bool taken) {
+    x->next = here(x) + (taken ? x->imm : 0);
+    return FIRST_WENT;
+}
+
+static ALWAYS_INLINE int call(struct first *x) {
+    if (!push(x, pointer(x))) return FIRST_FAULTED;
+    x->next = here(x) + x->imm;
+    return FIRST_CALLED;
+}
+
+static ALWAYS_INLINE int ret(struct first *x, unsigned more) {
+    unsigned n = stack_size(x);
+    if (!load(x, stack_at(x, 0), n, &x->next)) return FIRST_FAULTED;
+    x->s->r[RSP] = stack_at(x, (i64)n + more);
+    return FIRST_WENT;
+}
+
+// ---- groups
+
+static int group3(struct first *x) {
+    unsigned size = x->size, how = x->reg & 7;
+    if (how >= 6 && !first_div_known(x->s, how == 7, size)) return FIRST_UNKNOWN;
+    if (how < 2) return test(x, x->imm);
+    if (!open(x, size, how < 4)) return FIRST_FAULTED;
+    u64 v = first_get(x->at, size);
+    switch (how) {
+    case 2:
+        return put(x, size, ~v & first_mask(size));
+    case 3:
+        return put(x, size, first_alu(x->s, ALU_SUB, size, 0, v));
+    case 4:
+    case 5:
+        first_mul(x->s, how == 5, size, v);
+        return ON;
+    default:
+        if (first_div(x->s, how == 7, size, v)) return ON;
+        place(x);
+        guest_raise(&x->s->g, EXC_DE, 0);
+        return FIRST_FAULTED;
+    }
+}
+
+static int jump_to(struct first *x, bool is_call) {
+    unsigned n = stack_size(x);
+    if (!open(x, n, false)) return FIRST_FAULTED;
+    u64 to = first_get(x->at, n);
+    if (is_call && !push(x, pointer(x))) return FIRST_FAULTED;
+    x->next = to;
+    return is_call ? FIRST_CALLED : FIRST_JUMPED;
+}
+
+static int group45(struct first *x) {
+    unsigned size = x->size, how = x->reg & 7;
+    if (how < 2) {
+        if (!open(x, size, true)) return FIRST_FAULTED;
+        return put(x, size, first_incdec(x->s, how == 0, size, first_get(x->at, size)));
+    }
+    if (!(x->op & 1) || size == 2) return FIRST_UNKNOWN;
+    if (how == 2 || how == 4) return jump_to(x, how == 2);
+    if (how != 6) return FIRST_UNKNOWN;
+    if (!open(x, stack_size(x), false)) return FIRST_FAULTED;
+    return push(x, first_get(x->at, stack_size(x))) ? ON : FIRST_FAULTED;
+}
+
+static int incdec_r(struct first *x) {
+    unsigned n = x->op & 7;
+    u64 v = first_incdec(x->s, !(x->op & 8), x->size, first_reg(x, n, x->size));
+    first_set_reg(x, n, x->size, v);
+    return ON;
+}
+
+static int shift(struct first *x, unsigned count) {
+    unsigned how = x->reg & 7;
+    if (how == 2 || how == 3) return FIRST_UNKNOWN;
+    if (!open(x, x->size, true)) return FIRST_FAULTED;
+    if (how == 6) how = 4;
+    return put(x, x->size, first_shift(x->s, how, x->size, first_get(x->at, x->size), count));
+}
+
+static int shift_double(struct first *x, unsigned count) {
+    unsigned size = x->size;
+    if (!open(x, size, true)) return FIRST_FAULTED;
+    u64 b = first_reg(x, x->reg, size);
+    return put(x, size,
+               first_shift_double(x->s, x->op < 0xa8, size, first_get(x->at, size), b, count));
+}
+
+static int imul(struct first *x, bool immediate) {
+    unsigned size = x->size;
+    if (!open(x, size, false)) return FIRST_FAULTED;
+    u64 a = first_get(x->at, size), b = immediate ? x->imm : first_reg(x, x->reg, size);
+    first_set_reg(x, x->reg, size, first_multiply(x->s, size, a, b));
+    return ON;
+}
+
+static ALWAYS_INLINE int cmov(struct first *x) {
+    unsigned size = x->size;
+    if (!open(x, size, false)) return FIRST_FAULTED;
+    u64 v = first_get(x->at, size), old = first_reg(x, x->reg, size);
+    first_set_reg(x, x->reg, size, first_condition(x->s, x->op & 15) ? v : old);
+    return ON;
+}
+
+static int widen(struct first *x) { // CBW and so on, or CWD
+    unsigned size = x->size;
+    u64 a = x->s->r[RAX];
+    if (x->op == 0x98)
+        first_set_reg(x, RAX, size, first_sext(a, size / 2));
+    else
+        first_set_reg(x, RDX, size, (u64)((i64)first_sext(a, size) >> 63));
+    return ON;
+}
+
+// BT, BTS, BTR, BTC: `how` 0..3. A bit's number in a register reaches beyond an operand in memory.
+static int bit(struct first *x, unsigned how, u64 n, bool string) {
+    unsigned size = x->size;
+    if (string && x->mem) {
+        i64 unit = (i64)first_sext(n, size) >> (size == 8 ? 6 : size == 4 ? 5 : 4);
+        x->ea += (u64)unit * size;
+        if (!x->wide) x->ea = (u32)x->ea;
+    }
+    if (!open(x, size, how != 0)) return FIRST_FAULTED;
+    u64 v = first_get(x->at, size), one = (u64)1 << (n & (8 * size - 1));
+    if (how) {
+        u64 r = how == 1 ? v | one : how == 2 ? v & ~one : v ^ one;
+        if (put(x, size, r) != ON) return FIRST_FAULTED;
+    }
+    first_bit_flags(x->s, v & one);
+    return ON;
+}
+
+static int scan(struct first *x) {
+    unsigned size = x->size;
+    bool reverse = x->op & 1;
+    if (!open(x, size, false)) return FIRST_FAULTED;
+    u64 v = first_get(x->at, size);
+    if (x->rep)
+        first_set_reg(x, x->reg, size, first_count_zeros(x->s, reverse, size, v));
+    else if (v)
+        first_set_reg(x, x->reg, size, first_scan(x->s, reverse, size, v));
+    else
+        first_logic_flags(x->s, size, 0);
+    return ON;
+}
+
+static int bswap(struct first *x) {
+    unsigned n = (x->op & 7) | (x->rex & 1) << 3;
+    u64 v = x->s->r[n];
+    x->s->r[n] = x->size == 8 ? __builtin_bswap64(v) : __builtin_bswap32((u32)v);
+    return ON;
+}
+
+static int cmpxchg(struct first *x) {
+    unsigned size = x->size;
+    if (!open(x, size, true)) return FIRST_FAULTED;
+    u64 old = first_get(x->at, size), src = first_reg(x, x->reg, size);
+    u64 acc = x->s->r[RAX] & first_mask(size);
+    bool same = acc == old;
+    if (x->mem && put(x, size, same ? src : old) != ON) return FIRST_FAULTED;
+    if (!same) first_set_reg(x, RAX, size, old);
+    // A register is not written when the comparison fails, not even extended.
+    if (!x->mem && same) first_set_reg(x, x->rm, size, src);
+    first_alu(x->s, ALU_CMP, size, acc, old);
+    return ON;
+}
+
+static int xadd(struct first *x) {
+    unsigned size = x->size;
+    if (!open(x, size, true)) return FIRST_FAULTED;
+    u64 a = first_get(x->at, size), b = first_reg(x, x->reg, size);
+    u64 r = (a + b) & first_mask(size);
+    if (x->mem && put(x, size, r) != ON) return FIRST_FAULTED;
+    first_set_reg(x, x->reg, size, a);
+    if (!x->mem) first_set_reg(x, x->rm, size, r);
+    first_alu(x->s, ALU_ADD, size, a, b);
+    return ON;
+}
+
+static int carry(struct first *x) {
+    first_carry(x->s, x->op == 0xf8 ? CARRY_CLC : x->op == 0xf9 ? CARRY_STC : CARRY_CMC);
+    return ON;
+}
+
+static ALWAYS_INLINE int execute(struct first *x) {
+    switch (x->form & ACTION) {
+    case A_ALU_MR:
+        return alu_mr(x);
+    case A_ALU_RM:
+        return alu_rm(x);
+    case A_ALU_AI:
+        return alu_ai(x);
+    case A_ALU_MI:
+        return alu_mi(x);
+    case A_TEST_MR:
+        return test(x, first_reg(x, x->reg, x->size));
+    case A_TEST_AI:
+        first_logic_flags(x->s, x->size, x->s->r[RAX] & x->imm & first_mask(x->size));
+        return ON;
+    case A_MOV_MR:
+        return write_only(x, x->size, first_reg(x, x->reg, x->size));
+    case A_MOV_RM:
+        return mov_rm(x);
+    case A_MOV_MI:
+        return x->reg & 7 ? FIRST_UNKNOWN : write_only(x, x->size, x->imm);
+    case A_MOV_RI:
+        return mov_ri(x);
+    case A_LEA:
+        if (!x->mem) return FIRST_UNKNOWN;
+        first_set_reg(x, x->reg, x->size, x->ea);
+        return ON;
+    case A_MOVX:
+        return movx(x);
+    case A_MOVSXD:
+        return movsxd(x);
+    case A_XCHG_MR:
+        return xchg(x);
+    case A_XCHG_AR:
+        return xchg_ar(x);
+    case A_PUSH_R:
+        return push(x, x->s->r[(x->op & 7) | (x->rex & 1) << 3]) ? ON : FIRST_FAULTED;
+    case A_PUSH_I:
+        return push(x, x->imm) ? ON : FIRST_FAULTED;
+    case A_POP_R:
+        return pop_r(x);
+    case A_LEAVE:
+        return leave(x);
+    case A_JCC:
+        return go(x, first_condition(x->s, x->op & 15));
+    case A_JMP:
+        return go(x, true);
+    case A_CALL:
+        return call(x);
+    case A_RET:
+        return ret(x, 0);
+    case A_RET_I:
+        return ret(x, x->p[0] | (unsigned)x->p[1] << 8);
+    case A_SETCC:
+        return write_only(x, 1, first_condition(x->s, x->op & 15));
+    case A_CMOV:
+        return cmov(x);
+    case A_SHIFT_I:
+        return shift(x, (u8)x->imm);
+    case A_SHIFT_1:
+        return shift(x, 1);
+    case A_SHIFT_C:
+        return shift(x, (u8)x->s->r[RCX]);
+    case A_SHIFTD_I:
+        return shift_double(x, (u8)x->imm);
+    case A_SHIFTD_C:
+        return shift_double(x, (u8)x->s->r[RCX]);
+    case A_IMUL2:
+        return imul(x, false);
+    case A_IMUL3:
+        return imul(x, true);
+    case A_GROUP3:
+        return group3(x);
+    case A_GROUP45:
+        return group45(x);
+    case A_INCDEC:
+        return x->wide ? FIRST_UNKNOWN : incdec_r(x);
+    case A_CBW:
+    case A_CWD:
+        return widen(x);
+    case A_NOP: // PREFETCHW is for memory only
+        return x->mem || x->op != 0x0d ? ON : FIRST_UNKNOWN;
+    case A_BT_R:
+        return bit(x, x->op >> 3 & 3, first_reg(x, x->reg, x->size), true);
+    case A_BT_I:
+        return (x->reg & 7) < 4 ? FIRST_UNKNOWN : bit(x, x->reg & 3, x->imm, false);
+    case A_SCAN:
+        return scan(x);
+    case A_BSWAP:
+        return bswap(x);
+    case A_CMPXCHG:
+        return cmpxchg(x);
+    case A_XADD:
+        return xadd(x);
+    case A_CARRY:
+        return carry(x);
+    case A_DIRECTION:
+        x->s->df = x->op & 1 ? ~(u64)0 : 1;
+        return ON;
+    default:
+        return FIRST_UNKNOWN;
+    }
+}
+
+static ALWAYS_INLINE int step(struct first *x) {
+    unsigned form;
+    bool seldom = false;
+    x->start = x->p;
+    x->op = *x->p++;
+    x->rex = x->rep = 0;
+    x->size = 4;
+    if (x->wide && (x->op & 0xf0) == 0x40) {
+        set_rex(x, x->op);
+        x->op = *x->p++;
+    }
+    form = forms[x->op];
+    if (form == A_0F) {
+        x->op = *x->p++;
+        form = forms[0x100 + x->op];
+    } else if (unlikely(form == A_PREFIX)) {
+        if (x->rex) return FIRST_UNKNOWN;
+        x->p66 = x->lock = false;
+        x->seg = 0;
+        form = prefixed(x, x->op);
+        seldom = true;
+    }
+    x->form = (u16)form;
+    if (form & B) x->size = 1;
+    operands(x, form);
+    if (unlikely(seldom) && !settle(x)) return FIRST_UNKNOWN;
+    return execute(x);
+}
+
+enum first_end x86_first(struct guest_state *g, struct guest_first *f) {
+    enum { LONGEST = 15 };
+    struct first x = {.s = x86_of(g), .reads = f->reads, .writes = f->writes, .p = f->code};
+    const u8 *last = f->code + f->room - LONGEST;
+    int end = ON;
+    u32 size_mode = f->mode & (MODE_SIZE | MODE_CAREFUL);
+    if (size_mode > MODE_32 || f->room < LONGEST) return FIRST_UNKNOWN;
+    x.wide = size_mode == MODE_64;
+    x.shift = f->pc - (uintptr_t)f->code;
+    for (x.done = f->done; x.done < f->most; x.done++) {
+        if (unlikely(x.p > last)) {
+            x.start = x.p;
+            end = FIRST_UNKNOWN;
+            break;
+        }
+        end = step(&x);
+        if (end != ON) break;
+    }
+    bool whole = end == FIRST_WENT || end == FIRST_CALLED || end == FIRST_JUMPED;
+    if (whole) x.done++;
+    f->done = x.done;
+    const u8 *at = end == ON ? x.p : x.start;
+    f->pc = whole ? x.next : x.shift + (uintptr_t)at;
+    f->room -= (u32)(at - f->code);
+    f->code = at;
+    return (enum first_end)end;
+}
