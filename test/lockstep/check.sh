@@ -19,7 +19,7 @@ for guest in riscv64 x86_64; do
     run random --guest $guest --seed "$seed" --count "$count" --out "$build/test"
     run random --guest $guest --seed $((seed + 10000)) --count $((count / 2)) --ref interp --out "$build/test"
 done
-for torture in first first,exits,tlb; do
+for torture in first first,exits; do
     run random --guest x86_64 --seed $((seed + 20000)) --count $((count / 2)) --torture $torture --out "$build/test"
 done
 run case test/lockstep/cases/*.case
