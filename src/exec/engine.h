@@ -238,7 +238,11 @@ static inline void look_with(struct cpu *c, const struct guest_view *v) {
     c->run.mix = mix_for(c, v->mode);
 }
 static inline void look_again(struct cpu *c) {
-    struct guest_view v = {c->arch->tlb_key(c->s), c->arch->code_mode(c->s)};
+    struct guest_view v;
+    if (c->arch->view)
+        c->arch->view(c->s, &v);
+    else
+        v = (struct guest_view){c->arch->tlb_key(c->s), c->arch->code_mode(c->s)};
     look_with(c, &v);
 }
 // The same after an interrupt was taken, if there is one.

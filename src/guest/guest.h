@@ -115,8 +115,9 @@ struct guest_arch {
 
     // Takes the most urgent enabled pending interrupt, if any: true when pc changed.
     bool (*take_interrupt)(struct guest_state *s);
-    // take_interrupt, and what tlb_key and code_mode say after it, in one call: every system call
-    // makes two. May be NULL.
+    // What tlb_key and code_mode say, in one call; the same after take_interrupt: every system call
+    // does that twice. May be NULL.
+    void (*view)(const struct guest_state *s, struct guest_view *view);
     bool (*settle)(struct guest_state *s, struct guest_view *view);
     // An interrupt that ends WFI is pending (updates timers from board time).
     bool (*interrupt_pending)(struct guest_state *s);

@@ -529,6 +529,7 @@ static void test_single_step(void **state) {
     kernel_mode(f->s);
     f->s->dr[1] = 0xd000;
     f->s->dr7 = 0x400 | 1 << 2 | 0xd << 20; // local 1, 4 bytes, writes
+    x86_update_mode(f->s);
     assert_int_equal(RUN(f, "\x8b\x04\x25\x00\xd0\x00\x00\xc6\x04\x25\x02\xd0\x00\x00\x01\x90"),
                      EXC_DB);
     assert_int_equal(frame(f, 0), CODE + 15);
@@ -538,6 +539,7 @@ static void test_single_step(void **state) {
     f->s->dr6 = 0xffff0ff0;
     f->s->dr[0] = CODE + 1;
     f->s->dr7 = 0x402;
+    x86_update_mode(f->s);
     assert_int_equal(RUN(f, "\x90\x90\xf4"), EXC_DB);
     assert_int_equal(frame(f, 0), CODE + 1);
     assert_int_equal(frame(f, 2) & FL_RF, FL_RF);
@@ -655,6 +657,7 @@ static void test_xsave(void **state) {
     const u8 *area = f->ram + XAREA;
     s->cr4 |= CR4_OSXSAVE | CR4_OSFXSR;
     s->xcr0 = 7;
+    x86_update_mode(s);
     s->r[RAX] = 7;
     s->r[RDX] = 0;
     s->r[RBX] = XAREA;

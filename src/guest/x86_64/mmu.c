@@ -56,7 +56,7 @@ static u64 page_fault(const struct x86_state *s, const struct walk *w, unsigned 
 
 static u64 read_entry(struct x86_state *s, gpa at, unsigned size) {
     u8 *p = bus_ram_ptr(s->g.bus, at, size);
-    if (!p) return ~(u64)0; // nothing there: all ones, whose reserved bits fault
+    if (unlikely(!p)) return ~(u64)0; // nothing there: all ones, whose reserved bits fault
     return size == 8 ? get_le64(p) : get_le32(p);
 }
 
@@ -113,6 +113,7 @@ static unsigned walk_32(struct x86_state *s, gva va, struct walk *w, gpa *pa) {
 }
 
 static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, gpa *pa) {
+    const u64 bad = reserved_bits(s, 0, false, pae);
     unsigned level = pae ? 2 : 3;
     u64 table = pae ? s->cr3 & 0xffffffe0u : s->cr3 & X86_PAGE_MASK, e;
     w->rights = PTE_W | PTE_U;
@@ -122,10 +123,8 @@ static unsigned walk_64(struct x86_state *s, gva va, bool pae, struct walk *w, g
         if (!(e & PTE_P)) return ~0u;
         bool top = pae && level == 2;
         bool large = level > 0 && e & PTE_PS && !top;
-        if (e & (top ? reserved_bits(s, 0, false, true) | PTE_NX | 0x1e6
-                     : reserved_bits(s, level, large, pae)) ||
-            (large && level == 3))
-            return PF_RSVD | PF_P;
+        if (e & (top ? bad | PTE_NX | 0x1e6 : bad)) return PF_RSVD | PF_P;
+        if (large && (level == 3 || e & reserved_bits(s, level, true, pae))) return PF_RSVD | PF_P;
         if (!top) {
             u64 nx = (w->rights | e) & PTE_NX;
             w->rights = (w->rights & e & (PTE_W | PTE_U)) | nx;

@@ -284,6 +284,7 @@ void x86_set_eip(struct x86_state *s, u64 eip);
 // ---- trap.c
 void x86_raise(struct guest_state *g, u64 cause, u64 tval);
 bool x86_take_interrupt(struct guest_state *g);
+void x86_view(const struct guest_state *g, struct guest_view *view);
 bool x86_settle(struct guest_state *g, struct guest_view *view);
 bool x86_interrupt_pending(struct guest_state *g);
 bool x86_interrupt_held(

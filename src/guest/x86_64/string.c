@@ -157,11 +157,37 @@ static bool goes_on(const struct str *t) {
     return (t->s->cc_res == 0) == (t->rep == 1);
 }
 
+// What a kernel does several times in each page fault: REP MOVS and REP STOS upwards in 64-bit
+// code, in pages that the TLB has. False: nothing was done.
+static bool quick(struct x86_state *s, u64 imm) {
+    unsigned kind = imm & 15, shift = imm >> 4 & 3, seg = imm >> 12 & 7;
+    bool wide = (imm >> 8 & 3) == 3, rep = imm >> 16 & 3, moves = kind == STR_MOVS;
+    if (!wide || !rep || (!moves && kind != STR_STOS) || seg == SEG_FS || seg == SEG_GS ||
+        s->df != 1 || s->code != X86_CODE64 || s->eflags & FL_TF)
+        return false;
+    const u64 n = s->r[RCX], dst = s->r[RDI], src = s->r[RSI], len = n << shift;
+    if (n - 1 >= GUEST_PAGE_SIZE || dst % GUEST_PAGE_SIZE + len > GUEST_PAGE_SIZE ||
+        (moves && src % GUEST_PAGE_SIZE + len > GUEST_PAGE_SIZE))
+        return false;
+    u8 *to = guest_host_hit(&s->g, dst, ACCESS_WRITE), *from = NULL;
+    if (!to || (moves && !(from = guest_host_hit(&s->g, src, ACCESS_READ)))) return false;
+    if (moves) {
+        move(to, from, 1u << shift, n);
+        s->r[RSI] = src + len;
+    } else {
+        fill(to, s->r[RAX], 1u << shift, n);
+    }
+    s->r[RDI] = dst + len;
+    s->r[RCX] = 0;
+    return true;
+}
+
 u64 x86_help_string(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
     struct x86_state *s = x86_of(g);
     (void)a;
     (void)b;
     (void)c;
+    if (quick(s, imm)) return 1;
     struct str t = {.s = s,
                     .kind = imm & 15,
                     .size = 1u << (imm >> 4 & 3),

@@ -349,13 +349,18 @@ bool x86_take_interrupt(struct guest_state *g) {
     return true;
 }
 
+void x86_view(const struct guest_state *g, struct guest_view *view) {
+    const struct x86_state *s = x86_const(g);
+    view->key = x86_key_with(s, s->key_control);
+    view->mode = x86_mode_with(s, s->mode_control);
+}
+
 bool x86_settle(struct guest_state *g, struct guest_view *view) {
     struct x86_state *s = x86_of(g);
     s->held = false; // as x86_take_interrupt, which is asked only when there may be one
     bool maybe = s->nmi || (s->irq_told && s->eflags & FL_IF);
     bool taken = maybe && x86_take_interrupt(g);
-    view->key = x86_key_with(s, s->key_control);
-    view->mode = x86_mode_with(s, s->mode_control);
+    x86_view(g, view);
     return taken;
 }
 

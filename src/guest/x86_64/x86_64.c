@@ -127,6 +127,7 @@ const struct guest_arch guest_x86_64 = {
     .bus_fault = x86_bus_fault,
     .raise = x86_raise,
     .take_interrupt = x86_take_interrupt,
+    .view = x86_view,
     .settle = x86_settle,
     .interrupt_pending = x86_interrupt_pending,
     .set_irq = x86_set_irq,
