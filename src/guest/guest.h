@@ -78,7 +78,8 @@ struct guest_arch {
     const struct guest_helper *helpers;
     unsigned nhelpers;
     // For helpers with `fast`: where a u32 in the state says that the sticky inexact flag is set,
-    // and what it is then under the mask.
+    // and what it is then under the mask. If that is FAST_RANGE under a mask of ones, and 0
+    // otherwise, emitted code asks with one comparison whether results are normal too.
     u32 inexact_cell, inexact_mask, inexact_bit;
     bool boxed;     // singles are NaN-boxed; else they are the lower half, the upper being anything
     bool denormals; // denormal operands raise a flag; what a helper returns is none while the word

@@ -92,6 +92,7 @@ enum {
 // exception flag changes: inexact is set already, or the result is exact.
 // imm: the rounding mode in its low three bits (0 nearest even, 1 toward zero); MADD: bit 3 negates
 // the product, bit 4 the addend. Conversions: S32 results are sign-extended.
+#define FAST_RANGE 0xfd000000u // guest_arch.inexact_bit
 enum ir_fast {
     FAST_NONE,
     FAST_ADD64,

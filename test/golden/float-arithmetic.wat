@@ -1,4 +1,4 @@
-;; 1064 bytes
+;; 1039 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -52,14 +52,6 @@
                   i32.const 1
                   i32.ne
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
-                block  ;; label = @7
-                  local.get 21
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  i32.eqz
-                  br_if 0 (;@7;)
                   br 2 (;@5;)
                 end
                 local.get 21
@@ -151,7 +143,28 @@
                   i32.sub
                   i32.const -50331648
                   i32.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  if  ;; label = @8
+                    local.get 27
+                    i32.reinterpret_f32
+                    i32.const 1
+                    i32.shl
+                    i32.eqz
+                    local.get 19
+                    i32.reinterpret_f32
+                    i32.const 1
+                    i32.shl
+                    i32.eqz
+                    local.get 20
+                    i32.reinterpret_f32
+                    i32.const 1
+                    i32.shl
+                    i32.eqz
+                    i32.or
+                    i32.and
+                    i32.eqz
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    br 3 (;@5;)
+                  end
                   i32.const 0
                   i32.load offset=131136
                   i32.const 1
@@ -159,22 +172,6 @@
                   i32.const 1
                   i32.ne
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
-                block  ;; label = @7
-                  local.get 27
-                  f32.const 0x0p+0 (;=0;)
-                  f32.eq
-                  local.get 19
-                  f32.const 0x0p+0 (;=0;)
-                  f32.eq
-                  local.get 20
-                  f32.const 0x0p+0 (;=0;)
-                  f32.eq
-                  i32.or
-                  i32.and
-                  i32.eqz
-                  br_if 0 (;@7;)
                   br 2 (;@5;)
                 end
                 local.get 27

@@ -64,43 +64,40 @@ static u32 entry(void *arg, i32 rel) {
 }
 
 // The places of the engine's variables are made up; only what is done with them matters here.
-static const struct region_abi abi = {.state = 0x10000,
-                                      .pc_cell = 8,
-                                      .exc = 0x20000,
-                                      .attention = 0x20004,
-                                      .budget = 0x20008,
-                                      .how = 0x20010,
-                                      .region = 0x20014,
-                                      .mix = 0x20018,
-                                      .tlb_cur = 0x20020,
-                                      .tlb_r = 0,
-                                      .tlb_w = 8192,
-                                      .tlb_x = 16384,
-                                      .tlb_slots = 512,
-                                      .jumps = 0x40000,
-                                      .jump_mask = 0xffff,
-                                      .jump_bits = 48,
-                                      .vector = 0x20030,
-                                      .inexact = 0x20040,
-                                      .inexact_mask = 1,
-                                      .inexact_bit = 1,
-                                      .boxed = true,
-                                      .slow_load = 1,
-                                      .slow_store = 2,
-                                      .slow_loadv = 3,
-                                      .slow_storev = 4,
-                                      .raise = 5,
-                                      .place = 6,
-                                      .heed = 7,
-                                      .guard = 8,
-                                      .chain = 9,
-                                      .faulted = 10,
-                                      .fallback = fallback,
-                                      .helper = helper,
-                                      .entry = entry,
-                                      .memory_pages = 1,
-                                      .passes = {true, true, true, true, true},
-                                      .fused_madd = true};
+static struct region_abi abi = {.state = 0x10000,
+                                .pc_cell = 8,
+                                .exc = 0x20000,
+                                .attention = 0x20004,
+                                .budget = 0x20008,
+                                .how = 0x20010,
+                                .region = 0x20014,
+                                .mix = 0x20018,
+                                .tlb_cur = 0x20020,
+                                .tlb_r = 0,
+                                .tlb_w = 8192,
+                                .tlb_x = 16384,
+                                .tlb_slots = 512,
+                                .jumps = 0x40000,
+                                .jump_mask = 0xffff,
+                                .jump_bits = 48,
+                                .vector = 0x20030,
+                                .inexact = 0x20040,
+                                .slow_load = 1,
+                                .slow_store = 2,
+                                .slow_loadv = 3,
+                                .slow_storev = 4,
+                                .raise = 5,
+                                .place = 6,
+                                .heed = 7,
+                                .guard = 8,
+                                .chain = 9,
+                                .faulted = 10,
+                                .fallback = fallback,
+                                .helper = helper,
+                                .entry = entry,
+                                .memory_pages = 1,
+                                .passes = {true, true, true, true, true},
+                                .fused_madd = true};
 
 static int write_module(const char *path) {
     struct module m = {0};
@@ -108,6 +105,10 @@ static int write_module(const char *path) {
     region.helper_effects = effects;
     region.fast = fast;
     region.flags = guest->flags;
+    abi.inexact_mask = guest->inexact_mask;
+    abi.inexact_bit = guest->inexact_bit;
+    abi.boxed = guest->boxed;
+    abi.denormals = guest->denormals;
     region.id = 7;
     region.slot = 9;
     connect();

@@ -61,6 +61,13 @@ struct group {
 // How accesses are emitted: as is best; without groups and kept pages; off their group's local.
 enum access_kind { ACCESS_ANY, ACCESS_APART, ACCESS_NEAR };
 
+// What a value is not denormal as while the word for inexact says so (clean.c): its lower half or
+// quarter; all of a vector.
+enum { CLEAN_DOUBLE = 1, CLEAN_SINGLE = 2, CLEAN_DOUBLES = 4, CLEAN_SINGLES = 8, CLEAN_KINDS = 4 };
+struct clean_cells {
+    struct cellset as[CLEAN_KINDS]; // the vectors that are
+};
+
 enum { WINDOW_LOCALS = 2 + WINDOW_ROOMS };
 
 struct emit {
@@ -91,7 +98,8 @@ struct emit {
     u16 uses[IR_BLOCK_CAP];
     u16 floats[IR_BLOCK_CAP];  // of the uses, those that want it as a double
     u16 singles[IR_BLOCK_CAP]; // and those that want its lower half as a single
-    u8 clean[IR_BLOCK_CAP];    // not denormal while the word for inexact says so
+    u8 clean[IR_BLOCK_CAP];    // CLEAN_...
+    struct clean_cells clean_in[REGION_BLOCKS];
     u8 bases[IR_BLOCK_CAP];    // flow_base
     ir_ref trees[256];         // values not emitted yet, to be used once
     unsigned ntrees;
@@ -141,10 +149,19 @@ bool fast_boxes(const struct emit *e,
                 ir_ref r);         // it puts a single into a NaN box, as loads of one do
 void fast_shadows(struct emit *e); // chooses the cells that have one, and their locals
 
+u8 fast_clean(const struct emit *e, const struct ir_insn *o); // what a call's result is clean as
+// The single that was put into the lower half of something to make `r`, else 0.
+ir_ref fast_inserted(const struct emit *e, ir_ref r);
+
+// ---- clean.c
+void clean_find(struct emit *e);  // at the start of blocks
+void clean_block(struct emit *e); // values of the block being emitted
+
 // ---- vectors.c
 bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
 
 // ---- fast_vector.c
+u8 fast_vector_clean(const struct emit *e, const struct ir_insn *o); // what its result is clean as
 void emit_vcall(struct emit *e, u32 i);
 
 // ---- access.c

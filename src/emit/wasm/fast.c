@@ -3,27 +3,17 @@
 // called. Depends on emit.h.
 //
 // Three looks, from the likely to the rare: inexact is set already and the result is a normal
-// number; the result was exact (error-free transformations: what rounding took away is computed, in
-// the same or a wider type); the call. Operands and results are floats in locals of their own, so
-// that chains of operations stay in the processor's floating-point registers.
+// number, or it is a zero that must be one; the result was exact (exact.c); the call. Operands and
+// results are floats in locals of their own, so that chains of operations stay in the processor's
+// floating-point registers.
 //
 // A guest whose denormal operands raise a flag (abi->denormals) has them looked at, except results
-// of this block: their helpers note in the word for inexact when they return a denormal.
+// of such operations (clean.c): their helpers note in the word for inexact when they return a
+// denormal.
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
-#include "emit/wasm/emit.h"
-
-enum form { F_ARITH, F_SUM, F_MADD, F_COMPARE, F_CHECK, F_FROM_INT, F_TO_INT, F_WIDEN, F_NARROW };
-
-struct fast_row {
-    u8 operands;
-    bool single; // what is computed in, or converted from or to an integer
-    u8 opcode;
-    u8 form;
-    u8 rounding; // the imm it must have
-};
+#include "emit/wasm/fast.h"
 
 static const struct fast_row fast_rows[] = {
     [FAST_ADD64] = {2, false, 0xa0, F_SUM, 0},
@@ -71,22 +61,9 @@ static const struct fast_row *row_of(const struct emit *e, const struct ir_insn 
 static bool float_result(const struct fast_row *f) {
     return f->form != F_COMPARE && f->form != F_CHECK && f->form != F_TO_INT;
 }
-static bool single_result(const struct fast_row *f) {
-    return f->form == F_NARROW || (f->single && f->form != F_WIDEN);
-}
-
 // ---- operands
 
-struct operand {
-    ir_ref ref;
-    u32 local; // float; an integer of F_FROM_INT
-    u32 bits;  // with NaN boxes: the i64, 0 when it is known to be boxed
-    bool own;  // the local is free afterwards
-    bool clean;
-};
-
-// The single that was put into the lower half of something to make `r`, else 0.
-static ir_ref inserted(const struct emit *e, ir_ref r) {
+ir_ref fast_inserted(const struct emit *e, ir_ref r) {
     const struct ir_insn *ops = e->b->ops, *o = &ops[r];
     u64 upper = 0xffffffff00000000u;
     if (e->abi->boxed || o->op != IR_OR64) return 0;
@@ -102,7 +79,7 @@ static ir_ref lower_half(const struct emit *e, ir_ref r) {
     const struct ir_insn *ops = e->b->ops, *o = &ops[r];
     if (e->abi->boxed) return r;
     if (o->op == IR_ZEXT32 && ops[o->a].op == IR_TRUNC32) r = ops[o->a].a;
-    ir_ref single = inserted(e, r);
+    ir_ref single = fast_inserted(e, r);
     return single ? single : r;
 }
 
@@ -133,7 +110,7 @@ static bool held(const struct emit *e, u32 i, u64 cell, ir_ref r) {
 
 ir_ref fast_merged(const struct emit *e, u32 i) {
     const struct ir_insn *ops = e->b->ops, *o = &ops[i];
-    ir_ref single = inserted(e, o->a);
+    ir_ref single = fast_inserted(e, o->a);
     return single && held(e, i, o->imm, ops[ops[o->a].a].a) ? single : 0;
 }
 
@@ -193,7 +170,6 @@ void fast_count_uses(struct emit *e) {
     memset(e->uses, 0, b->nops * sizeof e->uses[0]);
     memset(e->floats, 0, b->nops * sizeof e->floats[0]);
     memset(e->singles, 0, b->nops * sizeof e->singles[0]);
-    memset(e->clean, 0, b->nops);
     for (u32 i = b->nops; i-- > 1;) {
         const struct ir_insn *o = &b->ops[i];
         bool pure = !ir_ops[o->op].effects && ir_ops[o->op].result != IR_NONE;
@@ -228,11 +204,10 @@ void fast_shadows(struct emit *e) {
     }
 }
 
-static bool is_clean(const struct emit *e, ir_ref r) {
-    const struct ir_insn *ops = e->b->ops, *o = &ops[r];
-    if (o->op == IR_CONST64) return !o->imm;
-    if (o->op == IR_BITSF64) return ops[o->a].op == IR_F64S32 || ops[o->a].op == IR_F64S64;
-    return e->clean[r];
+u8 fast_clean(const struct emit *e, const struct ir_insn *o) {
+    const struct fast_row *f = row_of(e, o);
+    if (!f || !float_result(f) || f->form == F_MADD) return 0;
+    return single_result(f) ? CLEAN_SINGLE : CLEAN_DOUBLE;
 }
 
 bool fast_boxes(const struct emit *e, ir_ref r) {
@@ -244,7 +219,8 @@ bool fast_boxes(const struct emit *e, ir_ref r) {
 static void take(struct emit *e, const struct fast_row *f, ir_ref r, struct operand *x) {
     bool integer = f->form == F_FROM_INT;
     u8 type = integer ? W_T_I64 : f->single ? W_T_F32 : W_T_F64;
-    *x = (struct operand){.ref = r, .clean = is_clean(e, r)};
+    *x = (struct operand){.ref = r,
+                          .clean = e->clean[r] & (f->single ? CLEAN_SINGLE : CLEAN_DOUBLE)};
     if (e->kind[r] == V_FLOAT && e->types[e->local[r]] == type) {
         x->local = e->local[r];
         drop_use(e, r);
@@ -301,12 +277,12 @@ static void push_argument(struct emit *e, const struct operand *x) {
 
 // ---- looking at numbers. Labels: 0 is the innermost block.
 
-static void float_const64(struct emit *e, double v) {
+void float_const64(struct emit *e, double v) {
     w_op(out(e), W_F64_CONST);
     buf_put(out(e), &v, 8);
 }
 
-static void float_constant(struct emit *e, bool single, double v) {
+void float_constant(struct emit *e, bool single, double v) {
     float narrow = (float)v;
     if (!single) {
         float_const64(e, v);
@@ -342,8 +318,9 @@ static void out_if_denormal(struct emit *e, bool single, u32 local, unsigned lab
     br_unlikely(e, label);
 }
 
-// To `label` unless the exponent is lo or more and the number finite.
-static void out_unless_normal(struct emit *e, bool single, u32 local, unsigned lo, unsigned label) {
+// Pushes whether the exponent is below lo or the number not finite; ranged: or the word for inexact
+// has not its value.
+static void push_odd(struct emit *e, bool single, u32 local, unsigned lo, bool ranged) {
     // Of a double's upper half, without the sign.
     unsigned at = single ? 24 : 21, hi = single ? 0xff : 0x7ff;
     push_bits(e, single, local);
@@ -356,9 +333,17 @@ static void out_unless_normal(struct emit *e, bool single, u32 local, unsigned l
     w_op(out(e), W_I32_SHL);
     w_i32_const(out(e), (i32)(lo << at));
     w_op(out(e), W_I32_SUB);
-    w_i32_const(out(e), (i32)((hi - lo) << at));
+    assert(!ranged || FAST_RANGE <= (hi - lo) << at);
+    w_i32_const(out(e), ranged ? 0 : (i32)((hi - lo) << at));
+    if (ranged) w_mem(out(e), W_I32_LOAD, 2, e->abi->inexact);
     w_op(out(e), 0x4f); // i32.ge_u
-    br_unlikely(e, label);
+}
+
+static void push_zero(struct emit *e, bool single, u32 local) {
+    push_bits(e, single, local);
+    constant(e, single, 1);
+    w_op(out(e), single ? W_I32_SHL : W_I64_SHL);
+    w_op(out(e), single ? W_I32_EQZ : W_I64_EQZ);
 }
 
 static void out_if_nan(struct emit *e, bool single, u32 local, unsigned label) {
@@ -391,8 +376,8 @@ static void out_unless_boxed(struct emit *e, const struct operand *x, unsigned n
     }
 }
 
-static void out_if_denormals(struct emit *e, const struct fast_row *f, const struct operand *x,
-                             bool all, unsigned label) {
+void out_if_denormals(struct emit *e, const struct fast_row *f, const struct operand *x, bool all,
+                      unsigned label) {
     if (!e->abi->denormals) return;
     for (unsigned k = 0; k < f->operands; k++) {
         bool seen = k && x[k].ref == x[0].ref;
@@ -400,118 +385,48 @@ static void out_if_denormals(struct emit *e, const struct fast_row *f, const str
     }
 }
 
-static void out_unless(struct emit *e, unsigned label) {
+void out_unless(struct emit *e, unsigned label) {
     w_op(out(e), W_I32_EQZ);
     br_unlikely(e, label);
-}
-
-// ---- was a result exact?
-
-// Pushes whether a + b is d exactly (locals of doubles; Knuth's TwoSum).
-static void sum_exact(struct emit *e, u32 a, u32 b, u32 d) {
-    struct buf *o = out(e);
-    u32 s = take_local(e, W_T_F64), t = take_local(e, W_T_F64);
-    w_local(o, W_LOCAL_GET, a);
-    w_local(o, W_LOCAL_GET, b);
-    w_op(o, W_F64_ADD);
-    w_local(o, W_LOCAL_TEE, s);
-    w_local(o, W_LOCAL_GET, a);
-    w_op(o, W_F64_SUB);
-    w_local(o, W_LOCAL_SET, t);
-    w_local(o, W_LOCAL_GET, a);
-    w_local(o, W_LOCAL_GET, s);
-    w_local(o, W_LOCAL_GET, t);
-    w_op(o, W_F64_SUB);
-    w_op(o, W_F64_SUB);
-    w_local(o, W_LOCAL_GET, b);
-    w_local(o, W_LOCAL_GET, t);
-    w_op(o, W_F64_SUB);
-    w_op(o, W_F64_ADD);
-    float_const64(e, 0);
-    w_op(o, W_F64_EQ);
-    w_local(o, W_LOCAL_GET, s);
-    w_local(o, W_LOCAL_GET, d);
-    w_op(o, W_F64_EQ);
-    w_op(o, W_I32_AND);
-    e->busy[s] = e->busy[t] = 0;
-}
-
-// Pushes whether a * b == p exactly and p is so large that the rest would have been seen (doubles).
-static void product_exact(struct emit *e, u32 a, u32 b, u32 p) {
-    struct buf *o = out(e);
-    w_local(o, W_LOCAL_GET, a);
-    simd(e, W_F64X2_SPLAT);
-    w_local(o, W_LOCAL_GET, b);
-    simd(e, W_F64X2_SPLAT);
-    w_local(o, W_LOCAL_GET, p);
-    w_op(o, W_F64_NEG);
-    simd(e, W_F64X2_SPLAT);
-    simd(e, W_F64X2_RELAXED_MADD);
-    simd_lane(e, W_F64X2_EXTRACT_LANE, 0);
-    float_const64(e, 0);
-    w_op(o, W_F64_EQ);
-    w_local(o, W_LOCAL_GET, p);
-    w_op(o, W_F64_ABS);
-    float_const64(e, 0x1p-900);
-    w_op(o, W_F64_GT);
-    w_op(o, W_I32_AND);
-}
-
-// The product of two singles is exact as a double; pushes whether it is p.
-static void wide_product_is(struct emit *e, u32 a, u32 b, u32 p) {
-    w_local(out(e), W_LOCAL_GET, a);
-    w_local(out(e), W_LOCAL_GET, b);
-    w_op(out(e), W_F64_MUL);
-    w_local(out(e), W_LOCAL_GET, p);
-    w_op(out(e), W_F64_EQ);
-}
-
-// The float in `local` as a double in a local of its own.
-static u32 as_double(struct emit *e, bool single, u32 local, bool negate) {
-    u32 d = take_local(e, W_T_F64);
-    w_local(out(e), W_LOCAL_GET, local);
-    if (negate) w_op(out(e), single ? W_F32_NEG : W_F64_NEG);
-    if (single) w_op(out(e), W_F64_PROMOTE_F32);
-    w_local(out(e), W_LOCAL_SET, d);
-    return d;
-}
-
-static void madd_exact(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
-                       u64 imm) {
-    u32 a = as_double(e, f->single, x[0].local, imm & 8);
-    u32 b = as_double(e, f->single, x[1].local, false);
-    u32 c = as_double(e, f->single, x[2].local, imm & 16), d = as_double(e, f->single, r, false);
-    u32 p = take_local(e, W_T_F64);
-    w_local(out(e), W_LOCAL_GET, a);
-    w_local(out(e), W_LOCAL_GET, b);
-    w_op(out(e), W_F64_MUL);
-    w_local(out(e), W_LOCAL_SET, p);
-    sum_exact(e, p, c, d);
-    if (!f->single) {
-        product_exact(e, a, b, p);
-        w_op(out(e), W_I32_AND);
-    }
-    e->busy[a] = e->busy[b] = e->busy[c] = e->busy[d] = e->busy[p] = 0;
-}
-
-static void arith_exact(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r) {
-    bool minus = f->opcode == 0xa1 || f->opcode == 0x93;
-    bool mul = f->opcode == 0xa2 || f->opcode == 0x94, root = f->operands == 1;
-    u32 a = as_double(e, f->single, x[0].local, false), d = as_double(e, f->single, r, false);
-    u32 b = root ? d : as_double(e, f->single, x[1].local, minus);
-    if (f->form == F_SUM)
-        sum_exact(e, a, b, d);
-    else if (f->single)
-        wide_product_is(e, mul ? a : d, b, mul ? d : a);
-    else
-        product_exact(e, mul ? a : d, b, mul ? d : a);
-    e->busy[a] = e->busy[b] = e->busy[d] = 0;
 }
 
 // ---- the forms. Each computes into local r and branches: falls through when the result stands,
 // to SECOND for the second look, to CALL for the call.
 
-enum { SECOND, CALL, DONE };
+// May it be zero that is exact because an operand is, or because it is a sum? Then the operands
+// matter that are taken for clean.
+static bool may_be_zero(const struct fast_row *f) {
+    return f->form == F_SUM || (f->form == F_ARITH && f->operands == 2);
+}
+static bool any_clean(const struct fast_row *f, const struct operand *x) {
+    for (unsigned k = 0; k < f->operands; k++)
+        if (x[k].clean) return true;
+    return false;
+}
+
+// Where the first look found the result odd: zeros are frequent (matrices), so this is not among
+// the rare code, before which V8 puts all registers into memory.
+static void first_zero(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
+                       bool ranged) {
+    open_if(e, W_T_VOID, false);
+    push_zero(e, f->single, r);
+    if (f->form != F_SUM) {
+        push_zero(e, f->single, x[0].local);
+        if (is_product(f)) {
+            push_zero(e, f->single, x[1].local);
+            w_op(out(e), W_I32_OR);
+        }
+        w_op(out(e), W_I32_AND);
+    }
+    w_op(out(e), W_I32_EQZ);
+    br_unlikely(e, SECOND + 1);
+    if (any_clean(f, x)) out_unless_inexact(e, SECOND + 1); // they may be denormal
+    if (!ranged) {
+        w_op(out(e), W_BR);
+        w_u32(out(e), DONE + 1);
+    }
+    close_if(e);
+}
 
 static void first_arith(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
                         u64 imm) {
@@ -532,80 +447,13 @@ static void first_arith(struct emit *e, const struct fast_row *f, const struct o
     // Sums are exact when they are tiny; others must be clearly normal (the smallest normal may
     // have been rounded up to).
     unsigned lo = f->form != F_SUM ? 2 : e->abi->denormals ? 1 : 0;
-    out_unless_normal(e, single_result(f), r, lo, SECOND);
-    out_unless_inexact(e, SECOND);
-}
-
-// The second look compares as floats what the first has as integers: V8 moves nothing down into
-// rare code, so what both have in common would be computed early.
-static void push_is_zero(struct emit *e, bool single, u32 local) {
-    w_local(out(e), W_LOCAL_GET, local);
-    float_constant(e, single, 0);
-    w_op(out(e), single ? W_F32_EQ : W_F64_EQ);
-}
-
-// To 0 unless the magnitude is below infinity, and zero or not a denormal.
-static void out_unless_exact_sort(struct emit *e, bool single, u32 local) {
-    for (int tiny = 0; tiny <= e->abi->denormals; tiny++) {
-        w_local(out(e), W_LOCAL_GET, local);
-        w_op(out(e), single ? W_F32_ABS : W_F64_ABS);
-        float_constant(e, single, !tiny ? INFINITY : single ? 0x1p-126 : 0x1p-1022);
-        w_op(out(e), single ? W_F32_LT : W_F64_LT);
-        if (tiny) {
-            push_is_zero(e, single, local);
-            w_op(out(e), W_I32_GT_U); // below and not zero
-        } else {
-            w_op(out(e), W_I32_EQZ);
-        }
-        br_unlikely(e, 0);
-    }
-}
-
-// To DONE, one label further out, when the result is zero because operands are, or is a sum.
-static void done_if_zero(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r) {
-    if (f->form != F_SUM && (f->form != F_ARITH || f->operands < 2)) return;
-    bool mul = f->opcode == 0xa2 || f->opcode == 0x94, clean = false;
-    for (unsigned k = 0; k < f->operands; k++) clean |= x[k].clean;
-    open_block(e);
-    push_is_zero(e, f->single, r);
-    if (f->form != F_SUM) {
-        push_is_zero(e, f->single, x[0].local);
-        if (mul) {
-            push_is_zero(e, f->single, x[1].local);
-            w_op(out(e), W_I32_OR);
-        }
-        w_op(out(e), W_I32_AND);
-    }
-    w_op(out(e), W_I32_EQZ);
-    w_op(out(e), W_BR_IF);
-    w_u32(out(e), 0);
-    if (clean) out_unless_inexact(e, 0); // they may be denormal
-    w_op(out(e), W_BR);
-    w_u32(out(e), DONE);
-    close_if(e);
-}
-
-// What is exact changes no flag, however small it is.
-static void second_arith(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
-                         u64 imm) {
-    done_if_zero(e, f, x, r);
-    bool known = f->single || f->form == F_SUM || e->abi->fused_madd || f->form == F_NARROW;
-    if (!known) return;
-    out_if_denormals(e, f, x, true, 0);
-    out_unless_exact_sort(e, single_result(f), r);
-    if (f->form == F_MADD)
-        madd_exact(e, f, x, r, imm);
-    else if (f->form == F_NARROW) {
-        w_local(out(e), W_LOCAL_GET, r);
-        w_op(out(e), W_F64_PROMOTE_F32);
-        w_local(out(e), W_LOCAL_GET, x[0].local);
-        w_op(out(e), W_F64_EQ);
-    } else {
-        arith_exact(e, f, x, r);
-    }
-    out_unless(e, 0);
-    w_op(out(e), W_BR);
-    w_u32(out(e), DONE - 1);
+    bool ranged = e->abi->inexact_bit == FAST_RANGE;
+    push_odd(e, single_result(f), r, lo, ranged);
+    if (may_be_zero(f) && lo)
+        first_zero(e, f, x, r, ranged);
+    else
+        br_unlikely(e, SECOND);
+    if (!ranged) out_unless_inexact(e, SECOND);
 }
 
 static void first_compare(struct emit *e, const struct fast_row *f, const struct operand *x,
@@ -623,8 +471,16 @@ static void first_compare(struct emit *e, const struct fast_row *f, const struct
         if (e->b->ops[x[i].ref].op != IR_CONST64 && !(i && x[1].ref == x[0].ref))
             out_if_nan(e, f->single, x[i].local, CALL);
     if (f->form != F_CHECK || !e->abi->denormals) return;
-    // What this block computed is clean only while the word says so.
-    out_if_denormals(e, f, x, true, CALL);
+    out_if_denormals(e, f, x, false, CALL);
+    // What is clean is so only while the word says so.
+    if (x[0].clean || x[1].clean) out_unless_inexact(e, SECOND);
+}
+
+static void second_check(struct emit *e, const struct fast_row *f, const struct operand *x) {
+    if (!e->abi->denormals || (!x[0].clean && !x[1].clean)) return;
+    out_if_denormals(e, f, x, true, 0);
+    w_op(out(e), W_BR);
+    w_u32(out(e), DONE - 1);
 }
 
 static void first_from_int(struct emit *e, const struct fast_row *f, const struct operand *x,
@@ -753,14 +609,15 @@ void emit_fast_call(struct emit *e, u32 i, u8 kind, void (*slow)(struct emit *e,
         second_from_int(e, f, x);
     else if (f->form == F_TO_INT)
         second_to_int(e, f, x, r);
-    else if (f->form != F_COMPARE && f->form != F_CHECK && f->form != F_WIDEN)
-        second_arith(e, f, x, r, op->imm);
+    else if (f->form == F_CHECK)
+        second_check(e, f, x);
+    else if (f->form != F_COMPARE && f->form != F_WIDEN)
+        exact_arith(e, f, x, r, op->imm);
     close_if(e); // CALL
     call(e, f, op, x, r);
     close_if(e);
     for (unsigned k = 0; k < f->operands; k++) release(e, &x[k]);
     e->kind[i] = float_result(f) ? V_FLOAT : V_LOCAL;
     e->local[i] = (u16)r;
-    e->clean[i] = float_result(f) && f->form != F_MADD;
     if (!e->uses[i]) e->busy[r] = 0;
 }

@@ -75,7 +75,8 @@ static void out_unless_all(struct emit *e, const struct vcall *v, unsigned label
 static unsigned or_denormals(struct emit *e, const struct vcall *v, bool all, unsigned pushed) {
     if (!e->abi->denormals) return pushed;
     for (unsigned k = 0; k < v->n; k++) {
-        if (!all && e->clean[v->ref[k]]) continue;
+        u8 clean = v->single ? CLEAN_SINGLES : CLEAN_DOUBLES;
+        if (!all && e->clean[v->ref[k]] & clean) continue;
         if (k && v->ref[k] == v->ref[k - 1]) continue;
         compare_bits(e, v, v->x[k], 1, v->single ? 0xffffff : ((u64)1 << 53) - 1, true);
         if (pushed++) simd(e, V128_OR);
@@ -203,6 +204,13 @@ static const struct row *row_of(const struct emit *e, unsigned kind, bool *singl
     return r->form == V_MADD && !e->abi->fused_madd ? NULL : r;
 }
 
+u8 fast_vector_clean(const struct emit *e, const struct ir_insn *o) {
+    bool single;
+    const struct row *r = row_of(e, e->r->fast[o->aux], &single);
+    if (!r || r->form > V_MADD) return 0;
+    return single ? CLEAN_SINGLE | CLEAN_SINGLES : CLEAN_DOUBLE | CLEAN_DOUBLES;
+}
+
 void emit_vcall(struct emit *e, u32 i) {
     const struct ir_insn *o = &e->b->ops[i];
     struct vcall v = {.imm = (u32)o->imm, .ref = {o->a, o->b, o->c}};
@@ -232,6 +240,5 @@ void emit_vcall(struct emit *e, u32 i) {
     for (unsigned k = 0; k < v.n; k++) e->busy[v.x[k]] = 0;
     e->kind[i] = V_LOCAL;
     e->local[i] = (u16)v.r;
-    e->clean[i] = v.row && v.row->form <= V_MADD;
     if (!e->uses[i]) e->busy[v.r] = 0;
 }

@@ -156,7 +156,7 @@ static struct group *group_of(struct emit *e, u32 i) {
 
 // What emitting operations changes, but for code.
 struct saved {
-    u8 kind[IR_BLOCK_CAP], clean[IR_BLOCK_CAP], busy[sizeof((struct emit *)0)->busy];
+    u8 kind[IR_BLOCK_CAP], busy[sizeof((struct emit *)0)->busy];
     u16 local[IR_BLOCK_CAP], uses[IR_BLOCK_CAP];
     ir_ref trees[256], aliases[256];
     unsigned ntrees, naliases, nlocals;
@@ -169,7 +169,6 @@ struct saved {
 static void save(const struct emit *e, struct saved *s) {
     u32 n = e->b->nops;
     memcpy(s->kind, e->kind, n);
-    memcpy(s->clean, e->clean, n);
     memcpy(s->local, e->local, n * sizeof s->local[0]);
     memcpy(s->uses, e->uses, n * sizeof s->uses[0]);
     memcpy(s->busy, e->busy, e->nlocals);
@@ -189,7 +188,6 @@ static void save(const struct emit *e, struct saved *s) {
 static void restore(struct emit *e, const struct saved *s) {
     u32 n = e->b->nops;
     memcpy(e->kind, s->kind, n);
-    memcpy(e->clean, s->clean, n);
     memcpy(e->local, s->local, n * sizeof s->local[0]);
     memcpy(e->uses, s->uses, n * sizeof s->uses[0]);
     memcpy(e->busy, s->busy, s->nlocals);

@@ -321,6 +321,7 @@ static void on_node(void *arg, int node) {
     e->rel = b->start;
     e->done = (u32)-1;
     fast_count_uses(e);
+    clean_block(e);
     memset(e->bases, 0, b->nops);
     groups_plan(e);
     for (u32 i = 1, next; i < b->nops && !e->failed; i = next) {
@@ -596,6 +597,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
         em.nlocals = em.first_kept + 2 * em.flow.nkept;
         windows_plan(&em);
         fast_shadows(&em);
+        clean_find(&em);
         em.first_value = em.nlocals;
         ok = function(&em);
     }

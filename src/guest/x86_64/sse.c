@@ -114,7 +114,7 @@ static u64 fma_scalar(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm, bool 
     static const u16 op[2][4] = {{VOP_fmaddss, VOP_fnmaddss, VOP_fmsubss, VOP_fnmsubss},
                                  {VOP_fmaddsd, VOP_fnmaddsd, VOP_fmsubsd, VOP_fnmsubsd}};
     u64 r = scalar(g, a, b, c, op[dbl][imm >> 3 & 3]);
-    if (x86_of(g)->mxcsr & MXC_PE) x86_of(g)->fp_quick |= QUICK_YES;
+    x86_look_quick(x86_of(g));
     return dbl ? r : (u32)r;
 }
 u64 x86_help_fmasd(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {
@@ -138,13 +138,13 @@ static inline void vector(struct x86_state *s, v128 *x, u64 imm) {
 
 // Where results are not looked at again: see fp_quick.
 static void note_denormals(struct x86_state *s, v128 v, bool dbl) {
-    if (s->mxcsr & MXC_PE) s->fp_quick |= QUICK_YES;
     for (unsigned i = 0; i < 2; i++) {
         u64 m = v[i] << 1, lo = (u32)v[i] << 1, hi = v[i] >> 32 << 33;
         bool tiny =
             dbl ? m && m < (u64)1 << 53 : (lo && lo < 1u << 24) || (hi && hi < (u64)1 << 56);
-        if (tiny) s->fp_quick |= QUICK_DENORMAL;
+        s->fp_denormal |= tiny;
     }
+    x86_look_quick(s);
 }
 
 #define VECTOR(id, dbl)                                                                            \
@@ -182,7 +182,8 @@ HELPER(v_any, plain_vector)
 
 void x86_set_mxcsr(struct x86_state *s, u64 v) {
     s->mxcsr = v;
-    s->fp_quick = v & MXC_PE ? QUICK_YES : 0;
+    s->fp_denormal = false;
+    x86_look_quick(s);
 }
 
 u64 x86_help_ldmxcsr(struct guest_state *g, u64 a, u64 b, u64 c, u64 imm) {

@@ -100,4 +100,9 @@ u64 x86_scalar(struct x86_state *s, u32 vop, u64 a, u64 b, u64 imm);
 #define MXC_FTZ   0x8000u
 #define MXC_VALID 0xffffu
 
+// After an operation that may have set PE or given a denormal (fp_denormal): fp_quick.
+static inline void x86_look_quick(struct x86_state *s) {
+    s->fp_quick = s->mxcsr & MXC_PE && !s->fp_denormal ? X86_QUICK : 0;
+}
+
 #endif

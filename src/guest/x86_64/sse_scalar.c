@@ -5,7 +5,7 @@
 // are looked at here first, then the operations of sse_fp.c and sse_cvt.c are asked, which know
 // everything. Depends on sse.h.
 //
-// Invariant (fp_quick, state.h): while it is QUICK_YES, PE is set and no result of such an
+// Invariant (fp_quick, state.h): while it is X86_QUICK, PE is set and no result of such an
 // operation was denormal since MXCSR was written, so results need not be looked at again when they
 // become operands. That saves translated code half of its tests.
 #include "base/compiler.h"
@@ -34,15 +34,15 @@ static ALWAYS_INLINE bool is_inf(u64 v, bool dbl) {
     return dbl ? v << 1 == (u64)0xffe << 52 : v << 33 == (u64)0xff << 56;
 }
 
-static bool quick(const struct guest_state *g) { return x86_const(g)->fp_quick == QUICK_YES; }
+static bool quick(const struct guest_state *g) { return x86_const(g)->fp_quick == X86_QUICK; }
 
 // ---- the long way
 
 static u64 result(struct guest_state *g, u64 r, bool dbl) {
     struct x86_state *s = x86_of(g);
     if (!dbl) r = (u32)r;
-    if (s->mxcsr & MXC_PE) s->fp_quick |= QUICK_YES;
-    if (is_denormal(r, dbl)) s->fp_quick |= QUICK_DENORMAL;
+    s->fp_denormal |= is_denormal(r, dbl);
+    x86_look_quick(s);
     return r;
 }
 
@@ -144,7 +144,7 @@ static ALWAYS_INLINE u64 to_int(struct guest_state *g, double x, u64 v, bool wid
     }
     u32 vop = dbl ? VOP_cvttsd2si : VOP_cvttss2si;
     u64 r = x86_scalar(x86_of(g), vop, 0, v, (u64)wide << VEC_IMM_SHIFT | SCALAR_R);
-    if (x86_of(g)->mxcsr & MXC_PE) x86_of(g)->fp_quick |= QUICK_YES;
+    x86_look_quick(x86_of(g));
     return wide ? r : (u64)(i64)(i32)r;
 }
 HELPER(cvttsd2sl) { return to_int(g, ir_f64_of(a), a, false, true); }

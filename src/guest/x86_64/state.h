@@ -80,7 +80,8 @@ struct x86_state {
         u64 lo, hi;
     } large[2];
     u64 fpu_upper;    // of an operand of 80 bits, between two helpers
-    u32 fp_quick;     // enum x86_quick: follows from MXCSR and what was computed
+    u32 fp_quick;     // X86_QUICK or 0: follows from MXCSR and what was computed (sse_scalar.c)
+    bool fp_denormal; // a result was denormal since MXCSR was written
     u32 mode_control; // kept by x86_keep_control (view.h)
     u64 key_control;
     bool irq_told; // the board has said that interrupts changed and may have one
@@ -94,11 +95,7 @@ struct x86_state {
     } user_pages[X86_USER_PAGES];
 };
 
-// What lets operations on one element take the short way (sse_scalar.c).
-enum x86_quick {
-    QUICK_YES = 1,      // PE is set
-    QUICK_DENORMAL = 2, // a result was denormal
-};
+#define X86_QUICK FAST_RANGE
 
 static_assert(offsetof(struct x86_state, g) == 0, "the head comes first");
 static_assert(offsetof(struct x86_state, cc_op) == GUEST_FLAGS, "flags lie right behind the head");

@@ -1,4 +1,4 @@
-;; 919 bytes
+;; 918 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -144,9 +144,8 @@
             local.get 20
             i32.wrap_i64
             local.set 22
-            local.get 22
-            i64.extend_i32_u
-            local.set 20
+            local.get 20
+            local.set 21
             local.get 0
             i64.const 278
             i64.add
@@ -177,7 +176,7 @@
               br 1 (;@4;)
             end
             local.get 4
-            local.get 20
+            local.get 21
             i64.store32 align=1
             i32.const 0
             i64.load offset=66304

@@ -1,4 +1,4 @@
-;; 1573 bytes
+;; 1566 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i64 i64)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -22,9 +22,6 @@
             i32.const 0
             i64.load offset=66296
             local.set 11
-            local.get 11
-            i32.wrap_i64
-            local.set 22
             i32.const 0
             i64.load offset=66304
             local.set 12
@@ -32,14 +29,13 @@
             i32.wrap_i64
             i32.const -4
             i32.add
-            local.set 23
-            local.get 23
-            i64.extend_i32_u
-            local.set 24
+            local.set 22
             local.get 22
             i64.extend_i32_u
-            local.set 25
-            local.get 24
+            local.set 23
+            local.get 11
+            local.set 24
+            local.get 23
             local.set 6
             local.get 6
             i32.wrap_i64
@@ -67,14 +63,14 @@
               br 1 (;@4;)
             end
             local.get 4
-            local.get 25
-            i64.store32 align=1
             local.get 24
+            i64.store32 align=1
+            local.get 23
             local.set 12
             i32.const 0
             local.get 12
             i64.store offset=66304
-            local.get 23
+            local.get 22
             i32.const 8
             i32.add
             i64.extend_i32_u
@@ -106,13 +102,14 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 24
-            local.get 24
+            local.set 23
+            local.get 23
             local.set 13
             i32.const 0
             i64.load offset=66320
             local.set 14
-            local.get 22
+            local.get 11
+            i32.wrap_i64
             local.get 14
             i32.wrap_i64
             i32.const 1
@@ -149,17 +146,17 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 25
-            local.get 24
+            local.set 24
+            local.get 23
             i32.wrap_i64
-            local.get 25
+            local.get 24
             i32.wrap_i64
             i32.add
             local.set 22
             local.get 22
             i64.extend_i32_u
-            local.set 24
-            local.get 24
+            local.set 23
+            local.get 23
             local.set 13
             i32.const 0
             local.get 13
@@ -169,17 +166,17 @@
             i32.const 0
             local.get 15
             i64.store offset=66240
-            local.get 24
+            local.get 23
             local.set 16
             i32.const 0
             local.get 16
             i64.store offset=66248
-            local.get 24
+            local.get 23
             local.set 17
             i32.const 0
             local.get 17
             i64.store offset=66256
-            local.get 25
+            local.get 24
             local.set 18
             i32.const 0
             local.get 18
@@ -201,7 +198,7 @@
             i64.const 1029
             i32.const 2011
             call_indirect (type 1)
-            local.set 24
+            local.set 23
             i32.const 0
             i32.load8_u offset=131072
             (@metadata.code.branch_hint "\00") if  ;; label = @5
@@ -223,7 +220,7 @@
             i64.load offset=131080
             i32.wrap_i64
             local.set 1
-            local.get 24
+            local.get 23
             local.set 6
             local.get 6
             i32.wrap_i64
@@ -273,8 +270,8 @@
             end
             local.get 4
             i64.load32_u align=1
-            local.set 24
-            local.get 24
+            local.set 23
+            local.get 23
             local.set 19
             i32.const 0
             local.get 19
@@ -285,8 +282,8 @@
             local.set 22
             local.get 22
             i64.extend_i32_u
-            local.set 24
-            local.get 24
+            local.set 23
+            local.get 23
             local.set 13
             i32.const 0
             local.get 13
@@ -296,7 +293,7 @@
             i32.const 0
             local.get 15
             i64.store offset=66240
-            local.get 24
+            local.get 23
             local.set 16
             i32.const 0
             local.get 16
@@ -338,8 +335,8 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 24
-              local.get 24
+              local.set 23
+              local.get 23
               local.set 11
               i32.const 0
               local.get 11
@@ -351,10 +348,10 @@
               local.set 22
               local.get 22
               i64.extend_i32_u
-              local.set 24
-              local.get 24
+              local.set 23
+              local.get 23
               local.set 12
-              local.get 24
+              local.get 23
               local.set 6
               local.get 6
               i32.wrap_i64
@@ -383,7 +380,7 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 24
+              local.set 23
               local.get 22
               i32.const 4
               i32.add
@@ -392,7 +389,7 @@
               i32.const 0
               local.get 12
               i64.store offset=66304
-              local.get 24
+              local.get 23
               local.set 7
               local.get 1
               i32.const 2
@@ -448,7 +445,7 @@
               end
               local.get 4
               i64.load32_u align=1
-              local.set 24
+              local.set 23
               local.get 22
               i32.const 4
               i32.add
@@ -481,11 +478,11 @@
               end
               local.get 4
               i64.load16_u align=1
-              local.set 25
-              local.get 25
+              local.set 24
+              local.get 24
               i64.const 65535
               i64.and
-              local.set 25
+              local.set 24
               i32.const 0
               local.get 1
               i64.extend_i32_s
@@ -497,13 +494,13 @@
               i32.const 6
               call_indirect (type 6)
               i32.const 65536
-              local.get 25
+              local.get 24
               i64.const 0
               i64.const 0
               i64.const 4
               i32.const 2025
               call_indirect (type 1)
-              local.set 25
+              local.set 24
               i32.const 0
               i32.load8_u offset=131072
               (@metadata.code.branch_hint "\00") if  ;; label = @6
@@ -525,7 +522,7 @@
               i64.load offset=131080
               i32.wrap_i64
               local.set 1
-              local.get 24
+              local.get 23
               local.set 21
               i32.const 0
               local.get 21

@@ -1,4 +1,4 @@
-;; 1068 bytes
+;; 1274 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -108,17 +108,48 @@
                   i32x4.add
                   v128.const i32x4 0x7cffffff 0x7cffffff 0x7cffffff 0x7cffffff
                   i32x4.gt_s
+                  local.get 21
+                  i32.const 1
+                  i32x4.shl
+                  v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff
+                  i32x4.add
+                  v128.const i32x4 0x80ffffff 0x80ffffff 0x80ffffff 0x80ffffff
+                  i32x4.lt_s
+                  v128.or
+                  local.get 22
+                  i32.const 1
+                  i32x4.shl
+                  v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff
+                  i32x4.add
+                  v128.const i32x4 0x80ffffff 0x80ffffff 0x80ffffff 0x80ffffff
+                  i32x4.lt_s
+                  v128.or
                   v128.any_true
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   i32.const 0
                   i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
+                  i32.const -50331648
                   i32.ne
                   (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
                   br 2 (;@5;)
                 end
+                local.get 21
+                i32.const 1
+                i32x4.shl
+                v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff
+                i32x4.add
+                v128.const i32x4 0x80ffffff 0x80ffffff 0x80ffffff 0x80ffffff
+                i32x4.lt_s
+                local.get 22
+                i32.const 1
+                i32x4.shl
+                v128.const i32x4 0x7fffffff 0x7fffffff 0x7fffffff 0x7fffffff
+                i32x4.add
+                v128.const i32x4 0x80ffffff 0x80ffffff 0x80ffffff 0x80ffffff
+                i32x4.lt_s
+                v128.or
+                v128.any_true
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 23
                 i32.const 1
                 i32x4.shl
@@ -143,9 +174,7 @@
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 i32.const 0
                 i32.load offset=131136
-                i32.const 1
-                i32.and
-                i32.const 1
+                i32.const -50331648
                 i32.ne
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 br 1 (;@5;)

@@ -1,4 +1,4 @@
-;; 1672 bytes
+;; 1942 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -68,6 +68,24 @@
                   local.get 25
                   f64.add
                   local.set 28
+                  local.get 27
+                  i64.reinterpret_f64
+                  i64.const 1
+                  i64.shl
+                  i64.const 1
+                  i64.sub
+                  i64.const 9007199254740991
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 25
+                  i64.reinterpret_f64
+                  i64.const 1
+                  i64.shl
+                  i64.const 1
+                  i64.sub
+                  i64.const 9007199254740991
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
                   local.get 28
                   i64.reinterpret_f64
                   i64.const 32
@@ -75,33 +93,54 @@
                   i32.wrap_i64
                   i32.const 1
                   i32.shl
-                  i32.const 0
+                  i32.const 2097152
                   i32.sub
-                  i32.const -2097152
-                  i32.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   i32.const 0
                   i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
-                  i32.ne
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  i32.ge_u
+                  if  ;; label = @8
+                    local.get 28
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.eqz
+                    i32.eqz
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                  end
                   br 2 (;@5;)
                 end
-                block  ;; label = @7
-                  local.get 28
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  i32.eqz
-                  br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
+                local.get 27
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 25
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 28
                 f64.abs
                 f64.const inf (;=inf;)
                 f64.lt
                 i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 28
+                f64.abs
+                f64.const 0x1p-1022 (;=2.22507e-308;)
+                f64.lt
+                local.get 28
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                i32.gt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 27
                 local.set 29
@@ -191,6 +230,15 @@
                   local.get 27
                   f64.mul
                   local.set 29
+                  local.get 27
+                  i64.reinterpret_f64
+                  i64.const 1
+                  i64.shl
+                  i64.const 1
+                  i64.sub
+                  i64.const 9007199254740991
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
                   local.get 29
                   i64.reinterpret_f64
                   i64.const 32
@@ -200,46 +248,69 @@
                   i32.shl
                   i32.const 4194304
                   i32.sub
-                  i32.const -6291456
+                  i32.const 0
+                  i32.load offset=131136
                   i32.ge_u
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  i32.const 0
-                  i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
-                  i32.ne
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  if  ;; label = @8
+                    local.get 29
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.eqz
+                    local.get 28
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.eqz
+                    local.get 27
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.eqz
+                    i32.or
+                    i32.and
+                    i32.eqz
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.const -50331648
+                    i32.ne
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
+                  end
                   br 2 (;@5;)
                 end
-                block  ;; label = @7
-                  local.get 29
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  local.get 28
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  local.get 27
-                  f64.const 0x0p+0 (;=0;)
-                  f64.eq
-                  i32.or
-                  i32.and
-                  i32.eqz
-                  br_if 0 (;@7;)
-                  i32.const 0
-                  i32.load offset=131136
-                  i32.const 1
-                  i32.and
-                  i32.const 1
-                  i32.ne
-                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  br 2 (;@5;)
-                end
+                local.get 28
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 27
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 29
                 f64.abs
                 f64.const inf (;=inf;)
                 f64.lt
                 i32.eqz
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 29
+                f64.abs
+                f64.const 0x1p-1022 (;=2.22507e-308;)
+                f64.lt
+                local.get 29
+                f64.const 0x0p+0 (;=0;)
+                f64.eq
+                i32.gt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 28
                 local.set 30
@@ -315,8 +386,32 @@
                   local.get 27
                   f64.ne
                   (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  i32.const 0
+                  i32.load offset=131136
+                  i32.const -50331648
+                  i32.ne
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   br 2 (;@5;)
                 end
+                local.get 29
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 27
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                br 1 (;@5;)
               end
               i32.const 65536
               local.get 29
@@ -412,9 +507,7 @@
                     (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
                     i32.const 0
                     i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
+                    i32.const -50331648
                     i32.ne
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
@@ -479,12 +572,6 @@
               local.tee 23
               i32.wrap_i64
               f32.reinterpret_i32
-              i32.const 2143289344
-              f32.reinterpret_i32
-              local.get 23
-              i64.const -4294967296
-              i64.ge_u
-              select
               local.set 26
               block  ;; label = @6
                 block  ;; label = @7
@@ -492,29 +579,50 @@
                     local.get 26
                     f32.sqrt
                     local.set 36
+                    local.get 26
+                    i32.reinterpret_f32
+                    i32.const 1
+                    i32.shl
+                    i32.const 1
+                    i32.sub
+                    i32.const 16777215
+                    i32.lt_u
+                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
                     local.get 36
                     i32.reinterpret_f32
                     i32.const 1
                     i32.shl
                     i32.const 33554432
                     i32.sub
-                    i32.const -50331648
-                    i32.ge_u
-                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     i32.const 0
                     i32.load offset=131136
-                    i32.const 1
-                    i32.and
-                    i32.const 1
-                    i32.ne
+                    i32.ge_u
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
+                  local.get 26
+                  i32.reinterpret_f32
+                  i32.const 1
+                  i32.shl
+                  i32.const 1
+                  i32.sub
+                  i32.const 16777215
+                  i32.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 36
                   f32.abs
                   f32.const inf (;=inf;)
                   f32.lt
                   i32.eqz
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
+                  local.get 36
+                  f32.abs
+                  f32.const 0x1p-126 (;=1.17549e-38;)
+                  f32.lt
+                  local.get 36
+                  f32.const 0x0p+0 (;=0;)
+                  f32.eq
+                  i32.gt_u
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   local.get 26
                   f64.promote_f32
@@ -535,8 +643,6 @@
                 local.get 26
                 i32.reinterpret_f32
                 i64.extend_i32_u
-                i64.const -4294967296
-                i64.or
                 i64.const 0
                 i64.const 0
                 i64.const 0
@@ -555,8 +661,6 @@
               local.get 36
               i32.reinterpret_f32
               i64.extend_i32_u
-              i64.const -4294967296
-              i64.or
               i64.or
               local.set 24
               i32.const 0
