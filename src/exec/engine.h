@@ -150,6 +150,8 @@ u8 *mem_page(struct cpu *c, gva va, enum guest_access access, gpa *pa, bool *fau
 // The access as a guest makes it, any alignment. False: an exception was raised.
 bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val);
 bool mem_store(struct cpu *c, gva va, unsigned size, u64 val);
+// Would a store there write bytes of decoded code? Also when it would fault, no: nothing is raised.
+bool mem_writes_code(struct cpu *c, gva va, unsigned size);
 
 // ---- first.c
 // Arena index of the block to go on with at state.pc, having executed code from its bytes as long
@@ -179,6 +181,7 @@ void code_unhash(struct cpu *c, u32 index);
 void code_make_room(struct cpu *c);
 // RAM was written (by a device or through a slow entry): forgets blocks made from these bytes.
 void code_written(struct cpu *c, gpa pa, u64 len);
+bool code_is_at(const struct cpu *c, gpa pa, u32 len); // are bytes in one page of RAM code?
 void code_flush(struct cpu *c); // everything goes; not from inside a run
 bool code_init(struct cpu *c, struct err *err);
 void code_free(struct cpu *c);

@@ -120,6 +120,12 @@ static void page_written(struct cpu *c, u32 ppn, u32 off, u32 len) {
         dump_text(c, DUMP_CODE, "page %x: code at %x, %u bytes, written\n", ppn, off, len);
 }
 
+bool code_is_at(const struct cpu *c, gpa pa, u32 len) {
+    u64 off = pa - bus_ram_base(c->bus);
+    const struct code_page *p = c->pages[off >> GUEST_PAGE_SHIFT];
+    return p && page_has_code(p, (u32)(off % GUEST_PAGE_SIZE), len);
+}
+
 void code_written(struct cpu *c, gpa pa, u64 len) {
     u64 off = pa - bus_ram_base(c->bus);
     while (len) {

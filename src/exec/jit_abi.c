@@ -23,20 +23,29 @@ static _Thread_local struct cpu *running;
 
 void jit_enter(struct cpu *c) { running = c; }
 
-enum { INFO_BYTES = 8, INFO_WRITE = 16 };
+enum { INFO_BYTES = 8, INFO_WRITE = 16, INFO_LEAVE };
+
+// Would the access, which has changed nothing yet and may be left to the interpreter, write code?
+static bool leaves(struct cpu *c, u64 va, unsigned bytes, u32 info) {
+    return info >> INFO_LEAVE & 1 && mem_writes_code(c, va, bytes);
+}
 
 static u32 slow_load(u64 pc, u64 va, u32 info) {
     struct cpu *c = running;
+    unsigned bytes = info >> INFO_BYTES & 15;
+    if (leaves(c, va, bytes, info)) return 1;
     place_at(c, pc, info);
-    if (!mem_load(c, va, info >> INFO_BYTES & 15, info >> INFO_WRITE & 1, &c->run.datum)) return 0;
+    if (!mem_load(c, va, bytes, info >> INFO_WRITE & 1, &c->run.datum)) return 0;
     heed(c);
     return (u32)(uintptr_t)&c->run.datum;
 }
 
 static u32 slow_store(u64 pc, u64 va, u64 val, u32 info) {
     struct cpu *c = running;
+    unsigned bytes = info >> INFO_BYTES & 15;
+    if (leaves(c, va, bytes, info)) return 1;
     place_at(c, pc, info);
-    if (!mem_store(c, va, info >> INFO_BYTES & 15, val)) return 0;
+    if (!mem_store(c, va, bytes, val)) return 0;
     heed(c);
     return (u32)(uintptr_t)&c->run.sink;
 }
@@ -55,6 +64,7 @@ static u32 slow_loadv(u64 pc, u64 va, u32 info) {
 static u32 slow_storev(u64 pc, u64 va, u32 info) {
     struct cpu *c = running;
     u64 old;
+    if (leaves(c, va, 16, info)) return 1;
     place_at(c, pc, info);
     if (!mem_load(c, va, 8, true, &old) || !mem_load(c, va + 8, 8, true, &old)) return 0;
     if (!mem_store(c, va, 8, c->run.vector[0]) || !mem_store(c, va + 8, 8, c->run.vector[1]))

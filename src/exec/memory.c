@@ -109,6 +109,22 @@ static unsigned first_part(gva va, unsigned size) {
     return room < size ? room : size;
 }
 
+bool mem_writes_code(struct cpu *c, gva va, unsigned size) {
+    for (unsigned done = 0; done < size;) {
+        unsigned n = first_part(va + done, size - done);
+        bool fault;
+        u64 cause;
+        gpa pa;
+        u8 *page = mem_page(c, va + done, ACCESS_WRITE, &pa, &fault, &cause);
+        if (!page) return false;
+        u64 off = (u64)(page + (va + done) % GUEST_PAGE_SIZE -
+                        bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1));
+        if (code_is_at(c, bus_ram_base(c->bus) + off, n)) return true;
+        done += n;
+    }
+    return false;
+}
+
 NOINLINE bool mem_load(struct cpu *c, gva va, unsigned size, bool for_write, u64 *val) {
     enum guest_access access = for_write ? ACCESS_WRITE : ACCESS_READ;
     unsigned n = first_part(va, size);

@@ -18,7 +18,8 @@ enum kind {
     N_PATCH, // changes the N_SLOT after it that is `to` slots away; arg: through the other mapping
     N_SLOT,  // an addition whose immediate is changed
     N_SYSTEM,
-    N_EDGE, // so that the next instruction crosses into the next page, or (arg) starts it
+    N_FLOATS, // operations on scalars some of which are denormal
+    N_EDGE,   // so that the next instruction crosses into the next page, or (arg) starts it
 };
 
 enum { STACK_VARIANTS = 10, SYSTEM_VARIANTS = 40 };
@@ -30,8 +31,10 @@ static void node_random(struct node *n, struct rng *r, const struct shape *s, un
     u32 k = rng_below(r, 100);
     n->arg = (u8)rng_below(r, 256);
     n->to = (u16)rng_below(r, 65536);
-    if (k < 54) {
+    if (k < 50) {
         x86_item_random(&n->x86, s->bits32, r);
+    } else if (k < 54) {
+        n->kind = N_FLOATS;
     } else if (k < 59) {
         n->kind = N_COUNT;
         n->arg &= 1;
@@ -436,6 +439,38 @@ static void put_privileged(struct layout *l, unsigned v, struct rng *r) {
     }
 }
 
+static void put_mxcsr(struct layout *l, u32 v) {
+    CODE(&l->c, 0x68); // push
+    x86_put32(&l->c, v);
+    CODE(&l->c, 0x0f, 0xae, 0x14, 0x24, (u8)(0x58 | RAX));
+}
+
+// On XMM0 to XMM3, so that what is denormal gets into what follows, also in other blocks.
+static void put_floats(struct layout *l, const struct node *n, struct rng *r) {
+    // Of a single or the upper half of a double: ordinary, next to the smallest normal, denormal.
+    static const u32 values[2][8] = {
+        {0x3fc00000, 0x3f7fffff, 0x3f000001, 0x20000000, 0x00800000, 0x80c00001, 0x00400000, 0},
+        {0x3ff80000, 0x3fefffff, 0x3fe00001, 0x20000000, 0x00100000, 0x80180001, 0x00080000, 0}};
+    static const u8 ops[] = {0x58, 0x59, 0x5c, 0x5e, 0x59, 0x58, 0x51, 0x2e};
+    struct x86_code *c = &l->c;
+    bool dbl = n->arg & 1;
+    u8 to = (u8)rng_below(r, 4);
+    if (n->arg < 48) put_mxcsr(l, n->arg & 2 ? 0x1fa0 : 0x1f80);
+    if (n->arg & 4) {
+        CODE(c, 0xb8);
+        x86_put32(c, values[dbl][rng_below(r, 8)]);
+        CODE(c, 0x66, 0x0f, 0x6e, (u8)(0xc0 | to << 3));         // movd
+        if (dbl) CODE(c, 0x66, 0x0f, 0x73, (u8)(0xf0 | to), 32); // psllq
+    }
+    for (u32 k = 1 + rng_below(r, 4); k-- > 0;) {
+        u8 op = ops[rng_below(r, 8)], x = (u8)rng_below(r, 4);
+        bool compare = op == 0x2e;
+        if (!compare || dbl) CODE(c, (u8)(compare ? 0x66 : dbl ? 0xf2 : 0xf3));
+        CODE(c, 0x0f, op, (u8)(0xc0 | to << 3 | x));
+        if (rng_below(r, 2)) to = x;
+    }
+}
+
 static void put_system(struct layout *l, const struct node *n, struct rng *r) {
     struct x86_code *c = &l->c;
     unsigned v = n->arg;
@@ -479,14 +514,12 @@ static void put_system(struct layout *l, const struct node *n, struct rng *r) {
     case 30:
         put_segment(l, r);
         break;
-    case 31:           // rounding and masks of SSE
-        CODE(c, 0x68); // push
-        x86_put32(c, 0x1f80 ^
+    case 31: // rounding and masks of SSE
+        put_mxcsr(l, 0x1f80 ^
                          (rng_below(r, 2) ? (rng_below(r, 8) << 13) : 1u << (7 + rng_below(r, 6))));
-        CODE(c, 0x0f, 0xae, 0x14, 0x24, (u8)(0x58 | RAX));
         break;
     case 32:
-        CODE(c, 0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, (u8)(0x58 | RAX));
+        put_mxcsr(l, 0x1f80);
         break;
     case 33:
         CODE(c, 0xdb, 0xe3); // fninit
@@ -588,6 +621,9 @@ static void put_node(struct layout *l, unsigned f, unsigned i) {
         break;
     case N_SYSTEM:
         put_system(l, n, &r);
+        break;
+    case N_FLOATS:
+        put_floats(l, n, &r);
         break;
     default:
         put_edge(l, n->arg, &r);

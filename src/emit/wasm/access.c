@@ -8,7 +8,7 @@
 
 u32 place_info(const struct emit *e) { return e->done & 0xff; }
 
-enum { INFO_BYTES = 8, INFO_WRITE = 16 }; // shifts; see exec/jit_abi.c
+enum { INFO_BYTES = 8, INFO_WRITE = 16, INFO_LEAVE }; // shifts; see exec/jit_abi.c
 
 void probe(struct emit *e, u32 table, unsigned bytes) {
     struct buf *o = out(e);
@@ -42,13 +42,16 @@ static void simd_mem(struct emit *e, u32 code, u32 offset) {
 }
 
 // The miss: calls `function`, with `value` (a local, 0: none) among its arguments, or for a vector
-// in the engine's scratch vector.
+// in the engine's scratch vector. It gives 0 after an exception and 1 where code would be written:
+// then the interpreter goes on, so that what comes next is the new code.
 static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     struct buf *o = out(e);
     if (e->r->misses != MISSES_STAY && !e->begun) {
         br_miss(e);
         return;
     }
+    bool may_leave = !e->begun && info >> INFO_WRITE & 1;
+    info |= (u32)may_leave << INFO_LEAVE;
     store_budget(e);
     bool vector = value && e->types[value] == W_T_V128;
     if (vector) {
@@ -67,8 +70,15 @@ static void miss(struct emit *e, u32 type, u32 function, u32 value, u32 info) {
     w_i32_const(o, (i32)info);
     call_indirect(e, type, function);
     w_local(o, W_LOCAL_TEE, L_PTR);
-    w_op(o, W_I32_EQZ);
+    w_i32_const(o, may_leave);
+    w_op(o, W_I32_LE_U);
     open_if(e, W_T_VOID, true);
+    if (may_leave) {
+        w_local(o, W_LOCAL_GET, L_PTR);
+        open_if(e, W_T_VOID, true);
+        br_miss(e);
+        close_if(e);
+    }
     br_fault(e);
     close_if(e);
     load_budget(e);

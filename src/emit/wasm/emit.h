@@ -100,8 +100,8 @@ struct emit {
     u16 singles[IR_BLOCK_CAP]; // and those that want its lower half as a single
     u8 clean[IR_BLOCK_CAP];    // CLEAN_...
     struct clean_cells clean_in[REGION_BLOCKS];
-    u8 bases[IR_BLOCK_CAP];    // flow_base
-    ir_ref trees[256];         // values not emitted yet, to be used once
+    u8 bases[IR_BLOCK_CAP]; // flow_base
+    ir_ref trees[256];      // values not emitted yet, to be used once
     unsigned ntrees;
     ir_ref aliases[256]; // V_CELL values that are still to be used
     unsigned naliases;

@@ -46,6 +46,7 @@ enum {
     W_I32_EQ = 0x46,
     W_I32_LT_S = 0x48,
     W_I32_LE_S = 0x4c,
+    W_I32_LE_U = 0x4d,
     W_I64_EQZ = 0x50,
     W_I64_EQ = 0x51,
     W_I64_NE = 0x52,

@@ -1,4 +1,4 @@
-;; 855 bytes
+;; 857 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -129,7 +129,8 @@
               i32.const 1
               call_indirect (type 2)
               local.tee 4
-              i32.eqz
+              i32.const 0
+              i32.le_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9

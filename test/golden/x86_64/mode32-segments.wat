@@ -1,4 +1,4 @@
-;; 1028 bytes
+;; 1032 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -94,7 +94,8 @@
               i32.const 1
               call_indirect (type 2)
               local.tee 4
-              i32.eqz
+              i32.const 0
+              i32.le_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
@@ -199,7 +200,8 @@
               i32.const 2
               call_indirect (type 3)
               local.tee 4
-              i32.eqz
+              i32.const 0
+              i32.le_u
               (@metadata.code.branch_hint "\00") if  ;; label = @6
                 i64.const 0
                 local.set 9
