@@ -173,6 +173,9 @@ static u32 decode(struct cpu *c, gva pc) {
 }
 
 u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
+    // The first byte of a block is code: most often the answer is no, and that is nearer.
+    const struct code_page *p = c->pages[ppn];
+    if (!p || !(p->bytes[start / 64] >> start % 64 & 1)) return 0;
     for (u32 i = c->hash[hash_of(ppn, start, mode)]; i; i = block_of(c, i)->hash_next) {
         const struct block *k = block_of(c, i);
         if (k->ppn == ppn && k->start == start && k->mode == mode) return i;

@@ -130,6 +130,7 @@ struct cpu {
     struct ir_block ir; // scratch
     u8 *seen;           // how often code was executed from its bytes (first.c); NULL: never
     u32 first_runs;     // when that is enough
+    u32 seen_since;     // counted since all were halved
 
     struct jit *jit; // NULL: interpreter only
 

@@ -37,7 +37,8 @@ bool first_init(struct cpu *c, struct err *err) {
 void first_free(struct cpu *c) { free(c->seen); }
 
 // Counters are shared by a hash. Each begins anew when it makes a block be decoded, so a shared one
-// only decodes too soon.
+// only decodes too soon; all are halved now and then, else one in seven would once a program has
+// more code than there are counters.
 static u8 *seen_at(struct cpu *c, u32 ppn, u32 start) {
     u64 k = ((u64)ppn << GUEST_PAGE_SHIFT | start) * 0x9e3779b97f4a7c15u;
     return &c->seen[k >> (64 - SEEN_BITS)];
@@ -48,21 +49,20 @@ static void count(const struct cpu *c, u8 *seen, u32 runs) {
     *seen = (u8)(runs < c->first_runs ? runs : c->first_runs);
 }
 
+static void fade(struct cpu *c) {
+    c->seen_since = 0;
+    for (size_t i = 0; i < (size_t)1 << SEEN_BITS; i++) c->seen[i] >>= 1;
+}
+
 // It was reached once more: is it to be decoded?
-static bool seen_enough(const struct cpu *c, u8 *seen, enum first_end way) {
+static bool seen_enough(struct cpu *c, u8 *seen, enum first_end way) {
     if (*seen >= c->first_runs && c->first_runs != NEVER) {
         *seen = 0;
         return true;
     }
     count(c, seen, way == FIRST_JUMPED ? JUMPED_RUNS : 1);
+    if (++c->seen_since >> SEEN_BITS) fade(c);
     return false;
-}
-
-// A decoded block, if there is one.
-static u32 decoded_at(struct cpu *c, u32 ppn, u16 start, u32 mode) {
-    const struct code_page *p = c->pages[ppn];
-    if (!p || !(p->bytes[start / 64] >> start % 64 & 1)) return 0;
-    return code_find(c, ppn, start, mode);
 }
 
 static u32 no_block(struct cpu *c, enum no_block why) {
@@ -163,7 +163,7 @@ u32 first_go(struct cpu *c, gva pc, enum first_end way) {
             page_at = pc - start;
         }
         u32 ppn = (u32)((u64)(page - ram) >> GUEST_PAGE_SHIFT);
-        u32 index = decoded_at(c, ppn, (u16)start, f.mode);
+        u32 index = code_find(c, ppn, (u16)start, f.mode);
         u8 *seen = seen_at(c, ppn, start);
         enum ran ran = RAN_NOT;
         f.code = page + start;

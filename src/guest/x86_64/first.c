@@ -8,134 +8,7 @@
 //
 // It is the second place that says what these instructions mean, because the first one costs 400 ns
 // an instruction. The tests that hold lifted code against a processor run it, too.
-#include "guest/x86_64/first.h"
-
-// What is done, and what stands behind the opcode.
-enum action {
-    A_UNKNOWN,
-    A_PREFIX,
-    A_0F,
-    A_ALU_MR, // rm, reg
-    A_ALU_RM, // reg, rm
-    A_ALU_AI, // accumulator, immediate
-    A_ALU_MI,
-    A_TEST_MR,
-    A_TEST_AI,
-    A_MOV_MR,
-    A_MOV_RM,
-    A_MOV_MI,
-    A_MOV_RI,
-    A_LEA,
-    A_MOVX, // MOVZX, MOVSX
-    A_MOVSXD,
-    A_XCHG_MR,
-    A_XCHG_AR,
-    A_PUSH_R,
-    A_PUSH_I,
-    A_POP_R,
-    A_LEAVE,
-    A_JCC,
-    A_JMP,
-    A_CALL,
-    A_RET,
-    A_RET_I,
-    A_SETCC,
-    A_CMOV,
-    A_SHIFT_I,
-    A_SHIFT_1,
-    A_SHIFT_C,
-    A_SHIFTD_I,
-    A_SHIFTD_C,
-    A_IMUL2,
-    A_IMUL3,
-    A_GROUP3,
-    A_GROUP45,
-    A_INCDEC,
-    A_CBW,
-    A_CWD,
-    A_NOP,
-    A_BT_R,
-    A_BT_I,
-    A_SCAN,
-    A_BSWAP,
-    A_CMPXCHG,
-    A_XADD,
-    A_CARRY,
-    A_DIRECTION,
-    ACTION = 0x3f,
-    // Of an opcode.
-    M = 0x40,    // ModRM
-    B = 0x80,    // bytes
-    IB = 0x100,  // an immediate byte
-    IZ = 0x200,  // an immediate of the operand's size, at most 4 bytes
-    LK = 0x400,  // may have LOCK
-    F3 = 0x800,  // the same with F3 (which is counted as unknown elsewhere)
-    N16 = 0x1000 // not with 66
-};
-
-#define ALU(base, lk)                                                                              \
-    [(base)] = A_ALU_MR | M | B | (lk), [(base) + 1] = A_ALU_MR | M | (lk),                        \
-    [(base) + 2] = A_ALU_RM | M | B, [(base) + 3] = A_ALU_RM | M,                                  \
-    [(base) + 4] = A_ALU_AI | B | IB, [(base) + 5] = A_ALU_AI | IZ
-
-// clang-format off
-static const u16 forms[512] = {
-    ALU(0x00, LK), ALU(0x08, LK), ALU(0x10, LK), ALU(0x18, LK),
-    ALU(0x20, LK), ALU(0x28, LK), ALU(0x30, LK), ALU(0x38, 0),
-    [0x0f] = A_0F,
-    [0x26] = A_PREFIX, [0x2e] = A_PREFIX, [0x36] = A_PREFIX, [0x3e] = A_PREFIX,
-    [0x40 ... 0x4f] = A_INCDEC, // in 64-bit mode REX comes before the opcode is looked up
-    [0x50 ... 0x57] = A_PUSH_R | N16,
-    [0x58 ... 0x5f] = A_POP_R | N16,
-    [0x63] = A_MOVSXD | M,
-    [0x64 ... 0x67] = A_PREFIX,
-    [0x68] = A_PUSH_I | IZ | N16,
-    [0x69] = A_IMUL3 | M | IZ,
-    [0x6a] = A_PUSH_I | IB | N16,
-    [0x6b] = A_IMUL3 | M | IB,
-    [0x70 ... 0x7f] = A_JCC | IB | N16,
-    [0x80] = A_ALU_MI | M | B | IB | LK,
-    [0x81] = A_ALU_MI | M | IZ | LK,
-    [0x83] = A_ALU_MI | M | IB | LK,
-    [0x84] = A_TEST_MR | M | B, [0x85] = A_TEST_MR | M,
-    [0x86] = A_XCHG_MR | M | B | LK, [0x87] = A_XCHG_MR | M | LK,
-    [0x88] = A_MOV_MR | M | B, [0x89] = A_MOV_MR | M,
-    [0x8a] = A_MOV_RM | M | B, [0x8b] = A_MOV_RM | M,
-    [0x8d] = A_LEA | M,
-    [0x90 ... 0x97] = A_XCHG_AR | F3,
-    [0x98] = A_CBW, [0x99] = A_CWD,
-    [0xa8] = A_TEST_AI | B | IB, [0xa9] = A_TEST_AI | IZ,
-    [0xb0 ... 0xb7] = A_MOV_RI | B, [0xb8 ... 0xbf] = A_MOV_RI,
-    [0xc0] = A_SHIFT_I | M | B | IB, [0xc1] = A_SHIFT_I | M | IB,
-    [0xc2] = A_RET_I | N16, [0xc3] = A_RET | N16 | F3,
-    [0xc6] = A_MOV_MI | M | B | IB, [0xc7] = A_MOV_MI | M | IZ,
-    [0xc9] = A_LEAVE | N16,
-    [0xd0] = A_SHIFT_1 | M | B, [0xd1] = A_SHIFT_1 | M,
-    [0xd2] = A_SHIFT_C | M | B, [0xd3] = A_SHIFT_C | M,
-    [0xe8] = A_CALL | IZ | N16,
-    [0xe9] = A_JMP | IZ | N16, [0xeb] = A_JMP | IB | N16,
-    [0xf0] = A_PREFIX, [0xf2 ... 0xf3] = A_PREFIX,
-    [0xf5] = A_CARRY, [0xf8 ... 0xf9] = A_CARRY,
-    [0xf6] = A_GROUP3 | M | B | LK, [0xf7] = A_GROUP3 | M | LK,
-    [0xfc ... 0xfd] = A_DIRECTION,
-    [0xfe] = A_GROUP45 | M | B | LK, [0xff] = A_GROUP45 | M | LK,
-    // ---- 0f
-    [0x10d] = A_NOP | M, [0x118 ... 0x11f] = A_NOP | M | F3,
-    [0x140 ... 0x14f] = A_CMOV | M,
-    [0x180 ... 0x18f] = A_JCC | IZ | N16,
-    [0x190 ... 0x19f] = A_SETCC | M | B,
-    [0x1a3] = A_BT_R | M, [0x1ab] = A_BT_R | M | LK, [0x1b3] = A_BT_R | M | LK, [0x1bb] = A_BT_R | M | LK,
-    [0x1a4] = A_SHIFTD_I | M | IB, [0x1a5] = A_SHIFTD_C | M,
-    [0x1ac] = A_SHIFTD_I | M | IB, [0x1ad] = A_SHIFTD_C | M,
-    [0x1af] = A_IMUL2 | M,
-    [0x1b0] = A_CMPXCHG | M | B | LK, [0x1b1] = A_CMPXCHG | M | LK,
-    [0x1b6 ... 0x1b7] = A_MOVX | M, [0x1be ... 0x1bf] = A_MOVX | M,
-    [0x1ba] = A_BT_I | M | IB | LK,
-    [0x1bc ... 0x1bd] = A_SCAN | M | F3,
-    [0x1c0] = A_XADD | M | B | LK, [0x1c1] = A_XADD | M | LK,
-    [0x1c8 ... 0x1cf] = A_BSWAP | N16,
-};
-// clang-format on
+#include "guest/x86_64/first_decode.h"
 
 // Of one instruction: as enum first_end, where FIRST_FULL is to go on.
 enum { ON = FIRST_FULL };
@@ -213,132 +86,6 @@ static ALWAYS_INLINE int put(struct first *x, unsigned size, u64 v) {
     else
         first_put(x->at, size, v);
     return ON;
-}
-
-// ---- decoding
-
-static ALWAYS_INLINE i32 get_i32(const u8 *p) {
-    i32 v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
-static ALWAYS_INLINE unsigned imm_bytes(const struct first *x, unsigned form) {
-    return form & IB ? 1 : form & IZ ? (x->size == 2 ? 2 : 4) : 0;
-}
-
-static ALWAYS_INLINE void address(struct first *x, unsigned modrm, unsigned form) {
-    unsigned mod = modrm >> 6, low = modrm & 7;
-    const u64 *r = x->s->r;
-    u64 ea;
-    if (low == 4) {
-        unsigned sib = *x->p++, index = (sib >> 3 & 7) | (x->rex & 2) << 2;
-        ea = index == 4 ? 0 : r[index] << (sib >> 6);
-        if ((sib & 7) == 5 && mod == 0)
-            mod = 2;
-        else
-            ea += r[(sib & 7) | (x->rex & 1) << 3];
-    } else if (low == 5 && mod == 0) {
-        ea = x->wide ? x->shift + (uintptr_t)x->p + 4 + imm_bytes(x, form) : 0;
-        mod = 2;
-    } else {
-        ea = r[low | (x->rex & 1) << 3];
-    }
-    if (mod == 1) {
-        ea += (u64)(i8)*x->p++;
-    } else if (mod == 2) {
-        ea += (u64)get_i32(x->p);
-        x->p += 4;
-    }
-    x->ea = x->wide ? ea : (u32)ea;
-}
-
-static ALWAYS_INLINE void operands(struct first *x, unsigned form) {
-    if (form & M) {
-        unsigned modrm = *x->p++;
-        x->reg = (u8)((modrm >> 3 & 7) | (x->rex & 4) << 1);
-        x->mem = modrm < 0xc0;
-        if ((form & ACTION) == A_GROUP3 && !(modrm & 0x30)) // TEST
-            form |= form & B ? IB : IZ;
-        if (x->mem)
-            address(x, modrm, form);
-        else
-            x->rm = (u8)((modrm & 7) | (x->rex & 1) << 3);
-    }
-    if (form & IB) {
-        x->imm = (u64)(i8)*x->p++;
-    } else if (form & IZ) {
-        x->imm = x->size == 2 ? (u64)(i16)(x->p[0] | x->p[1] << 8) : (u64)get_i32(x->p);
-        x->p += x->size == 2 ? 2 : 4;
-    }
-}
-
-static void set_rex(struct first *x, u8 rex) {
-    x->rex = rex;
-    if (rex & 8) x->size = 8;
-}
-
-// Opcode and its form, when prefixes other than REX come before it; x->p is behind the first one.
-// Not more of them than leave room for the longest instruction; others only before NOPs.
-static NOINLINE unsigned prefixed(struct first *x, u8 first) {
-    unsigned n = 0, form;
-    for (u8 b = first;; b = *x->p++) {
-        if (forms[b] != A_PREFIX) {
-            x->op = b;
-            break;
-        }
-        if (++n > 5 || b == 0x67) return A_UNKNOWN;
-        if (b == 0x66)
-            x->p66 = true, x->size = 2;
-        else if (b == 0xf0)
-            x->lock = true;
-        else if (b >= 0xf2)
-            x->rep = b;
-        else if (b == 0x64 || b == 0x65)
-            x->seg = b == 0x64 ? SEG_FS : SEG_GS;
-        else if (b == 0x2e && !x->wide)
-            return A_UNKNOWN; // of the others only CS is not as without
-    }
-    if (x->wide && (x->op & 0xf0) == 0x40) {
-        set_rex(x, x->op);
-        x->op = *x->p++;
-    }
-    form = forms[x->op];
-    if (form == A_0F) {
-        x->op = *x->p++;
-        form = forms[0x100 + x->op];
-    }
-    unsigned action = form & ACTION;
-    if (n > 3 && action != A_NOP) return A_UNKNOWN;
-    if (x->rep && (x->rep == 0xf2 || !(form & F3))) return A_UNKNOWN;
-    if (x->p66 && form & N16 && x->size == 2) return A_UNKNOWN;
-    if (x->seg && (!x->wide || action == A_LEA)) return A_UNKNOWN;
-    return action <= A_0F || (x->wide && action == A_INCDEC) ? A_UNKNOWN : form;
-}
-
-// LOCK is for some instructions with a destination in memory.
-static bool may_lock(const struct first *x) {
-    unsigned digit = x->reg & 7;
-    if (!x->mem || !(x->form & LK)) return false;
-    switch (x->form & ACTION) {
-    case A_ALU_MI:
-        return digit != 7;
-    case A_GROUP3:
-        return digit == 2 || digit == 3;
-    case A_GROUP45:
-        return digit < 2;
-    case A_BT_I:
-        return digit > 4;
-    default:
-        return true;
-    }
-}
-
-// What seldom prefixes mean for the operands. False: unknown.
-static NOINLINE bool settle(struct first *x) {
-    if (x->lock && !may_lock(x)) return false;
-    if (x->seg && x->mem) x->ea += x->s->seg_base[x->seg];
-    return true;
 }
 
 // ---- instructions
@@ -776,21 +523,21 @@ static ALWAYS_INLINE int step(struct first *x) {
         set_rex(x, x->op);
         x->op = *x->p++;
     }
-    form = forms[x->op];
+    form = first_forms[x->op];
     if (form == A_0F) {
         x->op = *x->p++;
-        form = forms[0x100 + x->op];
+        form = first_forms[0x100 + x->op];
     } else if (unlikely(form == A_PREFIX)) {
         if (x->rex) return FIRST_UNKNOWN;
         x->p66 = x->lock = false;
         x->seg = 0;
-        form = prefixed(x, x->op);
+        form = first_prefixed(x, x->op);
         seldom = true;
     }
     x->form = (u16)form;
     if (form & B) x->size = 1;
     operands(x, form);
-    if (unlikely(seldom) && !settle(x)) return FIRST_UNKNOWN;
+    if (unlikely(seldom) && !first_settle(x)) return FIRST_UNKNOWN;
     return execute(x);
 }
 

@@ -22,7 +22,7 @@ struct first {
     u64 datum;       // the operand, when it came through the slow path
     u8 *at;          // where the r/m operand is, once open
     u32 done;        // instructions of the block
-    u16 form;        // of the opcode (first.c)
+    u16 form;        // of the opcode (first_decode.c)
     u8 op;           // last opcode byte
     u8 size;         // of the operation
     u8 reg, rm, rex;
@@ -30,7 +30,7 @@ struct first {
     bool mem;  // the r/m operand is in memory
     bool slow; // and to be written through the slow path
     // Prefixes, seldom.
-    bool p66, p67, lock;
+    bool p66, lock;
     u8 rep, seg; // seg: SEG_FS, SEG_GS or 0
 };
 
