@@ -130,7 +130,6 @@ struct cpu {
     struct ir_block ir; // scratch
     u8 *seen;           // how often code was executed from its bytes (first.c); NULL: never
     u32 first_runs;     // when that is enough
-    u32 seen_since;     // counted since all were halved
 
     struct jit *jit; // NULL: interpreter only
 
@@ -183,7 +182,7 @@ void code_make_room(struct cpu *c);
 // RAM was written (by a device or through a slow entry): forgets blocks made from these bytes.
 void code_written(struct cpu *c, gpa pa, u64 len);
 bool code_is_at(const struct cpu *c, gpa pa, u32 len); // are bytes in one page of RAM code?
-void code_flush(struct cpu *c); // everything goes; not from inside a run
+void code_flush(struct cpu *c);                        // everything goes; not from inside a run
 bool code_init(struct cpu *c, struct err *err);
 void code_free(struct cpu *c);
 void code_forget_jumps(struct cpu *c); // empties the jump cache

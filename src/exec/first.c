@@ -12,17 +12,16 @@
 #include "ir/eval.h"
 
 enum {
-    // Blocks are executed from their bytes so often in 64 bytes of code before those there are
-    // decoded: about as often as lifting takes longer, and together, because blocks that run one
-    // after the other should lie so in the arena, too.
-    FIRST_RUNS = 16,
-    LINE_BYTES = 64,
+    // As often a block is executed from its bytes before it is decoded. Lifting takes as long as
+    // some twenty runs, but with more than a few the translator hears too late of what runs: with
+    // sixteen runs in 64 bytes starting processes took a fifth longer.
+    FIRST_RUNS = 4,
     NEVER = 0xff,
     // What must be lifted for itself in a block's middle counts as so many runs of the block, and
     // so does a computed jump to it: the translator wants to know the targets of those.
     ALONE_RUNS = 2,
     JUMPED_RUNS = 2,
-    SEEN_BITS = 16,
+    SEEN_BITS = 20,
 };
 
 bool first_init(struct cpu *c, struct err *err) {
@@ -37,10 +36,10 @@ bool first_init(struct cpu *c, struct err *err) {
 
 void first_free(struct cpu *c) { free(c->seen); }
 
-// Counters are shared by a hash, so some code is decoded too soon; all are halved now and then,
-// else much would be once a program has more code than there are counters.
+// Counters are shared by a hash. Each begins anew when it makes a block be decoded, so a shared one
+// only decodes too soon.
 static u8 *seen_at(struct cpu *c, u32 ppn, u32 start) {
-    u64 k = ((u64)ppn << GUEST_PAGE_SHIFT | (start & ~(LINE_BYTES - 1u))) * 0x9e3779b97f4a7c15u;
+    u64 k = ((u64)ppn << GUEST_PAGE_SHIFT | start) * 0x9e3779b97f4a7c15u;
     return &c->seen[k >> (64 - SEEN_BITS)];
 }
 
@@ -49,16 +48,13 @@ static void count(const struct cpu *c, u8 *seen, u32 runs) {
     *seen = (u8)(runs < c->first_runs ? runs : c->first_runs);
 }
 
-static void fade(struct cpu *c) {
-    c->seen_since = 0;
-    for (size_t i = 0; i < (size_t)1 << SEEN_BITS; i++) c->seen[i] >>= 1;
-}
-
 // It was reached once more: is it to be decoded?
-static bool seen_enough(struct cpu *c, u8 *seen, enum first_end way) {
-    if (*seen >= c->first_runs && c->first_runs != NEVER) return true;
+static bool seen_enough(const struct cpu *c, u8 *seen, enum first_end way) {
+    if (*seen >= c->first_runs && c->first_runs != NEVER) {
+        *seen = 0;
+        return true;
+    }
     count(c, seen, way == FIRST_JUMPED ? JUMPED_RUNS : 1);
-    if (++c->seen_since >> SEEN_BITS) fade(c);
     return false;
 }
 
