@@ -513,21 +513,13 @@ static ALWAYS_INLINE int execute(struct first *x) {
 }
 
 static ALWAYS_INLINE int step(struct first *x) {
-    unsigned form;
     bool seldom = false;
     x->start = x->p;
     x->op = *x->p++;
     x->rex = x->rep = 0;
     x->size = 4;
-    if (x->wide && (x->op & 0xf0) == 0x40) {
-        set_rex(x, x->op);
-        x->op = *x->p++;
-    }
-    form = first_forms[x->op];
-    if (form == A_0F) {
-        x->op = *x->p++;
-        form = first_forms[0x100 + x->op];
-    } else if (unlikely(form == A_PREFIX)) {
+    unsigned form = first_opcode(x);
+    if (unlikely(form == A_PREFIX)) {
         if (x->rex) return FIRST_UNKNOWN;
         x->p66 = x->lock = false;
         x->seg = 0;

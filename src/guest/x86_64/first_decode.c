@@ -70,7 +70,7 @@ const u16 first_forms[512] = {
 
 // Not more of them than leave room for the longest instruction; others only before NOPs.
 unsigned first_prefixed(struct first *x, u8 first) {
-    unsigned n = 0, form;
+    unsigned n = 0;
     for (u8 b = first;; b = *x->p++) {
         if (first_forms[b] != A_PREFIX) {
             x->op = b;
@@ -88,15 +88,7 @@ unsigned first_prefixed(struct first *x, u8 first) {
         else if (b == 0x2e && !x->wide)
             return A_UNKNOWN; // of the others only CS is not as without
     }
-    if (x->wide && (x->op & 0xf0) == 0x40) {
-        set_rex(x, x->op);
-        x->op = *x->p++;
-    }
-    form = first_forms[x->op];
-    if (form == A_0F) {
-        x->op = *x->p++;
-        form = first_forms[0x100 + x->op];
-    }
+    unsigned form = first_opcode(x);
     unsigned action = form & ACTION;
     if (n > 3 && action != A_NOP) return A_UNKNOWN;
     if (x->rep && (x->rep == 0xf2 || !(form & F3))) return A_UNKNOWN;

@@ -126,9 +126,16 @@ static ALWAYS_INLINE void operands(struct first *x, unsigned form) {
     }
 }
 
-static inline void set_rex(struct first *x, u8 rex) {
-    x->rex = rex;
-    if (rex & 8) x->size = 8;
+// x->op is the first byte of REX, if there is one, and opcode: the last, and its form.
+static ALWAYS_INLINE unsigned first_opcode(struct first *x) {
+    if (x->wide && (x->op & 0xf0) == 0x40) {
+        x->rex = x->op;
+        if (x->rex & 8) x->size = 8;
+        x->op = *x->p++;
+    }
+    if (first_forms[x->op] != A_0F) return first_forms[x->op];
+    x->op = *x->p++;
+    return first_forms[0x100 + x->op];
 }
 
 // Opcode and its form, when prefixes other than REX come before it; x->p is behind the first one.
