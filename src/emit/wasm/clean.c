@@ -102,8 +102,7 @@ static void operation(struct walk *w, u32 i) {
     }
 }
 
-// Walks block k from what is clean at its start to what is at its end; e->clean gets what gets
-// give.
+// Walks block k from what is clean at its start to what is at its end.
 static void walk(struct emit *e, unsigned k, struct clean_cells *now, struct walk *w) {
     const struct region_block *b = e->b = &e->r->blocks[k];
     w->e = e;
@@ -112,11 +111,25 @@ static void walk(struct emit *e, unsigned k, struct clean_cells *now, struct wal
     if (b->end == END_CALL) memset(now, 0, sizeof *now);
 }
 
+// Does anything ask? Most regions have no such operations.
+static bool asked(const struct emit *e) {
+    if (!e->abi->denormals) return false;
+    for (unsigned k = 0; k < e->r->n; k++) {
+        const struct region_block *b = &e->r->blocks[k];
+        for (u32 i = 1; i < b->nops; i++) {
+            const struct ir_insn *o = &b->ops[i];
+            if ((o->op == IR_CALL || o->op == IR_VCALL) && e->r->fast[o->aux]) return true;
+        }
+    }
+    return false;
+}
+
 void clean_block(struct emit *e) {
     struct walk w;
     struct clean_cells now = e->clean_in[e->b - e->r->blocks];
     memset(e->clean, 0, e->b->nops);
-    if (!e->abi->denormals) return;
+    if (!e->clean_asked) return;
+    w.value[0] = 0;
     walk(e, (unsigned)(e->b - e->r->blocks), &now, &w);
     memcpy(e->clean, w.value, e->b->nops);
 }
@@ -124,7 +137,8 @@ void clean_block(struct emit *e) {
 // Assumed of all blocks but the entry, then taken back.
 void clean_find(struct emit *e) {
     struct walk w;
-    if (!e->abi->denormals) return;
+    e->clean_asked = asked(e);
+    if (!e->clean_asked) return;
     for (unsigned k = 0; k < e->r->n; k++)
         for (unsigned q = 0; q < CLEAN_KINDS; q++)
             e->clean_in[k].as[q] = k ? cells_all() : (struct cellset){{0}};

@@ -99,6 +99,7 @@ struct emit {
     u16 floats[IR_BLOCK_CAP];  // of the uses, those that want it as a double
     u16 singles[IR_BLOCK_CAP]; // and those that want its lower half as a single
     u8 clean[IR_BLOCK_CAP];    // CLEAN_...
+    bool clean_asked;
     struct clean_cells clean_in[REGION_BLOCKS];
     u8 bases[IR_BLOCK_CAP]; // flow_base
     ir_ref trees[256];      // values not emitted yet, to be used once
