@@ -18,9 +18,8 @@
 enum {
     GROW_SLOTS = 1024, // at a time
     MOST_SLOTS = 1 << 17,
-    BATCH_WAIT = 12,   // runs until a module that is not full is compiled
-    BATCH_WAITED = 16, // or until its functions have waited for so many together
-    BATCH_FULL = 48,   // functions
+    BATCH_WAIT = 100, // runs until a module is compiled that is not full and that nobody awaits
+    BATCH_FULL = 48,  // functions
     // Larger modules are compiled while the guest goes on. Hosts are quick with small ones (V8
     // compiles functions when they are called), but give none before some turns of their event
     // loop.
@@ -481,7 +480,7 @@ bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind) {
     e = &j->entries[entry];
     if (!j->batch) {
         j->batch = new_batch(j);
-        j->waiting = j->waited = 0;
+        j->waiting = j->awaited = 0;
         if (!j->batch) {
             module_free(&j->module);
             free_region(j, id);
@@ -545,8 +544,7 @@ void jit_sample(struct cpu *c) {
     if (watched) jit_retranslate(c, watched, true);
     if (!j->batch) return;
     bool full = j->module.n >= (c->set.torture ? 1 : BATCH_FULL);
-    j->waited += j->module.n;
-    bool due = j->hurry || ++j->waiting >= BATCH_WAIT || j->waited >= BATCH_WAITED;
+    bool due = j->hurry || ++j->waiting >= BATCH_WAIT;
     if (!full && (!due || j->in_flight)) return;
     compile(c);
     evict(c);

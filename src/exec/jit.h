@@ -92,7 +92,7 @@ struct jit {
     struct module module; // being filled
     u32 batch;            // its batch, 1 + index, 0 = none
     unsigned waiting;     // runs since it got its first function
-    unsigned waited;      // the same of all its functions together
+    unsigned awaited;     // samples that found its code interpreted
     bool hurry;           // it is compiled after this run
     unsigned in_flight;   // modules the host is compiling
     u32 nlive;

@@ -6,6 +6,9 @@
 
 enum {
     HOT_SAMPLES = 20,  // 160,000 instructions in a function: flat profiles stay interpreted
+    // Samples that would have found translated code had its module been compiled: until it is. A
+    // module takes as long as interpreting ten to thirty samples, so it waits for others meanwhile.
+    AWAITED = 12,
     BLOCK_BLOCKS = 16, // of a region that is neither a function nor a loop
     MOST_TRIES = 3,    // translations of the same entry, as more of its code has run
     MOST_SAMPLES = 250,
@@ -112,9 +115,8 @@ static bool translate_block(struct cpu *c, const struct form_at *at) {
     return ok;
 }
 
-// Compilers put a function's code together and its entry first: the nearest block at or before
-// `start` that was called. NULL: none in the page.
-static struct block *function_of(struct cpu *c, u32 ppn, u32 mode, u32 start) {
+// The last block of a page at or before `start` that was called; NULL: none.
+static struct block *called_before(struct cpu *c, u32 ppn, u32 mode, u32 start) {
     const struct code_page *p = c->pages[ppn];
     u32 bit = start / 2;
     u64 w = p->called[bit / 64] & ~(u64)0 >> (63 - bit % 64);
@@ -130,6 +132,24 @@ static struct block *function_of(struct cpu *c, u32 ppn, u32 mode, u32 start) {
     }
 }
 
+// Compilers put a function's code together and its entry first: the nearest block at or before k
+// that was called, not farther than a region is large. *page: of k, becomes the function's. NULL:
+// none is known.
+static struct block *function_of(struct cpu *c, const struct block *k, gva *page) {
+    struct block *f = called_before(c, k->ppn, k->mode, k->start);
+    if (f) return f;
+    gva before = *page - GUEST_PAGE_SIZE;
+    const struct tlb_entry *e = &c->tlb.cur->x[(before >> GUEST_PAGE_SHIFT) % TLB_SIZE];
+    if (e->tag != before) return NULL;
+    const u8 *p = (const u8 *)(e->addend + (uintptr_t)before);
+    u32 ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
+    if (!c->pages[ppn]) return NULL;
+    f = called_before(c, ppn, k->mode, GUEST_PAGE_SIZE - 1);
+    if (!f || f->start < k->start) return NULL;
+    *page = before;
+    return f;
+}
+
 // A block is found interpreted again and again: the function it is in; when that is translated, it
 // is in a loop that runs on, which gets an entry of its own; else from its own place. False:
 // nothing is left to do.
@@ -139,16 +159,19 @@ static bool hot(struct cpu *c, u32 index) {
                          .mode = k->mode,
                          .start = k->start,
                          .page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1)};
-    i32 start = k->start;
-    const struct block *f = function_of(c, at.ppn, at.mode, start);
+    gva page = at.page;
+    const struct block *f = function_of(c, k, &page);
     if (f && !k->tried) {
-        at.start = f->start;
-        const struct jit_region *r = live_at(c, &at);
-        if (!r || !holds(r, start)) {
-            if (translate_function(c, &at, start)) return true;
+        struct form_at of = at;
+        of.ppn = f->ppn;
+        of.start = f->start;
+        of.page = page;
+        i32 rel = (i32)(at.page - page) + k->start;
+        const struct jit_region *r = live_at(c, &of);
+        if (!r || !holds(r, rel)) {
+            if (translate_function(c, &of, rel)) return true;
             k->tried = true;
         }
-        at.start = start;
     }
     if (translate_loop(c, &at)) return true;
     // In no loop, or in one that is entered here again and again (something it calls comes back
@@ -193,14 +216,29 @@ void jit_retranslate(struct cpu *c, u32 id, bool windows) {
     form_free(f);
 }
 
-// Where a sample of block k counts: in its function while that has no translation, because one
-// would take in all of it. Few functions spend their time in one block.
+static const struct jit_region *region_at(struct cpu *c, const struct block *k) {
+    const struct jit_entry *e = jit_find_entry(c->jit, c->pages[k->ppn], k->start, k->mode);
+    return e && e->region ? &c->jit->regions[e->region - 1] : NULL;
+}
+
+// Where a sample of block k, which is about to run, counts: in its function while that has no
+// translation, because one would take in all of it. Few functions spend their time in one block.
+// NULL: one that takes it in is on its way.
 static struct block *heated(struct cpu *c, struct block *k) {
-    if (k->tried) return k;
-    struct block *f = function_of(c, k->ppn, k->mode, k->start);
+    const struct jit_region *r = region_at(c, k);
+    if (r && r->state == REGION_PENDING) return NULL;
+    gva page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1), own = page;
+    struct block *f = k->tried ? NULL : function_of(c, k, &page);
     if (!f) return k;
-    const struct jit_entry *e = jit_find_entry(c->jit, c->pages[k->ppn], f->start, k->mode);
-    return e && e->region && jit_is_live(&c->jit->regions[e->region - 1]) ? k : f;
+    r = region_at(c, f);
+    if (!r || !jit_is_live(r)) return f;
+    bool comes = r->state == REGION_PENDING && holds(r, (i32)(own - page) + k->start);
+    return comes ? NULL : k;
+}
+
+// A translation is on its way that would have run now.
+static void await(struct jit *j) {
+    if (++j->awaited >= AWAITED) j->hurry = true;
 }
 
 // A kernel serves every program, so its code is worth a translation sooner than theirs.
@@ -209,19 +247,25 @@ static unsigned weight(const struct cpu *c) {
     return c->arch->hot_kernel && kernel ? 2 : 1;
 }
 
+// The block at arena index `at` was found running, which counts for k.
+static void heat(struct cpu *c, struct block *k, u32 at) {
+    // Nothing found to do is looked for again later: more of the code around it may have run then.
+    unsigned most = c->set.hot_samples << k->failed;
+    k->heat = (u8)(k->heat + weight(c));
+    if (k->heat < (most < MOST_SAMPLES ? most : MOST_SAMPLES)) return;
+    k->heat = 0;
+    if (!hot(c, at) && k->failed < 7) k->failed++;
+}
+
 bool jit_pause(struct cpu *c) {
     u32 at = c->run.last;
     // Code that is executed from its bytes is not hot.
     if (at && c->arena[at].code != UOP_REGION && translatable(c, at)) {
         struct block *k = heated(c, block_of(c, at));
-        // Nothing found to do is looked for again later: more of the code around it may have run
-        // then.
-        unsigned most = c->set.hot_samples << k->failed;
-        k->heat = (u8)(k->heat + weight(c));
-        if (k->heat >= (most < MOST_SAMPLES ? most : MOST_SAMPLES)) {
-            k->heat = 0;
-            if (!hot(c, at) && k->failed < 7) k->failed++;
-        }
+        if (k)
+            heat(c, k, at);
+        else
+            await(c->jit);
     }
     if (c->attention || c->run.more <= 0 || --c->run.samples == 0) return false;
     split_budget(c, c->run.budget + c->run.more, c->run.sample);
