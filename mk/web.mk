@@ -48,14 +48,23 @@ $(B)/wasm/package/.stamp: $(B)/wasm/web-types.stamp
 	node web/scripts/build.mjs package $(B)/wasm/package
 	@touch $@
 
+# The kernel with a profile of it, for the translator: half a minute of work in a container, kept in the cache. It says
+# which code is hot, so it is made anew for another kernel or another form of profile, not for another engine.
+PROFILE_FROM := guest/kernel/profile.mjs src/exec/jit_profile.c
+$(B)/wasm/guest/%/Image: $(B)/guest/%/Image $(PROFILE_FROM) | $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp \
+		$(B)/guest/%/initramfs.cpio $(B)/images/%/debian-gcc/index.json
+	@mkdir -p $(@D) $(CACHE)/profile
+	key=$$(cat $< $(PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/$*-$$key; \
+	if [ ! -f $$kept ]; then \
+		node --no-warnings guest/kernel/profile.mjs $* $< $(B)/images/$*/debian-gcc $$kept.$$$$; mv $$kept.$$$$ $$kept; \
+	fi; cp $$kept $@
 # gzip -n: no name, no date, so that the same input gives the same bytes.
-# Kernel and initramfs as guest.mk leaves them.
-$(B)/wasm/guest/%/Image.gz: $(B)/guest/%/Image
-	@mkdir -p $(@D)
+$(B)/wasm/guest/%/Image.gz: $(B)/wasm/guest/%/Image
 	gzip -9nc $< >$@
 $(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
+.PRECIOUS: $(B)/wasm/guest/%/Image
 GUEST_FILES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/guest/$a/Image.gz $(B)/wasm/guest/$a/initramfs.gz)
 
 web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo page as static files

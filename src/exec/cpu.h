@@ -83,6 +83,10 @@ struct cpu_settings {
     u32 dump;        // enum cpu_dump: what trace->dump gets
     u32 disabled;    // enum cpu_pass: passes of the translator that are switched off
     u32 torture;     // enum cpu_torture
+    // Code that was hot in other runs (cpu_profile), copied; NULL: none. One that cannot be read is
+    // warned of and has no effect.
+    const char *profile;
+    size_t profile_len;
     const struct cpu_trace *trace; // borrowed; NULL: none
     const struct log *log;
 };
@@ -110,6 +114,18 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns);
 
 // The host has instantiated the module that it was given with `token` (ok), or could not.
 void cpu_jit_arrived(struct cpu *c, u32 token, bool ok);
+
+// While the CPU waits for an interrupt (CPU_STOP_IDLE): translates the next part of the code that
+// the profile names; a part takes a millisecond or less. It changes nothing that the guest can see.
+enum cpu_ahead {
+    CPU_AHEAD_DONE,  // nothing is left to do
+    CPU_AHEAD_MORE,  // there is more
+    CPU_AHEAD_LATER, // there is, but not now
+};
+enum cpu_ahead cpu_translate_ahead(struct cpu *c);
+// Appends a profile of the guest's kernel as far as it is translated now, while it is what runs.
+// False: it is not, nothing is, or memory is out.
+bool cpu_profile(struct cpu *c, struct buf *out);
 
 // Level of an interrupt input (riscv64: line 9 = SEIP). Cheap; may be called from MMIO handlers.
 void cpu_set_irq(struct cpu *c, unsigned line, bool level);

@@ -47,6 +47,8 @@ _Static_assert(sizeof(struct block) == HDR_UOPS * sizeof(struct uop), "header fi
 
 #define PPN_LOOSE 0xffffffffu
 
+typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
+
 // A physical page that holds decoded code.
 struct code_page {
     u32 blocks;  // arena index of the first header

@@ -135,8 +135,6 @@ static inline void note_exit(struct cpu *c, bool returned, u64 insns) {
     jit_count_exit(c);
 }
 
-typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
-
 // Dispatch. Natively each handler jumps to the next by itself, which predicts better; V8 has
 // nothing like it and compiles the switch well.
 #if BERTH_COMPUTED_GOTO

@@ -502,6 +502,7 @@ bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind) {
                              .at = at,
                              .kind = (u8)kind,
                              .windows = f->r.windows,
+                             .ahead = (u8)f->ahead,
                              .plain = plain,
                              .replaces = f->replaces,
                              .npages = (u8)(1 + f->r.npages)};
@@ -536,6 +537,7 @@ void jit_sample(struct cpu *c) {
         struct jit_region *r = &j->regions[c->run.region - 1];
         if (r->state == REGION_LIVE) {
             j->batches[r->batch - 1].used = true;
+            if (r->seen < UINT16_MAX) r->seen++;
             watch_found(c, c->run.region);
         }
         c->run.region = 0;
@@ -603,12 +605,14 @@ bool jit_init(struct cpu *c, struct err *err) {
     j->abi.entry = slot_for;
     probe_madd(c);
     install_shared(c);
+    profile_init(c);
     return true;
 }
 
 void jit_free(struct cpu *c) {
     struct jit *j = c->jit;
     if (!j) return;
+    profile_free(c);
     for (u32 i = 0; i < j->nregions; i++)
         if (jit_is_live(&j->regions[i])) {
             free(j->regions[i].shadow);

@@ -48,6 +48,9 @@ struct form_at {
 // What a region was formed as (jit.c).
 enum region_kind { KIND_FUNCTION, KIND_LOOP, KIND_BLOCK };
 
+// Of a region that was translated before its first run.
+enum jit_ahead { AHEAD_NOTHING, AHEAD_COMPILE, AHEAD_OPTIMISE };
+
 enum jit_state { REGION_FREE, REGION_PENDING, REGION_LIVE, REGION_DEAD };
 
 struct jit_region {
@@ -65,6 +68,8 @@ struct jit_region {
     u8 kind;                    // enum region_kind
     bool windows;               // as in struct region
     bool plain;                 // is to have none
+    u8 ahead;                   // enum jit_ahead: what the host is still to be made to do
+    u16 seen;                   // runs that ended in it, for a profile
     u16 found;                  // runs that ended in it
     u32 replaces;               // the live region of the same entry that goes when this arrives
     bool superseded;            // its slot is that one's
@@ -110,7 +115,8 @@ struct jit {
     void **graveyard; // shadows and rests that may still run
     u32 ngraves, graves_cap;
 
-    struct forming *forming; // what region_abi.entry is about
+    struct jit_profile *profile; // what of one is still to be translated, NULL: nothing
+    struct forming *forming;     // what region_abi.entry is about
     struct watch *watch;     // NULL: nothing was watched yet
 };
 
@@ -133,6 +139,9 @@ void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest);
 
 // ---- jit_choose.c
 void jit_init_choice(struct cpu *c); // settings that were left out
+// Translates the code at `at` before it was found hot. False: it has been, or cannot be.
+bool jit_translate(struct cpu *c, const struct form_at *at, enum region_kind kind,
+                   enum jit_ahead ahead);
 // An access of region `id` missed the TLB. True: that happens so often that it was dropped, to be
 // made anew so that it leaves less.
 bool jit_count_miss(struct cpu *c, u32 id);
@@ -150,6 +159,7 @@ struct forming {
     gva page;
     const struct form_at *at;
     u32 replaces;          // as in struct jit_region
+    enum jit_ahead ahead;  // the same
     struct lifted *blocks; // by pcrel
     unsigned nblocks;
     u32 nops;
@@ -173,6 +183,10 @@ u32 watch_done(struct cpu *c);
 u32 watch_window(void *arg, i32 rel, bool write); // region_abi.window
 // Translated code was left because of a window (run.window, run.missed): it is opened there.
 void watch_missed(struct cpu *c);
+
+// ---- jit_profile.c
+void profile_init(struct cpu *c); // from the settings
+void profile_free(struct cpu *c);
 
 // ---- jit_abi.c
 void jit_fill_abi(struct cpu *c, struct region_abi *abi);

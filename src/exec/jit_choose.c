@@ -5,7 +5,7 @@
 #include "ir/ops.h"
 
 enum {
-    HOT_SAMPLES = 20,  // 160,000 instructions in a function: flat profiles stay interpreted
+    HOT_SAMPLES = 32,  // 260,000 instructions in a function: flat profiles stay interpreted
     // Samples that would have found translated code had its module been compiled: until it is. A
     // module takes as long as interpreting ten to thirty samples, so it waits for others meanwhile.
     AWAITED = 12,
@@ -177,6 +177,22 @@ static bool hot(struct cpu *c, u32 index) {
     // In no loop, or in one that is entered here again and again (something it calls comes back
     // without the caller's frame): then up to that loop's head.
     return translate_block(c, &at);
+}
+
+bool jit_translate(struct cpu *c, const struct form_at *at, enum region_kind kind,
+                   enum jit_ahead ahead) {
+    struct form_at own = *at;
+    if (kind == KIND_BLOCK) own.most = BLOCK_BLOCKS;
+    if (live_at(c, &own) || tried_enough(c, &own)) return false;
+    struct forming *f = form_region(c, &own);
+    if (!f) return false;
+    if (kind == KIND_LOOP) form_keep_loop(f);
+    f->ahead = ahead;
+    f->r.ahead = true;
+    bool ok = jit_emit(c, f, kind);
+    dump_region(c, f, "ahead", ok);
+    form_free(f);
+    return ok;
 }
 
 static bool has_windows(struct cpu *c, const struct forming *f) {

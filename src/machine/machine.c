@@ -31,6 +31,13 @@ enum {
 #define MAX_SLICE_INSNS    50000000ull
 #define FIRST_INSNS_PER_MS 20000ull
 
+// When nothing has happened for so long (a tick of the kernel is nothing), code is translated ahead
+// for so long at a time, or looked for again after so long.
+#define IDLE_INSNS     200000ull
+#define AHEAD_AFTER_NS 30000000ull
+#define AHEAD_NS       3000000ull
+#define AHEAD_LATER_NS 20000000ull
+
 static const struct board_ops *const boards[] = {&board_riscv64, &board_x86_64};
 
 struct machine_p9 {
@@ -221,8 +228,27 @@ static int check_settings(const struct machine_settings *s, struct err *err) {
     return 0;
 }
 
-struct machine *machine_create(const struct machine_settings *s, struct err *err) {
+// After the kernel there may be a profile of it (cpu_profile), as guest/kernel/profile.mjs puts it
+// there: the text, its length in four bytes, and this.
+#define PROFILE_MAGIC "BERTHPRF"
+
+
+static void split_profile(struct machine_settings *s) {
+    enum { MAGIC = sizeof PROFILE_MAGIC - 1, TAIL = 4 + MAGIC };
+    if (s->kernel_len <= TAIL) return;
+    const u8 *tail = s->kernel + s->kernel_len - TAIL;
+    u32 len = get_le32(tail);
+    if (memcmp(tail + 4, PROFILE_MAGIC, MAGIC) || len >= s->kernel_len - TAIL) return;
+    s->kernel_len -= TAIL + len;
+    s->cpu.profile = (const char *)tail - len;
+    s->cpu.profile_len = len;
+}
+
+struct machine *machine_create(const struct machine_settings *settings, struct err *err) {
+    struct machine_settings own = *settings;
+    const struct machine_settings *s = &own;
     if (check_settings(s, err)) return NULL;
+    split_profile(&own);
     struct machine *m = calloc(1, sizeof *m);
     if (!m || !buf_reserve(&m->out, CONSOLE_BATCH)) {
         free(m);
@@ -280,6 +306,28 @@ static void measure(struct machine *m, u64 insns, u64 ns) {
 
 enum after_slice { GO_ON, SLEEP, LEAVE };
 
+// The CPU waits until `wake` (host time): code is translated that it will need, when it has waited
+// for a while. The host time at which to come back.
+static u64 work_ahead(struct machine *m, u64 wake) {
+    u64 start = host_monotonic_ns(), insns = cpu_icount(m->cpu);
+    if (m->icount_time || m->no_work_ahead) return wake;
+    if (insns - m->idle_insns > IDLE_INSNS) {
+        m->idle_insns = insns;
+        m->idle_ns = start;
+    }
+    u64 begin = m->idle_ns + AHEAD_AFTER_NS;
+    enum cpu_ahead ahead = CPU_AHEAD_LATER;
+    u64 now = start;
+    while (start >= begin && now - start < AHEAD_NS) {
+        ahead = cpu_translate_ahead(m->cpu);
+        now = host_monotonic_ns();
+        if (ahead != CPU_AHEAD_MORE) break;
+    }
+    if (ahead == CPU_AHEAD_DONE) m->no_work_ahead = true;
+    u64 again = start < begin ? begin : ahead == CPU_AHEAD_MORE ? now : now + AHEAD_LATER_NS;
+    return ahead != CPU_AHEAD_DONE && again < wake ? again : wake;
+}
+
 // What to do when the CPU waits for an interrupt: `*timer` gets the guest time of the next one.
 static enum after_slice idle(struct machine *m, u64 *timer) {
     if (cpu_has_work(m->cpu)) return GO_ON;
@@ -328,7 +376,7 @@ struct machine_status machine_run(struct machine *m, u64 budget_ns) {
     }
     if (after == SLEEP) {
         st.state = MACHINE_IDLE;
-        st.wake_ns = timer > ~0ull - m->origin_ns ? ~0ull : m->origin_ns + timer;
+        st.wake_ns = work_ahead(m, timer > ~0ull - m->origin_ns ? ~0ull : m->origin_ns + timer);
     }
     flush_console(m);
     return m->end.state == MACHINE_RUNNING ? st : m->end;

@@ -78,7 +78,7 @@ async function translator() {
             worker: () => nodeWorker(fs.readFileSync(built('wasm/package/worker.js'), 'utf8')),
             wasm: fs.readFileSync(built('wasm/berth.wasm')),
             arch: 'x86_64',
-            kernel: fs.readFileSync(built('guest/x86_64/Image')),
+            kernel: fs.readFileSync(built('wasm/guest/x86_64/Image.gz')),
             initrd: fs.readFileSync(built('guest/x86_64/initramfs.cpio')),
             image: { url: server.url },
             memory: memory << 20,

@@ -5,6 +5,7 @@ import crypto from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import zlib from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
 import { built, internals, nodeWorker, serveFolder } from './support/env.mjs';
 
@@ -61,6 +62,30 @@ function watch(session) {
       check();
     });
   return w;
+}
+
+// Until an idle guest has done what it can do ahead: the figures then.
+async function workedAhead(container) {
+  let last = await container.getStats();
+  for (let tries = 0; tries < 100; tries++) {
+    await sleep(200);
+    const now = await container.getStats();
+    if (now.busyMs - last.busyMs < 10) return now;
+    last = now;
+  }
+  throw new Error('the guest is never idle');
+}
+
+// The kernel with another profile.
+function withProfile(text) {
+  const file = zlib.gunzipSync(kernel);
+  const length = file.readUInt32LE(file.length - 12);
+  assert.equal(file.toString('latin1', file.length - 8), 'BERTHPRF');
+  const tail = Buffer.alloc(12);
+  tail.writeUInt32LE(text.length);
+  tail.write('BERTHPRF', 4, 'latin1');
+  const own = file.subarray(0, file.length - 12 - length);
+  return { profile: file.toString('latin1', own.length, own.length + length), kernel: Buffer.concat([own, Buffer.from(text, 'latin1'), tail]) };
 }
 
 const ended = (r) => Promise.all([r.main.session.exited, r.container.stopped]);
@@ -150,7 +175,9 @@ describe('a run', { timeout: 120_000 }, () => {
   test('an idle guest costs no CPU and a second session joins it', async () => {
     const r = run(['await']);
     await r.main.until(/ready/);
-    await sleep(500);
+    // First it translates what the kernel's profile names.
+    const work = await workedAhead(r.container);
+    assert.ok(work.engine.regions_ahead > 100, `${work.engine.regions_ahead} regions ahead`);
     const before = await r.container.getStats();
     await sleep(3000);
     const after = await r.container.getStats();
@@ -169,6 +196,40 @@ describe('a run', { timeout: 120_000 }, () => {
     assert.equal(status, 0);
     assert.equal(stopped.reason, 'poweroff');
   });
+
+  test('a profile is what was hot in the kernel', async () => {
+    const r = run(['await']);
+    await r.main.until(/ready/);
+    await workedAhead(r.container);
+    const profile = await r.container.getProfile();
+    assert.match(profile, /^berth-profile 1 [0-9a-f]+\n(p[0-9a-f]{16}( [0-9a-f]{3}c?j?([FLB]h?)?)+\n)+$/);
+    assert.ok(profile.match(/F/g).length > 100);
+    await r.container.kill();
+  });
+
+  // Each is a kernel that runs all the same: what it names is not code, not there, or not to be read.
+  const { profile } = withProfile('');
+  const others = {
+    'a later version': profile.replace('berth-profile 1', 'berth-profile 2'),
+    'no profile': '\0\0\xff',
+    'of another kernel': profile.replaceAll(/ ([0-9a-f]{2})[0-9a-f]/g, ' $17'),
+    'cut off': profile.slice(0, 20_001),
+    'of other words': profile.replaceAll(/ ([0-9a-f]{3})/g, ' zz $1q'),
+    'of pages that are not there': profile.replaceAll('pffffffff', 'pfffff0ff'),
+    'of user space': profile.replaceAll('pffffffff', 'p00000000'),
+  };
+  for (const [name, text] of Object.entries(others)) {
+    test(`a profile that is none: ${name}`, async () => {
+      const r = run(['await'], { kernel: withProfile(text).kernel });
+      await r.main.until(/ready/);
+      await workedAhead(r.container);
+      assert.equal(/profile is not one/.test(r.log.join('\n')), /version|no profile/.test(name), r.log.join('\n'));
+      const second = watch(await r.container.spawn({ args: ['size', ',', 'exit', '5'], cols: 33, rows: 11 }));
+      assert.equal(await second.session.exited, 5);
+      assert.match(second.text, /size 33x11/);
+      await r.container.kill();
+    });
+  }
 
   test('stop ends a program that does not care, and the worker', async () => {
     const r = run(['haunt', ',', 'await']);

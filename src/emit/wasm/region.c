@@ -492,6 +492,15 @@ static void exits(struct emit *e) {
 static bool function(struct emit *e) {
     struct structure_node nodes[REGION_BLOCKS];
     graph(e->r, nodes);
+    if (e->r->ahead) {
+        w_local(out(e), W_LOCAL_GET, L_DEPTH);
+        w_i32_const(out(e), 0);
+        w_op(out(e), W_I32_LT_S);
+        open_if(e, W_T_VOID, true);
+        w_i32_const(out(e), 0);
+        w_op(out(e), W_RETURN);
+        close_if(e);
+    }
     guards(e);
     memset(&e->late, 0xff, sizeof e->late);
     need_cells(e, 0);

@@ -64,6 +64,7 @@ struct region {
     u32 slot; // where the function goes in the table
     enum region_misses misses;
     bool windows; // made of code that was watched: region_abi.window knows its accesses
+    bool ahead;   // a call with a depth below 0 does nothing, but that the host compiles it
     // Further pages: at `rel` (a multiple of the page size) from the entry's page must be the page
     // at host address `host`; looked at on entry.
     unsigned npages;

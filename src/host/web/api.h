@@ -62,6 +62,9 @@ WEB_EXPORT(berth_failure) const char *berth_failure(struct web_vm *vm);
 WEB_EXPORT(berth_insns) double berth_insns(struct web_vm *vm); // guest instructions retired
 // Lines "name=value", the figures of struct cpu_stats; valid until the next call.
 WEB_EXPORT(berth_stats) const char *berth_stats(struct web_vm *vm);
+// The profile of the guest's kernel as it is translated now (exec/cpu.h), empty while it does not
+// run; valid until the next call.
+WEB_EXPORT(berth_profile) const char *berth_profile(struct web_vm *vm);
 
 // Sessions. berth_spawn returns the session's number; options as settings.h's process records.
 WEB_EXPORT(berth_spawn) int berth_spawn(struct web_vm *vm, const char *options, u32 len);

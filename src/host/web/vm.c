@@ -386,6 +386,14 @@ const char *berth_stats(struct web_vm *vm) {
     return buf_cstr(&vm->stats);
 }
 
+const char *berth_profile(struct web_vm *vm) {
+    vm->stats.len = 0;
+    if (!vm->container ||
+        !cpu_profile(machine_cpu(container_machine(vm->container)), &vm->stats))
+        vm->stats.len = 0;
+    return buf_cstr(&vm->stats);
+}
+
 int berth_spawn(struct web_vm *vm, const char *options, u32 len) {
     if (!vm->container) return err_set(&vm->err, ERR_INVALID, "the container does not run");
     struct web_settings s;

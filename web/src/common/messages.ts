@@ -107,7 +107,8 @@ export type ToWorker =
   | { readonly type: 'shutdown' }
   /** Workspace files written, then `stopped`; the guest is not asked. */
   | { readonly type: 'kill' }
-  | { readonly type: 'stats' };
+  | { readonly type: 'stats' }
+  | { readonly type: 'profile' };
 
 export type FromWorker =
   | { readonly type: 'progress'; readonly progress: Progress }
@@ -141,4 +142,6 @@ export type FromWorker =
       /** `struct cpu_stats` by name. */
       readonly engine: Readonly<Record<string, number>>;
     }
+  /** Code of the guest's kernel that is hot (`cpu_profile`). */
+  | { readonly type: 'profile'; readonly text: string }
   | { readonly type: 'stopped'; readonly reason: StopReason; readonly message: string };

@@ -185,6 +185,7 @@ export class Container implements Disposable {
   private running = true;
   private stopping = false;
   private deadline: ReturnType<typeof setTimeout> | undefined;
+  private readonly profiles: ((text: string) => void)[] = [];
   private readonly stats: ((s: Extract<FromWorker, { type: 'stats' }>) => void)[] = [];
 
   constructor(private readonly options: ContainerOptions) {
@@ -318,6 +319,18 @@ export class Container implements Disposable {
     });
   }
 
+  /**
+   * Code of the guest's kernel that is hot now, as text that can be put after a kernel's file, so that it is translated
+   * ahead the next time. Empty while a program runs, or nothing does.
+   */
+  getProfile(): Promise<string> {
+    if (!this.running) return Promise.resolve('');
+    return new Promise((resolve) => {
+      this.profiles.push(resolve);
+      this.post({ type: 'profile' });
+    });
+  }
+
   private receive(m: FromWorker): void {
     const o = this.options;
     switch (m.type) {
@@ -357,6 +370,9 @@ export class Container implements Disposable {
       case 'stats':
         this.stats.shift()?.(m);
         return;
+      case 'profile':
+        this.profiles.shift()?.(m.text);
+        return;
       case 'stopped':
         return this.finish({ reason: m.reason, message: m.message });
     }
@@ -389,6 +405,7 @@ export class Container implements Disposable {
     this.spawning.clear();
     for (const session of this.sessions.values()) session.ended(undefined);
     this.sessions.clear();
+    for (const resolve of this.profiles.splice(0)) resolve('');
     for (const resolve of this.stats.splice(0)) resolve({ type: 'stats', instructions: 0, memory: 0, busyMs: 0, engine: {} });
     this.resolveStopped(stopped);
   }

@@ -70,6 +70,7 @@ interface Exports {
   berth_failure(vm: number): number;
   berth_insns(vm: number): number;
   berth_stats(vm: number): number;
+  berth_profile(vm: number): number;
   berth_spawn(vm: number, options: number, length: number): number;
   berth_stdin(vm: number, session: number, at: number, length: number): number;
   berth_stdin_eof(vm: number, session: number): void;
@@ -336,6 +337,11 @@ export class Engine {
     const lines = this.cstring(this.x.berth_stats(this.vm)).split('\n');
     const pairs = lines.filter((l) => l !== '').map((l) => l.split('='));
     return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)]));
+  }
+
+  /** What is hot of the guest's kernel now; empty while it does not run. */
+  get profile(): string {
+    return this.cstring(this.x.berth_profile(this.vm));
   }
 
   get instructions(): number {

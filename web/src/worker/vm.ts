@@ -111,13 +111,15 @@ export class Vm {
           busyMs: this.busyMs,
           engine: this.engine?.figures ?? {},
         });
+      case 'profile':
+        return this.post({ type: 'profile', text: this.engine?.profile ?? '' });
       default:
         if (this.phase === 'running' || this.phase === 'ending') this.deliver(m);
         else if (this.phase !== 'ended') this.early.push(m);
     }
   }
 
-  private deliver(m: Exclude<ToWorker, Message<'start' | 'shutdown' | 'kill' | 'stats'>>): void {
+  private deliver(m: Exclude<ToWorker, Message<'start' | 'shutdown' | 'kill' | 'stats' | 'profile'>>): void {
     const engine = this.engine!;
     switch (m.type) {
       case 'spawn':
