@@ -261,6 +261,7 @@ struct machine *machine_create(const struct machine_settings *settings, struct e
     m->console_out = s->console;
     m->ctl_out = s->ctl;
     m->icount_time = s->cpu.icount_time;
+    m->no_work_ahead = !s->cpu.profile || m->icount_time;
     m->origin_ns = host_monotonic_ns();
     m->insns_per_ms = FIRST_INSNS_PER_MS;
     m->cpu_board = (struct cpu_board){
@@ -310,7 +311,7 @@ enum after_slice { GO_ON, SLEEP, LEAVE };
 // for a while. The host time at which to come back.
 static u64 work_ahead(struct machine *m, u64 wake) {
     u64 start = host_monotonic_ns(), insns = cpu_icount(m->cpu);
-    if (m->icount_time || m->no_work_ahead) return wake;
+    if (m->no_work_ahead) return wake;
     if (insns - m->idle_insns > IDLE_INSNS) {
         m->idle_insns = insns;
         m->idle_ns = start;
