@@ -14,6 +14,9 @@ series=6.12
 tarball=/usr/src/linux-source-$series.tar.xz
 jobs=${KERNEL_JOBS:-2}
 
+# Variables on an outer make's command line (make bench ARCH=x86_64) would go before ours.
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS
+
 die() { echo "guest/kernel/build.sh: $*" >&2; exit 1; }
 
 case $arch in
