@@ -16,7 +16,8 @@
 #include "exec/jit.h"
 
 enum {
-    FOUND = 4, // times what makes code hot: runs that end in a translation until it is watched
+    FOUND = 80,         // runs that end in a translation until it is watched
+    FOUND_TIMES = 4,    // at most so many times what makes code hot: for tests that make it hot soon
     WATCH_INSNS = 8192, // how long
     SITES = 2048,       // instructions noted, at most half of that
     PATIENCE = 16       // runs that may end elsewhere before it is made anew
@@ -136,7 +137,8 @@ void watch_found(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
     if (r->windows || r->plain || c->set.disabled & PASS_WINDOWS) return;
-    if (++r->found < FOUND * c->set.hot_samples) return;
+    u32 most = FOUND_TIMES * c->set.hot_samples;
+    if (++r->found < (most < FOUND ? most : FOUND)) return;
     if (!j->watch && !(j->watch = calloc(1, sizeof *j->watch))) return;
     struct watch *w = j->watch;
     if (w->state != WATCH_NOTHING) return;
