@@ -116,7 +116,8 @@ enum cpu_stop cpu_run(struct cpu *c, u64 max_insns);
 void cpu_jit_arrived(struct cpu *c, u32 token, bool ok);
 
 // While the CPU waits for an interrupt (CPU_STOP_IDLE): translates the next part of the code that
-// the profile names; a part takes a millisecond or less. It changes nothing that the guest can see.
+// the profile names; a part takes a millisecond or less. All that the guest could see of it is that
+// pages of its kernel were accessed.
 enum cpu_ahead {
     CPU_AHEAD_DONE,  // nothing is left to do
     CPU_AHEAD_MORE,  // there is more

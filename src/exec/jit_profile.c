@@ -193,9 +193,9 @@ enum cpu_ahead cpu_translate_ahead(struct cpu *c) {
             profile_free(c);
             return CPU_AHEAD_DONE;
         }
+        j->hurry = p->step == TRANSLATE; // the module that is not full
         p->step++;
         p->at = p->begin;
-        j->hurry = true;
     }
     jit_sample(c); // compiles what has come together
     return CPU_AHEAD_MORE;

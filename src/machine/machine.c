@@ -32,11 +32,12 @@ enum {
 #define FIRST_INSNS_PER_MS 20000ull
 
 // When nothing has happened for so long (a tick of the kernel is nothing), code is translated ahead
-// for so long at a time, or looked for again after so long.
+// for so long at a time, or looked for again after so long, and so often.
 #define IDLE_INSNS     200000ull
 #define AHEAD_AFTER_NS 30000000ull
 #define AHEAD_NS       3000000ull
 #define AHEAD_LATER_NS 20000000ull
+#define MOST_LATER     1000
 
 static const struct board_ops *const boards[] = {&board_riscv64, &board_x86_64};
 
@@ -324,9 +325,10 @@ static u64 work_ahead(struct machine *m, u64 wake) {
         now = host_monotonic_ns();
         if (ahead != CPU_AHEAD_MORE) break;
     }
-    if (ahead == CPU_AHEAD_DONE) m->no_work_ahead = true;
+    if (start >= begin && ahead == CPU_AHEAD_LATER) m->nlater++;
+    if (ahead == CPU_AHEAD_DONE || m->nlater == MOST_LATER) m->no_work_ahead = true;
     u64 again = start < begin ? begin : ahead == CPU_AHEAD_MORE ? now : now + AHEAD_LATER_NS;
-    return ahead != CPU_AHEAD_DONE && again < wake ? again : wake;
+    return !m->no_work_ahead && again < wake ? again : wake;
 }
 
 // What to do when the CPU waits for an interrupt: `*timer` gets the guest time of the next one.
