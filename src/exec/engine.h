@@ -35,6 +35,7 @@ struct block {
     u8 jumped : 1; // a computed jump that is neither call nor return leads here
     u8 tried : 1;  // is no part of the function before it (jit_choose.c)
     u8 failed : 3; // when it was hot nothing was found to translate
+    u8 heated;     // when heat was counted last
     union {
         struct {
             u32 page_next;

@@ -101,6 +101,7 @@ struct jit {
     bool hurry;           // it is compiled after this run
     unsigned in_flight;   // modules the host is compiling
     u32 nlive;
+    u32 samples; // that counted for something so far (jit_choose.c)
 
     struct jit_region *regions;
     u32 nregions, regions_cap, free_region; // free: linked by batch_next, 1 + index

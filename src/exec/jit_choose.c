@@ -5,7 +5,8 @@
 #include "ir/ops.h"
 
 enum {
-    HOT_SAMPLES = 32,  // 260,000 instructions in a function: flat profiles stay interpreted
+    HOT_SAMPLES = 24,    // 200,000 instructions in a function: flat profiles stay interpreted
+    COOL_SAMPLES = 2048, // after so many more of any code half of what a function had is forgotten
     // Samples that would have found translated code had its module been compiled: until it is. A
     // module takes as long as interpreting ten to thirty samples, so it waits for others meanwhile.
     AWAITED = 12,
@@ -267,7 +268,9 @@ static unsigned weight(const struct cpu *c) {
 static void heat(struct cpu *c, struct block *k, u32 at) {
     // Nothing found to do is looked for again later: more of the code around it may have run then.
     unsigned most = c->set.hot_samples << k->failed;
-    k->heat = (u8)(k->heat + weight(c));
+    u8 now = (u8)(c->jit->samples++ / COOL_SAMPLES), ago = (u8)(now - k->heated);
+    k->heat = (u8)((ago < 8 ? k->heat >> ago : 0) + weight(c));
+    k->heated = now;
     if (k->heat < (most < MOST_SAMPLES ? most : MOST_SAMPLES)) return;
     k->heat = 0;
     if (!hot(c, at) && k->failed < 7) k->failed++;

@@ -63,10 +63,12 @@ void profile_init(struct cpu *c) {
     p->page = 0;
     p->step = DECODE;
     p->region = 0;
-    p->at = p->text + strlen(header);
+    p->at = p->text;
     p->mode = NO_MODE;
-    if (len > strlen(header) && strncmp(p->text, header, strlen(header)) == 0)
+    if (strncmp(p->text, header, strlen(header)) == 0) {
+        p->at += strlen(header);
         p->mode = (u32)digits(&p->at, 2);
+    }
     p->begin = p->at;
     if (p->mode == NO_MODE) {
         log_write(c->set.log, LOG_WARN,
