@@ -54,8 +54,9 @@ PROFILE_FROM := guest/kernel/profile.mjs src/exec/jit_profile.c
 $(B)/wasm/guest/%/Image: $(B)/guest/%/Image $(PROFILE_FROM) | $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp \
 		$(B)/guest/%/initramfs.cpio $(B)/images/%/debian-gcc/index.json
 	@mkdir -p $(@D) $(CACHE)/profile
-	key=$$(cat $< $(PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/$*-$$key; \
+	@key=$$(cat $< $(PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/$*-$$key; \
 	if [ ! -f $$kept ]; then \
+		echo "profile of the $* kernel: half a minute of work in a container"; \
 		node --no-warnings guest/kernel/profile.mjs $* $< $(B)/images/$*/debian-gcc $$kept.$$$$; mv $$kept.$$$$ $$kept; \
 	fi; cp $$kept $@
 # gzip -n: no name, no date, so that the same input gives the same bytes.

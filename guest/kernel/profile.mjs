@@ -28,6 +28,7 @@ const WORK = [
     'sleep 0.2; (sleep 0.1 & wait); kill -0 $$; cat /proc/self/maps /proc/meminfo /proc/stat >/dev/null; df >/dev/null',
 ];
 const ROUNDS = 3;
+const LIMIT_S = 900; // half a minute on a free machine
 
 const server = await serveFolder(path.resolve(image));
 const work = new internals.MemoryFs();
@@ -54,6 +55,9 @@ async function run(command) {
 const stopped = container.stopped.then((s) => {
     throw new Error(`the guest ended: ${s.reason} ${s.message}`);
 });
+const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`the guest has not done its work in ${LIMIT_S} s: see what it does with make demo`)), LIMIT_S * 1000);
+});
 async function profile() {
     for (let round = 0; round < ROUNDS; round++) for (const command of WORK) await run(command);
     // It has one only while its kernel waits.
@@ -64,7 +68,7 @@ async function profile() {
     }
     throw new Error('the guest is never idle');
 }
-const text = Buffer.from(await Promise.race([profile(), stopped]));
+const text = Buffer.from(await Promise.race([profile(), stopped, late]));
 const tail = Buffer.alloc(12);
 tail.writeUInt32LE(text.length);
 tail.write('BERTHPRF', 4, 'latin1');

@@ -118,7 +118,7 @@ struct jit {
 
     struct jit_profile *profile; // what of one is still to be translated, NULL: nothing
     struct forming *forming;     // what region_abi.entry is about
-    struct watch *watch;     // NULL: nothing was watched yet
+    struct watch *watch;         // NULL: nothing was watched yet
 };
 
 // ---- jit.c
@@ -139,7 +139,8 @@ void jit_kill(struct cpu *c, u32 id);
 void jit_own_rest(struct cpu *c, u32 id, struct jit_rest *rest);
 
 // ---- jit_choose.c
-void jit_init_choice(struct cpu *c); // settings that were left out
+static inline bool jit_of_kernel(gva va) { return va >> 63; } // the upper half of addresses
+void jit_init_choice(struct cpu *c);                          // settings that were left out
 // Translates the code at `at` before it was found hot. False: it has been, or cannot be.
 bool jit_translate(struct cpu *c, const struct form_at *at, enum region_kind kind,
                    enum jit_ahead ahead);
@@ -165,6 +166,9 @@ struct forming {
     unsigned nblocks;
     u32 nops;
 };
+// The physical page of the guest's `page` if instructions were fetched from it lately and there is
+// code in it, else NULL.
+const struct code_page *jit_code_page(struct cpu *c, gva page, u32 *ppn);
 struct forming *form_region(struct cpu *c, const struct form_at *at);
 // Leaves only the blocks of loops that the entry is in.
 void form_keep_loop(struct forming *f);

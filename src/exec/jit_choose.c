@@ -139,12 +139,9 @@ static struct block *called_before(struct cpu *c, u32 ppn, u32 mode, u32 start) 
 static struct block *function_of(struct cpu *c, const struct block *k, gva *page) {
     struct block *f = called_before(c, k->ppn, k->mode, k->start);
     if (f) return f;
+    u32 ppn;
     gva before = *page - GUEST_PAGE_SIZE;
-    const struct tlb_entry *e = &c->tlb.cur->x[(before >> GUEST_PAGE_SHIFT) % TLB_SIZE];
-    if (e->tag != before) return NULL;
-    const u8 *p = (const u8 *)(e->addend + (uintptr_t)before);
-    u32 ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
-    if (!c->pages[ppn]) return NULL;
+    if (!jit_code_page(c, before, &ppn)) return NULL;
     f = called_before(c, ppn, k->mode, GUEST_PAGE_SIZE - 1);
     if (!f || f->start < k->start) return NULL;
     *page = before;
@@ -260,8 +257,7 @@ static void await(struct jit *j) {
 
 // A kernel serves every program, so its code is worth a translation sooner than theirs.
 static unsigned weight(const struct cpu *c) {
-    bool kernel = c->s->pc >> 63; // the upper half of addresses
-    return c->arch->hot_kernel && kernel ? 2 : 1;
+    return c->arch->hot_kernel && jit_of_kernel(c->s->pc) ? 2 : 1;
 }
 
 // The block at arena index `at` was found running, which counts for k.

@@ -190,15 +190,17 @@ static bool can_inline(struct form *m, i32 rel) {
     return returns && decoded(f, rel);
 }
 
-// The physical page of `rel` if instructions were fetched from it lately and there is code in it.
-static const struct code_page *code_page_at(const struct forming *f, i64 rel, u32 *ppn) {
-    struct cpu *c = f->c;
-    gva page = (f->page + (u64)rel) & ~(u64)(GUEST_PAGE_SIZE - 1);
+const struct code_page *jit_code_page(struct cpu *c, gva page, u32 *ppn) {
     const struct tlb_entry *e = &c->tlb.cur->x[(page >> GUEST_PAGE_SHIFT) % TLB_SIZE];
     if (e->tag != page) return NULL;
     const u8 *p = (const u8 *)(e->addend + (uintptr_t)page);
     *ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
     return c->pages[*ppn];
+}
+
+// The same of the page of `rel`.
+static const struct code_page *code_page_at(const struct forming *f, i64 rel, u32 *ppn) {
+    return jit_code_page(f->c, (f->page + (u64)rel) & ~(u64)(GUEST_PAGE_SIZE - 1), ppn);
 }
 
 // Has what is there not run? Of a page that nothing was fetched from lately that is assumed: a

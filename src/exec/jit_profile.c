@@ -5,10 +5,10 @@
 // A profile is text. Its first line is "berth-profile 1 MODE", MODE being the code mode in hex (all
 // of it is code of one mode). Then words, between blanks: "pVA" begins a page at guest address VA;
 // any other word is a block that ran in that page, by its offset (three hexadecimal digits), with
-// letters after it: c something calls it, j a computed jump leads to it, F, L, B a function, loop or
-// block was translated from there (enum region_kind), h it was among the hottest. It says nothing
-// about what the bytes are: what is translated is what is there, so a profile of another kernel
-// wastes time and does no harm.
+// letters after it: c something calls it, j a computed jump leads to it, F, L, B a function, loop
+// or block was translated from there (enum region_kind), h it was among the hottest. It says
+// nothing about what the bytes are: what is translated is what is there, so a profile of another
+// kernel wastes time and does no harm.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +18,9 @@
 enum {
     DECODED_AT_ONCE = 32,
     NO_MODE = 256,
-    HOTTEST = 700, // translations that the host's optimising compiler is to take ahead
-    // V8 gives a function to that one when it has executed some 1.8 million bytes of it, and here it
-    // executes fifty a call.
+    HOTTEST = 700, // at most: translations that the host's optimising compiler is to take ahead
+    // V8 gives a function to that one when it has executed some 1.8 million bytes of it, and here
+    // it executes fifty a call.
     OPTIMISED_AFTER = 60000
 };
 
@@ -92,7 +92,8 @@ static u8 *fetched(struct cpu *c, gva va, u32 *ppn) {
     bool fault;
     u64 cause;
     u8 *p = mem_page(c, va, ACCESS_EXEC, &pa, &fault, &cause);
-    if (p) *ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
+    if (p)
+        *ppn = (u32)((u64)(p - bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1)) >> GUEST_PAGE_SHIFT);
     return p;
 }
 
@@ -114,7 +115,8 @@ static bool next(struct jit_profile *p, struct word *w) {
         }
         *w = (struct word){.start = (u32)digits(&p->at, 3)};
         for (; *p->at && *p->at != ' ' && *p->at != '\n'; p->at++) {
-            static const char kinds[] = {[KIND_FUNCTION] = 'F', [KIND_LOOP] = 'L', [KIND_BLOCK] = 'B'};
+            static const char kinds[] = {
+                [KIND_FUNCTION] = 'F', [KIND_LOOP] = 'L', [KIND_BLOCK] = 'B'};
             w->called |= *p->at == 'c';
             w->jumped |= *p->at == 'j';
             w->hottest |= *p->at == 'h';
@@ -186,8 +188,8 @@ enum cpu_ahead cpu_translate_ahead(struct cpu *c) {
     struct jit *j = c->jit;
     struct jit_profile *p = j ? j->profile : NULL;
     if (!p) return CPU_AHEAD_DONE;
-    bool kernel = c->s->pc >> 63; // the upper half of addresses
-    if (!c->s->idle || !kernel || c->s->exc || j->in_flight) return CPU_AHEAD_LATER;
+    if (!c->s->idle || !jit_of_kernel(c->s->pc) || c->s->exc || j->in_flight)
+        return CPU_AHEAD_LATER;
     if (c->arch->code_mode(c->s) != p->mode) return CPU_AHEAD_LATER;
     look_again(c);
     if (!work(c, p)) {
@@ -212,7 +214,7 @@ static bool find_linear(const struct cpu *c, u64 *linear) {
     u32 votes = 0;
     for (u32 i = 0; i < j->nregions; i++) {
         const struct jit_region *r = &j->regions[i];
-        if (r->state != REGION_LIVE || !(r->at.page >> 63)) continue;
+        if (r->state != REGION_LIVE || !jit_of_kernel(r->at.page)) continue;
         u64 d = r->at.page - ((u64)r->ppn[0] << GUEST_PAGE_SHIFT);
         if (!votes) best = d;
         if (d == best)
@@ -250,7 +252,8 @@ static u32 seen_by_hottest(const struct jit *j) {
     u32 n[MOST] = {0}, sum = 0, k = MOST;
     for (u32 i = 0; i < j->nregions; i++) {
         const struct jit_region *r = &j->regions[i];
-        if (r->state == REGION_LIVE && r->at.page >> 63) n[r->seen < MOST ? r->seen : MOST - 1]++;
+        if (r->state == REGION_LIVE && jit_of_kernel(r->at.page))
+            n[r->seen < MOST ? r->seen : MOST - 1]++;
     }
     while (k > 1 && sum + n[k - 1] <= HOTTEST) sum += n[--k];
     return k;
@@ -268,7 +271,7 @@ static void put_block(const struct cpu *c, const struct block *k, u32 hottest, s
 bool cpu_profile(struct cpu *c, struct buf *out) {
     u64 linear;
     u32 mode = c->arch->code_mode(c->s), hottest = c->jit ? seen_by_hottest(c->jit) : 0;
-    if (!c->jit || !(c->s->pc >> 63) || !find_linear(c, &linear)) return false;
+    if (!c->jit || !jit_of_kernel(c->s->pc) || !find_linear(c, &linear)) return false;
     buf_printf(out, "%s%x\n", header, mode);
     for (u64 ppn = 0; ppn < c->npages; ppn++) {
         u32 at[GUEST_PAGE_SIZE] = {0};

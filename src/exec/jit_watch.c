@@ -16,8 +16,8 @@
 #include "exec/jit.h"
 
 enum {
-    FOUND = 80,         // runs that end in a translation until it is watched
-    FOUND_TIMES = 4,    // at most so many times what makes code hot: for tests that make it hot soon
+    FOUND = 80,      // runs that end in a translation until it is watched
+    FOUND_TIMES = 4, // at most so many times what makes code hot: for tests that make it hot soon
     WATCH_INSNS = 8192, // how long
     SITES = 2048,       // instructions noted, at most half of that
     PATIENCE = 16       // runs that may end elsewhere before it is made anew

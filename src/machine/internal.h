@@ -53,7 +53,7 @@ struct machine {
     u64 insns_per_ms;          // measured speed, for the size of slices
     u64 idle_ns, idle_insns;   // when the CPU began to wait, and what it had done by then
     unsigned nlater;           // times that nothing could be translated then
-    bool no_work_ahead;        // all code that is known to be hot is translated
+    bool no_work_ahead;        // nothing is left to translate ahead, or it was given up
     struct machine_status end; // state RUNNING until the guest ended
 };
 

@@ -233,7 +233,6 @@ static int check_settings(const struct machine_settings *s, struct err *err) {
 // there: the text, its length in four bytes, and this.
 #define PROFILE_MAGIC "BERTHPRF"
 
-
 static void split_profile(struct machine_settings *s) {
     enum { MAGIC = sizeof PROFILE_MAGIC - 1, TAIL = 4 + MAGIC };
     if (s->kernel_len <= TAIL) return;

@@ -67,17 +67,17 @@ static void report_fpu(const struct x86_case *c, const struct x86_result *hw,
                us->fpu.se[i], (unsigned long long)us->fpu.sig[i]);
 }
 
-static bool faulted(u64 vector) {
-    return vector == EXC_PF || vector == EXC_GP || vector == EXC_SS;
-}
+static bool faulted(u64 vector) { return vector == EXC_PF || vector == EXC_GP || vector == EXC_SS; }
 
 // Which operand of a comparison of strings faults when both do is the processor's own: of bytes
-// newer ones name the source, where all others name the destination, as we do.
+// newer ones, when they repeat, name the source, where all others name the destination, as we do.
 static bool of_source(const struct x86_case *c, const struct x86_result *hw,
                       const struct x86_result *us) {
     struct x86_insn d;
     if (c->row != X86_CMPSB || !faulted(hw->vector) || !faulted(us->vector)) return false;
+    bool same = hw->vector == us->vector && (hw->vector != EXC_PF || hw->cr2 == us->cr2);
     x86_decode(&d, c->code + c->lead, c->len - c->lead, c->bits32 ? X86_CODE32 : X86_CODE64);
+    if (same || !d.rep) return false;
     u64 most = d.adsize == 4 ? ~(u32)0 : d.adsize == 2 ? 0xffff : ~(u64)0;
     u64 base = d.seg == SEG_GS && !c->bits32 ? c->gs : 0;
     bool ours_other = us->vector != EXC_PF || us->cr2 == (us->r[RDI] & most);
@@ -100,7 +100,8 @@ static bool same(const struct x86_case *c, const struct x86_result *a, const str
     if (a->vector == EXC_PF && a->cr2 != b->cr2 && !other) return false;
     // Linux says of its own addresses always that they are present.
     u32 code = a->vector == EXC_PF && a->cr2 >= 0x7ffffffff000 ? ~1u : ~0u;
-    if (!other && a->vector != EXC_BP && a->vector != EXC_DB && (a->code ^ b->code) & code) return false;
+    bool has_code = a->vector != EXC_BP && a->vector != EXC_DB;
+    if (has_code && !other && (a->code ^ b->code) & code) return false;
     if (compared_flags(c, a->vector, a->flags) != compared_flags(c, b->vector, b->flags))
         return false;
     return memcmp(a->r, b->r, sizeof a->r) == 0 && memcmp(a->x, b->x, sizeof a->x) == 0 &&

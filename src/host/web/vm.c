@@ -124,11 +124,12 @@ static int pull_create(struct web_vm *vm) {
 static int check_arch(struct web_vm *vm) {
     const struct oci_config *c = oci_pull_config(vm->pull);
     if (!c || oci_arch_rank(vm->settings.arch, c->architecture) == 0) return 0;
-    return err_set(&vm->err, ERR_UNSUPPORTED,
-                   "the image is for linux/%.30s, but the machine was to be linux/%.30s; start it as "
-                   "one for linux/%.30s with that one's kernel, or use an image for linux/%.30s",
-                   c->architecture, oci_arch_name(vm->settings.arch), c->architecture,
-                   oci_arch_name(vm->settings.arch));
+    return err_set(
+        &vm->err, ERR_UNSUPPORTED,
+        "the image is for linux/%.30s, but the machine was to be linux/%.30s; start it as "
+        "one for linux/%.30s with that one's kernel, or use an image for linux/%.30s",
+        c->architecture, oci_arch_name(vm->settings.arch), c->architecture,
+        oci_arch_name(vm->settings.arch));
 }
 
 int berth_pull_next(struct web_vm *vm) {
@@ -388,8 +389,7 @@ const char *berth_stats(struct web_vm *vm) {
 
 const char *berth_profile(struct web_vm *vm) {
     vm->stats.len = 0;
-    if (!vm->container ||
-        !cpu_profile(machine_cpu(container_machine(vm->container)), &vm->stats))
+    if (!vm->container || !cpu_profile(machine_cpu(container_machine(vm->container)), &vm->stats))
         vm->stats.len = 0;
     return buf_cstr(&vm->stats);
 }
