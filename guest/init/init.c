@@ -27,6 +27,8 @@ static bool shutdown_asked;
 static void handle_frame(unsigned session, unsigned type, const u8 *p, size_t n) {
     if (type == CTL_SHUTDOWN)
         shutdown_asked = true;
+    else if (type == CTL_PRELOAD)
+        preload_start(p, n);
     else
         session_handle(session, type, p, n);
 }
@@ -46,7 +48,8 @@ static void reap(void) {
     while (read(child_fd, &info, sizeof info) > 0)
         ;
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) session_reaped(pid, status);
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (!preload_reaped(pid, status)) session_reaped(pid, status);
 }
 
 // One turn: waits for something to happen, at most `ms` (-1: as long as it takes).

@@ -94,6 +94,10 @@ struct child_report {
 };
 void child_run(const struct spawn *s) __attribute__((noreturn));
 
+// ---- preload.c ----
+void preload_start(const u8 *p, size_t n); // PRELOAD's payload
+bool preload_reaped(pid_t pid, int wstatus); // false: another process
+
 // ---- session.c ----
 struct pollfd;
 void session_handle(unsigned id, unsigned type, const u8 *p, size_t n);

@@ -24,21 +24,26 @@ enum ctl_type {
     CTL_RESIZE = 4,    // u16 cols, u16 rows
     CTL_SIGNAL = 5,    // u32 Linux signal number, to the session's foreground process group
     CTL_SHUTDOWN = 6,  // TERM to everything, then power off
+    CTL_PRELOAD = 7,   // read parts of files, see below; answered by PRELOADED
     // guest -> host
     CTL_READY = 64,  // init is up and waits for SPAWN; payload: u32 protocol version
     CTL_STDOUT = 65, // bytes (terminal: everything)
     CTL_STDERR = 66, // bytes
     CTL_EXIT = 67,   // u32 status: exit code, or 128 + signal
     CTL_ERROR = 68,  // text: the session could not start, 126/127 follow in EXIT; or a warning (session 0)
+    CTL_PRELOADED = 69, // u32: how many of the files could be read
     // both ways
     CTL_CREDIT = 96, // u32 bytes; guest gives credit for STDIN, host for STDOUT+STDERR together
 };
 
-#define CTL_VERSION 1
+#define CTL_VERSION 2
 
 // SPAWN payload: u32 flags, u16 cols, u16 rows, then NUL-terminated records "key=value":
 //   arg=...   (repeated, argv)      env=NAME=VALUE (repeated)      cwd=DIR      user=USER[:GROUP]
 #define CTL_SPAWN_TTY 1u
+
+// PRELOAD payload, for each file: u32 number of parts, for each part u32 first page and u32 number of
+// pages (of 4096 bytes), then the path in the container, NUL-terminated. One PRELOAD at a time.
 
 // Init's own configuration, NUL-terminated "key=value" records in the initramfs file /berth.conf:
 //   hostname=NAME

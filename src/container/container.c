@@ -22,6 +22,7 @@
 #include "container/cpio.h"
 #include "container/ctl.h"
 #include "container/klog.h"
+#include "container/preload.h"
 #include "container/process.h"
 #include "host/host.h"
 
@@ -61,6 +62,8 @@ struct container {
     bool main_exited;      // session 1 ended
     u64 poweroff_deadline; // of the guest, once main_exited
     bool shutdown, shutdown_sent;
+    struct buf profile; // of the image's programs, until it is translated ahead
+    bool preloads;      // PRELOAD was sent and not answered yet
     bool broken, over;
     enum machine_state end;
     char init_error[512]; // last ERROR for the container as a whole
@@ -177,6 +180,14 @@ static int on_exit_frame(struct container *c, const struct ctl_frame *f, struct 
     return 0;
 }
 
+static int on_preloaded(struct container *c, struct err *err) {
+    if (!c->preloads) return err_set(err, ERR_CORRUPT, "a PRELOADED frame that answers nothing");
+    c->preloads = false;
+    machine_translate_ahead(c->machine, (const char *)c->profile.data, c->profile.len);
+    buf_free(&c->profile);
+    return 0;
+}
+
 static void on_error_frame(struct container *c, const struct ctl_frame *f) {
     char text[sizeof c->init_error];
     klog_printable(text, sizeof text, f->payload, f->len);
@@ -209,6 +220,8 @@ static int on_frame(void *arg, const struct ctl_frame *f, struct err *err) {
         return on_exit_frame(c, f, err);
     case CTL_CREDIT:
         return on_credit(c, f, err);
+    case CTL_PRELOADED:
+        return on_preloaded(c, err);
     default:
         on_error_frame(c, f);
         return 0;
@@ -373,6 +386,7 @@ struct container *container_create(const struct container_settings *s, struct er
         return NULL;
     }
     c->log = s->log;
+    if (s->cpu.engine == ENGINE_JIT) preload_read(s->tree, s->log, &c->profile);
     c->arg = s->arg;
     c->output = s->output;
     c->exited = s->exited;
@@ -401,6 +415,7 @@ void container_destroy(struct container *c) {
     free(c->base.user);
     ctl_reader_free(&c->in);
     buf_free(&c->out);
+    buf_free(&c->profile);
     free(c->hostname);
     free(c);
 }
@@ -427,6 +442,20 @@ static void collect(struct container *c) {
         ctl_put(&c->out, CTL_SHUTDOWN, 0, NULL, 0);
         c->shutdown_sent = true;
     }
+}
+
+// The kernel is translated ahead, and the guest waits: its programs are next.
+static void preload(struct container *c) {
+    if (!c->profile.len || c->preloads || !c->ready || c->out.len) return;
+    if (!machine_is_ahead(c->machine)) return;
+    struct buf payload = {0};
+    preload_put((const char *)c->profile.data, c->profile.len, &payload);
+    c->preloads = payload.len && !payload.oom;
+    if (c->preloads)
+        ctl_put(&c->out, CTL_PRELOAD, 0, payload.data, payload.len);
+    else
+        buf_free(&c->profile);
+    buf_free(&payload);
 }
 
 // True when the guest took something.
@@ -485,6 +514,7 @@ struct machine_status container_run(struct container *c, u64 budget_ns) {
     if (c->broken || st.state == MACHINE_POWEROFF || st.state == MACHINE_REBOOT ||
         st.state == MACHINE_FAILED)
         return finish(c, st);
+    if (st.state == MACHINE_IDLE) preload(c);
     if (flush(c)) st.state = MACHINE_RUNNING;
     if (c->main_exited) {
         if (host_monotonic_ns() >= c->poweroff_deadline) {

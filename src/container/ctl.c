@@ -102,6 +102,7 @@ static const struct guest_frame {
     {CTL_READY, "READY", false, true},   {CTL_STDOUT, "STDOUT", true, false},
     {CTL_STDERR, "STDERR", true, false}, {CTL_EXIT, "EXIT", true, true},
     {CTL_ERROR, "ERROR", false, false},  {CTL_CREDIT, "CREDIT", true, true},
+    {CTL_PRELOADED, "PRELOADED", false, true},
 };
 
 int ctl_check_from_guest(const struct ctl_frame *f, struct err *err) {

@@ -71,7 +71,7 @@ static void watch(struct cpu *c, const u8 *p, u32 len) {
 }
 
 // Lifts one instruction that crosses from this page into the next.
-static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
+static int lift_straddler(struct cpu *c, gva pc, u32 mode, const u8 *code, unsigned avail,
                           u8 bytes[LOOSE_BYTES]) {
     u8 both[32];
     assert(c->arch->max_insn <= 15 && avail < 16);
@@ -80,7 +80,6 @@ static int lift_straddler(struct cpu *c, gva pc, const u8 *code, unsigned avail,
     if (!more) return 0;
     memcpy(both + avail, more, 16);
     ir_begin(&c->ir, (i32)(pc % GUEST_PAGE_SIZE), c->helper_effects, c->arch->nhelpers);
-    u32 mode = c->arch->code_mode(c->s);
     i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
     unsigned n = c->arch->lift(&c->ir, both, avail + 16, rel, mode);
     assert(n && "an instruction longer than max_insn");
@@ -114,15 +113,16 @@ bool code_lift_in_page(struct cpu *c, const u8 *page, i32 rel, u32 mode, unsigne
     return true;
 }
 
-int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]) {
+int code_lift(struct cpu *c, gva pc, u32 mode, unsigned max_insns, u32 *ppn,
+              u8 bytes[LOOSE_BYTES]) {
     u8 *code = code_fetch(c, pc, pc);
     if (!code) return 0;
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
     *ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
     i32 rel = (i32)(pc % GUEST_PAGE_SIZE);
-    if (code_lift_in_page(c, code - rel, rel, c->arch->code_mode(c->s), max_insns)) return 1;
+    if (code_lift_in_page(c, code - rel, rel, mode, max_insns)) return 1;
     *ppn = PPN_LOOSE;
-    return lift_straddler(c, pc, code, GUEST_PAGE_SIZE - (unsigned)rel, bytes);
+    return lift_straddler(c, pc, mode, code, GUEST_PAGE_SIZE - (unsigned)rel, bytes);
 }
 
 u32 code_block_bytes(const struct ir_block *b) {
@@ -132,21 +132,20 @@ u32 code_block_bytes(const struct ir_block *b) {
 }
 
 // Lifts and lowers the block at pc and files it.
-static u32 decode(struct cpu *c, gva pc) {
+static u32 decode(struct cpu *c, gva pc, u32 mode) {
     code_make_room(c);
     u32 ppn;
     u8 bytes[LOOSE_BYTES] = {0};
     unsigned max = c->set.max_block_insns, n = 0;
     u32 index = c->arena_used + HDR_UOPS;
     while (!n) {
-        if (!code_lift(c, pc, max, &ppn, bytes)) return 0;
+        if (!code_lift(c, pc, mode, max, &ppn, bytes)) return 0;
         if (unlikely(c->set.dump & (DUMP_GUEST | DUMP_IR))) dump_block(c, pc, &c->ir);
         n = lower_block(&c->ir, &c->arena[index], BLOCK_UOPS, ppn == PPN_LOOSE ? 0 : index,
                         c->arch->lazy_flags);
         assert((n || max > 1) && "one instruction does not fit a block");
         if (!n) max = max > 8 ? max / 4 : 1;
     }
-    u32 mode = c->arch->code_mode(c->s);
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     struct block *k = block_of(c, index);
     *k = (struct block){.ppn = ppn, .start = start, .mode = (u8)mode, .uops = (u16)n};
@@ -185,10 +184,9 @@ u32 code_find(struct cpu *c, u32 ppn, u16 start, u32 mode) {
 
 // An instruction that crosses pages is found by its bytes: it belongs to no page, only its bytes
 // are watched in both, so that a change forgets the jumps to it.
-static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
+static u32 loose_at(struct cpu *c, gva pc, u32 mode, const u8 *code, unsigned avail) {
     u8 bytes[LOOSE_BYTES] = {0};
-    u32 mode = c->arch->code_mode(c->s);
-    if (lift_straddler(c, pc, code, avail, bytes) == 0) return 0;
+    if (lift_straddler(c, pc, mode, code, avail, bytes) == 0) return 0;
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     for (u32 i = c->hash[loose_hash(bytes, start, mode)]; i; i = block_of(c, i)->hash_next) {
         const struct block *k = block_of(c, i);
@@ -196,19 +194,19 @@ static u32 loose_at(struct cpu *c, gva pc, const u8 *code, unsigned avail) {
             memcmp(k->code, bytes, LOOSE_BYTES) == 0)
             return i;
     }
-    return decode(c, pc);
+    return decode(c, pc, mode);
 }
 
-u32 code_make(struct cpu *c, gva pc, const u8 *code) {
+u32 code_make(struct cpu *c, gva pc, u32 mode, const u8 *code) {
     u16 start = (u16)(pc % GUEST_PAGE_SIZE);
     unsigned avail = GUEST_PAGE_SIZE - start;
     if (avail < c->arch->max_insn) {
         // Only here can the first instruction cross; ask the lifter by the bytes there are.
         ir_begin(&c->ir, start, c->helper_effects, c->arch->nhelpers);
-        if (c->arch->lift(&c->ir, code, avail, start, c->arch->code_mode(c->s)) == LIFT_SHORT)
-            return loose_at(c, pc, code, avail);
+        if (c->arch->lift(&c->ir, code, avail, start, mode) == LIFT_SHORT)
+            return loose_at(c, pc, mode, code, avail);
     }
-    return decode(c, pc);
+    return decode(c, pc, mode);
 }
 
 u32 code_at(struct cpu *c, gva pc) {
@@ -216,6 +214,7 @@ u32 code_at(struct cpu *c, gva pc) {
     if (!code) return 0;
     u8 *ram = bus_ram_ptr(c->bus, bus_ram_base(c->bus), 1);
     u32 ppn = (u32)((u64)(code - ram) >> GUEST_PAGE_SHIFT);
-    u32 i = code_find(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), c->arch->code_mode(c->s));
-    return i ? i : code_make(c, pc, code);
+    u32 mode = c->arch->code_mode(c->s);
+    u32 i = code_find(c, ppn, (u16)(pc % GUEST_PAGE_SIZE), mode);
+    return i ? i : code_make(c, pc, mode, code);
 }

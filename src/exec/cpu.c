@@ -114,7 +114,7 @@ u64 eval_run(struct cpu *c, u32 budget) {
         u8 bytes[LOOSE_BYTES];
         gva pc = s->pc;
         tlb_switch(&c->tlb, c->arch->tlb_key(s));
-        if (code_lift(c, pc, c->set.max_block_insns, &ppn, bytes)) {
+        if (code_lift(c, pc, c->arch->code_mode(s), c->set.max_block_insns, &ppn, bytes)) {
             struct ir_exit x = eval_block(c, pc);
             s->icount += x.insns;
             if (x.kind == IR_EXIT_FAULT) raised++;

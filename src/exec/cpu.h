@@ -124,9 +124,15 @@ enum cpu_ahead {
     CPU_AHEAD_LATER, // there is, but not now
 };
 enum cpu_ahead cpu_translate_ahead(struct cpu *c);
+// Takes the place of the profile that was given before: programs' code in pages of files, which are
+// looked for in memory now. `text` is copied. One that cannot be read is warned of.
+void cpu_use_profile(struct cpu *c, const char *text, size_t len);
 // Appends a profile of the guest's kernel as far as it is translated now, while it is what runs.
 // False: it is not, nothing is, or memory is out.
 bool cpu_profile(struct cpu *c, struct buf *out);
+// The same of its programs, pages by the hash of their content only: whose they are has to be
+// found (guest/image/profile.mjs).
+bool cpu_profile_programs(struct cpu *c, struct buf *out);
 
 // Level of an interrupt input (riscv64: line 9 = SEIP). Cheap; may be called from MMIO handlers.
 void cpu_set_irq(struct cpu *c, unsigned line, bool level);

@@ -35,6 +35,7 @@ struct block {
     u8 jumped : 1; // a computed jump that is neither call nor return leads here
     u8 tried : 1;  // is no part of the function before it (jit_choose.c)
     u8 failed : 3; // when it was hot nothing was found to translate
+    u8 taken : 1;  // into a translation, now or before
     u8 heated;     // when heat was counted last
     union {
         struct {
@@ -167,11 +168,12 @@ void first_free(struct cpu *c);
 // ---- code.c
 // Host address of the code at `pc`; NULL: raised, by the instruction at fault_pc.
 u8 *code_fetch(struct cpu *c, gva pc, gva fault_pc);
-// Decodes the block at `pc`, whose bytes are at `code`; there is none yet. 0: raised.
-u32 code_make(struct cpu *c, gva pc, const u8 *code);
+// Decodes the block at `pc`, whose bytes are at `code`, for a code mode; there is none yet. 0:
+// raised.
+u32 code_make(struct cpu *c, gva pc, u32 mode, const u8 *code);
 // Lifts the block at `pc`: 1, or 0 when an exception was raised. *ppn: its page, PPN_LOOSE for an
 // instruction that crosses into the next page, whose bytes are then in `bytes`.
-int code_lift(struct cpu *c, gva pc, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]);
+int code_lift(struct cpu *c, gva pc, u32 mode, unsigned max_insns, u32 *ppn, u8 bytes[LOOSE_BYTES]);
 // Arena index of the block at `pc` in the current context, decoding when new; 0: an exception was
 // raised.
 u32 code_at(struct cpu *c, gva pc);

@@ -165,7 +165,7 @@ u32 first_go(struct cpu *c, gva pc, enum first_end way) {
         if (ran == RAN_LEFT) return no_block(c, NO_BLOCK_LEFT);
         if (ran == RAN_FAULTED) return no_block(c, NO_BLOCK_FAULTED);
         if (ran == RAN_ON) continue;
-        if (!index) index = code_make(c, pc, page + start);
+        if (!index) index = code_make(c, pc, f.mode, page + start);
         if (!index) return no_block(c, NO_BLOCK_RAISED);
         note_way(c, index, way);
         return index;

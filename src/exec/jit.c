@@ -504,6 +504,7 @@ bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind) {
                              .windows = f->r.windows,
                              .ahead = (u8)f->ahead,
                              .plain = plain,
+                             .bytes = (u32)(j->module.code.len - before),
                              .replaces = f->replaces,
                              .npages = (u8)(1 + f->r.npages)};
     b->regions = id;
@@ -521,6 +522,7 @@ bool jit_emit(struct cpu *c, struct forming *f, enum region_kind kind) {
             r->spans[r->nspans++] = (struct span){(i16)block->start, (i16)block->end_rel};
     }
     form_watch(f);
+    form_take(f);
     c->stats.regions++;
     c->stats.regions_windows += f->r.windows;
     return true;

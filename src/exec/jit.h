@@ -69,6 +69,7 @@ struct jit_region {
     bool windows;               // as in struct region
     bool plain;                 // is to have none
     u8 ahead;                   // enum jit_ahead: what the host is still to be made to do
+    u32 bytes;                  // of WebAssembly
     u16 seen;                   // runs that ended in it, for a profile
     u16 found;                  // runs that ended in it
     u32 replaces;               // the live region of the same entry that goes when this arrives
@@ -177,6 +178,8 @@ void form_keep_loop(struct forming *f);
 i32 form_loop_head(const struct forming *f);
 // Everything it was made from is watched: a write kills it.
 void form_watch(struct forming *f);
+// Its blocks are noted as such, for a profile.
+void form_take(struct forming *f);
 bool form_has(const struct forming *f, i32 rel);
 void form_free(struct forming *f);
 
@@ -190,8 +193,13 @@ u32 watch_window(void *arg, i32 rel, bool write); // region_abi.window
 void watch_missed(struct cpu *c);
 
 // ---- jit_profile.c
+#define PROFILE_HEADER "berth-profile 1 "
 void profile_init(struct cpu *c); // from the settings
 void profile_free(struct cpu *c);
+// The physical page that instructions at `va` are fetched from, and its host address. NULL: none.
+u8 *profile_fetched(struct cpu *c, gva va, u32 *ppn);
+// Names a page by its content: so many bytes of a file that it came from can be found in memory.
+u64 profile_hash(const u8 page[GUEST_PAGE_SIZE]);
 
 // ---- jit_abi.c
 void jit_fill_abi(struct cpu *c, struct region_abi *abi);

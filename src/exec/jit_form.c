@@ -473,6 +473,16 @@ void form_watch(struct forming *f) {
         }
 }
 
+void form_take(struct forming *f) {
+    for (unsigned i = 0; i < f->r.n; i++) {
+        const struct region_block *b = &f->r.blocks[i];
+        int k = b->end == END_TEST ? -1 : page_index(b->start);
+        if (k < 0 || !f->host[k]) continue;
+        u32 at = code_find(f->c, f->ppn[k], (u16)(b->start & (PAGE - 1)), f->mode);
+        if (at) block_of(f->c, at)->taken = true;
+    }
+}
+
 bool form_has(const struct forming *f, i32 rel) {
     for (unsigned i = 0; i < f->r.n; i++)
         if (f->r.blocks[i].start == rel) return true;

@@ -1,14 +1,17 @@
-// Code that is known to be hot before it has run: the guest's kernel is the same each time, so what
-// was hot in one run is translated in the next while the CPU idles, before a program waits for it.
-// Depends on jit_form.c and jit.c.
+// Code that is known to be hot before it has run, because it was in another run: translated while
+// the CPU idles, before a program waits for it. The guest's kernel is the same each time, and its
+// programs are those of the image. Depends on jit_form.c and jit.c.
 //
 // A profile is text. Its first line is "berth-profile 1 MODE", MODE being the code mode in hex (all
-// of it is code of one mode). Then words, between blanks: "pVA" begins a page at guest address VA;
-// any other word is a block that ran in that page, by its offset (three hexadecimal digits), with
-// letters after it: c something calls it, j a computed jump leads to it, F, L, B a function, loop
-// or block was translated from there (enum region_kind), h it was among the hottest. It says
-// nothing about what the bytes are: what is translated is what is there, so a profile of another
-// kernel wastes time and does no harm.
+// of it is code of one mode). Then words, between blanks: "pVA" begins a page at guest address VA,
+// as the kernel's are; "q IDX HASH" page IDX of a file, whose content has this hash, wherever it
+// lies in memory. A line "f PATH" comes before the pages of a file, so that pages beside each other
+// are known, and may be read from it first (container/preload.c). Any other word is a block that
+// ran in that page, by its offset (three hexadecimal digits), with letters after it: c something
+// calls it, j a computed jump leads to it, F, L, B a function, loop or block was translated from
+// there (enum region_kind), h it was among the hottest. It says nothing about what the bytes of a
+// kernel's page are: what is translated is what is there, so a profile of another kernel wastes
+// time and does no harm. Numbers are hexadecimal.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,14 +20,25 @@
 
 enum {
     DECODED_AT_ONCE = 32,
+    HASHED_AT_ONCE = 256, // pages: half a millisecond
     NO_MODE = 256,
-    HOTTEST = 700, // at most: translations that the host's optimising compiler is to take ahead
-    // V8 gives a function to that one when it has executed some 1.8 million bytes of it, and here
-    // it executes fifty a call.
-    OPTIMISED_AFTER = 60000
+    // V8 gives a function to its optimising compiler when it has executed 13 million bytes of the
+    // baseline compiler's code for it, of which a call counts all: no fewer than of WebAssembly.
+    OPTIMISED_AFTER = 16000000
 };
 
-enum step { DECODE, TRANSLATE, COMPILE };
+enum step { FIND, DECODE, TRANSLATE, COMPILE };
+
+// A page of a file.
+struct file_page {
+    u64 hash;
+    gva page; // where it is said to be: files lie apart, pages of a file as in it
+    u32 ppn;  // where it was found, NOT_FOUND
+};
+enum { NOT_FOUND = ~0u };
+// Addresses of no guest, so that nothing else has them.
+#define FILE_PAGES ((gva)1 << 62)
+#define FILE_SHIFT 40
 
 struct jit_profile {
     const char *at, *begin; // what is next; the first word
@@ -32,10 +46,12 @@ struct jit_profile {
     u32 mode;
     enum step step;
     u32 region; // COMPILE: up to which they were seen to
+    struct file_page *files;
+    u32 *by_hash;              // 1 + index in files, 0: free
+    u32 nfiles, nhashes, file; // nhashes: a power of two; file: 1 + index of the last page begun
+    u64 looked;                // FIND: physical pages
     char text[];
 };
-
-static const char header[] = "berth-profile 1 ";
 
 // The digits at *p, past which it goes, as a number.
 static u64 digits(const char **p, unsigned most) {
@@ -52,42 +68,155 @@ static u64 digits(const char **p, unsigned most) {
     return v;
 }
 
-void profile_init(struct cpu *c) {
-    const char *text = c->set.profile;
-    size_t len = c->set.profile_len;
-    if (!text || !len) return;
-    struct jit_profile *p = malloc(sizeof *p + len + 1);
+static bool is_blank(char ch) { return ch == ' ' || ch == '\n'; }
+
+// To the next word. False: there is none.
+static bool to_word(const char **p) {
+    while (is_blank(**p)) ++*p;
+    return **p != '\0';
+}
+
+// A line with a file's name? Its first word is shorter than a block's.
+static bool is_file(const char *p) { return p[0] == 'f' && p[1] == ' '; }
+
+// ---- pages of files
+
+// Counts the words of that kind.
+static u32 count_words(const char *p, char kind) {
+    u32 n = 0;
+    for (; to_word(&p); p += strcspn(p, " \n")) n += *p == kind;
+    return n;
+}
+
+// What "q" at *at begins, past which it goes.
+static struct file_page read_page(const char **at, u64 file) {
+    ++*at;
+    to_word(at);
+    u64 idx = digits(at, 7);
+    to_word(at);
+    return (struct file_page){
+        .hash = digits(at, 16),
+        .page = FILE_PAGES | file << FILE_SHIFT | idx << GUEST_PAGE_SHIFT,
+        .ppn = NOT_FOUND,
+    };
+}
+
+static void add_page(struct jit_profile *p, const char **at, u64 file) {
+    struct file_page *q = &p->files[p->nfiles++];
+    *q = read_page(at, file);
+    u32 k = (u32)q->hash & (p->nhashes - 1);
+    while (p->by_hash[k]) k = (k + 1) & (p->nhashes - 1);
+    p->by_hash[k] = p->nfiles;
+}
+
+// False: out of memory.
+static bool find_files(struct jit_profile *p) {
+    u32 n = count_words(p->begin, 'q');
+    u64 file = 0;
+    if (!n) return true;
+    for (p->nhashes = 1; p->nhashes < 2 * n;) p->nhashes *= 2;
+    p->files = calloc(n, sizeof *p->files);
+    p->by_hash = calloc(p->nhashes, sizeof *p->by_hash);
+    if (!p->files || !p->by_hash) return false;
+    for (const char *at = p->begin; to_word(&at); at += strcspn(at, " \n")) {
+        if (is_file(at)) {
+            file++;
+            at += strcspn(at, "\n");
+        } else if (*at == 'q') {
+            add_page(p, &at, file);
+        }
+    }
+    return true;
+}
+
+// The physical page's content is looked for among the files' pages.
+static void find_page(struct cpu *c, struct jit_profile *p, u64 ppn) {
+    u64 pa = bus_ram_base(c->bus) + (ppn << GUEST_PAGE_SHIFT);
+    const u8 *page = bus_ram_ptr(c->bus, pa, GUEST_PAGE_SIZE);
+    u64 first, last;
+    memcpy(&first, page, 8);
+    memcpy(&last, page + GUEST_PAGE_SIZE - 8, 8);
+    if (!(first | last)) return; // most likely nothing was ever there
+    u64 hash = profile_hash(page);
+    for (u32 k = (u32)hash & (p->nhashes - 1); p->by_hash[k]; k = (k + 1) & (p->nhashes - 1)) {
+        struct file_page *q = &p->files[p->by_hash[k] - 1];
+        if (q->hash == hash) q->ppn = (u32)ppn;
+    }
+}
+
+static bool find_next(struct cpu *c, struct jit_profile *p) {
+    for (unsigned n = 0; n < HASHED_AT_ONCE; n++) {
+        if (!p->nfiles || p->looked == c->npages) return false;
+        find_page(c, p, p->looked++);
+    }
+    return true;
+}
+
+// Pages of files are fetched from where no program has them, while code in them is looked at:
+// around files[i], as many as regions take in. Nothing is executed meanwhile.
+static void show_pages(struct cpu *c, const struct jit_profile *p, u32 i, bool show) {
+    u32 from = i < REGION_PAGES ? 0 : i - REGION_PAGES, to = i + REGION_PAGES;
+    for (u32 k = from; k <= to && k < p->nfiles; k++) {
+        const struct file_page *q = &p->files[k];
+        if (q->ppn == NOT_FOUND || q->page - p->files[i].page + REGION_PAGES * GUEST_PAGE_SIZE >
+                                       2 * REGION_PAGES * GUEST_PAGE_SIZE)
+            continue;
+        if (!show) {
+            tlb_forget_exec(&c->tlb, q->page);
+            continue;
+        }
+        u64 pa = bus_ram_base(c->bus) + ((u64)q->ppn << GUEST_PAGE_SHIFT);
+        const u8 *page = bus_ram_ptr(c->bus, pa, GUEST_PAGE_SIZE);
+        tlb_fill(&c->tlb, TLB_EXEC, q->page, q->ppn, q->page, (uintptr_t)page - (uintptr_t)q->page,
+                 true);
+    }
+}
+
+// ---- beginning
+
+static void profile_begin(struct cpu *c, const char *text, size_t len) {
+    struct jit_profile *p = calloc(1, sizeof *p + len + 1);
     if (!p) return;
     memcpy(p->text, text, len);
-    p->text[len] = '\0';
-    p->page = 0;
-    p->step = DECODE;
-    p->region = 0;
     p->at = p->text;
     p->mode = NO_MODE;
-    if (strncmp(p->text, header, strlen(header)) == 0) {
-        p->at += strlen(header);
+    if (strncmp(p->text, PROFILE_HEADER, strlen(PROFILE_HEADER)) == 0) {
+        p->at += strlen(PROFILE_HEADER);
         p->mode = (u32)digits(&p->at, 2);
     }
     p->begin = p->at;
-    if (p->mode == NO_MODE) {
-        log_write(c->set.log, LOG_WARN,
-                  "the kernel's profile is not one that this version reads; it starts without");
-        free(p);
-        return;
-    }
     c->jit->profile = p;
+    if (p->mode >= 1u << JUMP_MODE_BITS) p->mode = NO_MODE;
+    if (p->mode != NO_MODE && find_files(p)) return;
+    if (p->mode == NO_MODE)
+        log_write(
+            c->set.log, LOG_WARN,
+            "a profile is not one that this version reads; nothing of it is translated ahead");
+    profile_free(c);
+}
+
+void profile_init(struct cpu *c) {
+    if (c->set.profile && c->set.profile_len) profile_begin(c, c->set.profile, c->set.profile_len);
+}
+
+void cpu_use_profile(struct cpu *c, const char *text, size_t len) {
+    if (!c->jit) return;
+    profile_free(c);
+    profile_begin(c, text, len);
 }
 
 void profile_free(struct cpu *c) {
-    free(c->jit->profile);
+    struct jit_profile *p = c->jit->profile;
+    if (!p) return;
+    free(p->files);
+    free(p->by_hash);
+    free(p);
     c->jit->profile = NULL;
 }
 
 // ---- using one
 
-// The physical page that instructions at `va` are fetched from, and its host address. NULL: none.
-static u8 *fetched(struct cpu *c, gva va, u32 *ppn) {
+u8 *profile_fetched(struct cpu *c, gva va, u32 *ppn) {
     gpa pa;
     bool fault;
     u64 cause;
@@ -103,54 +232,65 @@ struct word {
     enum region_kind kind;
 };
 
-// The next block. False: no more.
-static bool next(struct jit_profile *p, struct word *w) {
-    for (;;) {
-        while (*p->at == ' ' || *p->at == '\n') p->at++;
-        if (!*p->at) return false;
-        if (*p->at == 'p') {
-            p->at++;
-            p->page = digits(&p->at, 16) & ~(u64)(GUEST_PAGE_SIZE - 1);
-            continue;
-        }
-        *w = (struct word){.start = (u32)digits(&p->at, 3)};
-        for (; *p->at && *p->at != ' ' && *p->at != '\n'; p->at++) {
-            static const char kinds[] = {
-                [KIND_FUNCTION] = 'F', [KIND_LOOP] = 'L', [KIND_BLOCK] = 'B'};
-            w->called |= *p->at == 'c';
-            w->jumped |= *p->at == 'j';
-            w->hottest |= *p->at == 'h';
-            for (unsigned k = 0; k < sizeof kinds; k++) {
-                if (*p->at != kinds[k]) continue;
-                w->hot = true;
-                w->kind = (enum region_kind)k;
-            }
-        }
+// A word that is no block, if it is one: a file's line, or what begins a page.
+static bool skip_other(struct jit_profile *p) {
+    if (is_file(p->at)) {
+        p->at += strcspn(p->at, "\n");
         return true;
     }
+    if (*p->at == 'q') {
+        read_page(&p->at, 0);
+        if (p->file < p->nfiles) p->page = p->files[p->file++].page;
+        return true;
+    }
+    if (*p->at != 'p') return false;
+    p->at++;
+    p->page = digits(&p->at, 16) & ~(u64)(GUEST_PAGE_SIZE - 1);
+    p->file = 0;
+    return true;
+}
+
+// The next block. False: no more.
+static bool next(struct jit_profile *p, struct word *w) {
+    do {
+        if (!to_word(&p->at)) return false;
+    } while (skip_other(p));
+    *w = (struct word){.start = (u32)digits(&p->at, 3)};
+    for (; *p->at && !is_blank(*p->at); p->at++) {
+        static const char kinds[] = {[KIND_FUNCTION] = 'F', [KIND_LOOP] = 'L', [KIND_BLOCK] = 'B'};
+        w->called |= *p->at == 'c';
+        w->jumped |= *p->at == 'j';
+        w->hottest |= *p->at == 'h';
+        for (unsigned k = 0; k < sizeof kinds; k++) {
+            if (*p->at != kinds[k]) continue;
+            w->hot = true;
+            w->kind = (enum region_kind)k;
+        }
+    }
+    return true;
 }
 
 // False: it may cross into the next page, or nothing is there.
-static bool decode_word(struct cpu *c, const struct word *w, gva page) {
+static bool decode_word(struct cpu *c, const struct jit_profile *p, const struct word *w) {
     u32 ppn;
     if (w->start + c->arch->max_insn > GUEST_PAGE_SIZE) return false;
-    const u8 *code = fetched(c, page, &ppn);
+    const u8 *code = profile_fetched(c, p->page, &ppn);
     if (!code) return false;
-    u32 i = code_find(c, ppn, (u16)w->start, c->arch->code_mode(c->s));
-    if (!i) i = code_make(c, page + w->start, code + w->start);
+    u32 i = code_find(c, ppn, (u16)w->start, p->mode);
+    if (!i) i = code_make(c, p->page + w->start, p->mode, code + w->start);
     if (!i) return false;
     if (w->called) code_called(c, i);
     if (w->jumped) block_of(c, i)->jumped = true;
     return true;
 }
 
-static void translate_word(struct cpu *c, const struct word *w, gva page) {
-    struct form_at at = {.mode = c->arch->code_mode(c->s), .start = (i32)w->start, .page = page};
+static void translate_word(struct cpu *c, const struct jit_profile *p, const struct word *w) {
+    struct form_at at = {.mode = p->mode, .start = (i32)w->start, .page = p->page};
     u32 ppn;
     // A region takes in pages around it that the TLB knows.
-    for (int k = -REGION_PAGES; k <= REGION_PAGES; k++)
-        fetched(c, page + (u64)(i64)(k * (int)GUEST_PAGE_SIZE), &ppn);
-    if (!fetched(c, page, &at.ppn) || !c->pages[at.ppn]) return;
+    for (int k = -REGION_PAGES; k <= REGION_PAGES && !p->file; k++)
+        profile_fetched(c, p->page + (u64)(i64)(k * (int)GUEST_PAGE_SIZE), &ppn);
+    if (!profile_fetched(c, p->page, &at.ppn) || !c->pages[at.ppn]) return;
     enum jit_ahead ahead = w->hottest ? AHEAD_OPTIMISE : AHEAD_COMPILE;
     if (code_find(c, at.ppn, (u16)w->start, at.mode) && jit_translate(c, &at, w->kind, ahead))
         c->stats.regions_ahead++;
@@ -162,7 +302,7 @@ static bool compile_next(struct cpu *c, struct jit_profile *p) {
     while (p->region < j->nregions) {
         struct jit_region *r = &j->regions[p->region++];
         if (!r->ahead || r->state != REGION_LIVE) continue;
-        u32 calls = r->ahead == AHEAD_OPTIMISE ? OPTIMISED_AFTER : 1;
+        u32 calls = r->ahead == AHEAD_OPTIMISE ? 1 + OPTIMISED_AFTER / (1 + r->bytes) : 1;
         r->ahead = AHEAD_NOTHING;
         for (; calls; calls--) ((region_fn)(uintptr_t)r->slot)(0, 0, -1);
         return true;
@@ -170,16 +310,26 @@ static bool compile_next(struct cpu *c, struct jit_profile *p) {
     return false;
 }
 
+static void do_word(struct cpu *c, const struct jit_profile *p, const struct word *w) {
+    if (p->file && p->files[p->file - 1].ppn == NOT_FOUND) return;
+    if (p->file) show_pages(c, p, p->file - 1, true);
+    if (p->step == DECODE)
+        decode_word(c, p, w);
+    else
+        translate_word(c, p, w);
+    if (p->file) show_pages(c, p, p->file - 1, false);
+}
+
 // One part of a step. False: it is done.
 static bool work(struct cpu *c, struct jit_profile *p) {
     struct word w;
+    if (p->step == FIND) return find_next(c, p);
     if (p->step == COMPILE) return compile_next(c, p);
     for (unsigned n = 0; n < DECODED_AT_ONCE; n++) {
         if (!next(p, &w)) return false;
-        if (p->step == DECODE) decode_word(c, &w, p->page);
-        if (p->step == DECODE || !w.hot) continue;
-        translate_word(c, &w, p->page);
-        break;
+        if (p->step == TRANSLATE && !w.hot) continue;
+        do_word(c, p, &w);
+        if (p->step == TRANSLATE) break;
     }
     return true;
 }
@@ -190,7 +340,6 @@ enum cpu_ahead cpu_translate_ahead(struct cpu *c) {
     if (!p) return CPU_AHEAD_DONE;
     if (!c->s->idle || !jit_of_kernel(c->s->pc) || c->s->exc || j->in_flight)
         return CPU_AHEAD_LATER;
-    if (c->arch->code_mode(c->s) != p->mode) return CPU_AHEAD_LATER;
     look_again(c);
     if (!work(c, p)) {
         if (p->step == COMPILE) {
@@ -200,92 +349,8 @@ enum cpu_ahead cpu_translate_ahead(struct cpu *c) {
         j->hurry = p->step == TRANSLATE; // the module that is not full
         p->step++;
         p->at = p->begin;
+        p->file = 0;
     }
     jit_sample(c); // compiles what has come together
     return CPU_AHEAD_MORE;
-}
-
-// ---- making one
-
-// What page of the kernel lies `linear` below its guest address: that of most translations.
-static bool find_linear(const struct cpu *c, u64 *linear) {
-    const struct jit *j = c->jit;
-    u64 best = 0;
-    u32 votes = 0;
-    for (u32 i = 0; i < j->nregions; i++) {
-        const struct jit_region *r = &j->regions[i];
-        if (r->state != REGION_LIVE || !jit_of_kernel(r->at.page)) continue;
-        u64 d = r->at.page - ((u64)r->ppn[0] << GUEST_PAGE_SHIFT);
-        if (!votes) best = d;
-        if (d == best)
-            votes++;
-        else
-            votes--;
-    }
-    *linear = best;
-    return best != 0;
-}
-
-// Is the code at `va` part of a function that is translated?
-static bool in_function(const struct cpu *c, gva va) {
-    const struct jit *j = c->jit;
-    for (u32 i = 0; i < j->nregions; i++) {
-        const struct jit_region *r = &j->regions[i];
-        if (r->state != REGION_LIVE || r->kind != KIND_FUNCTION) continue;
-        i64 rel = (i64)(va - r->at.page);
-        for (unsigned k = 0; k < r->nspans; k++)
-            if (r->spans[k].start <= rel && rel < r->spans[k].end) return true;
-    }
-    return false;
-}
-
-// Worth a translation of its own? Not a loop inside of another, which is formed by what is around
-// it, and not a place that functions were returned to while what they called had no translation.
-static bool is_hot(const struct cpu *c, const struct jit_region *r) {
-    if (r->state != REGION_LIVE || r->at.nstops) return false;
-    return r->kind != KIND_BLOCK || !in_function(c, r->at.page + r->start);
-}
-
-// How many runs have ended in each of the hottest translations, at least.
-static u32 seen_by_hottest(const struct jit *j) {
-    enum { MOST = 64 };
-    u32 n[MOST] = {0}, sum = 0, k = MOST;
-    for (u32 i = 0; i < j->nregions; i++) {
-        const struct jit_region *r = &j->regions[i];
-        if (r->state == REGION_LIVE && jit_of_kernel(r->at.page))
-            n[r->seen < MOST ? r->seen : MOST - 1]++;
-    }
-    while (k > 1 && sum + n[k - 1] <= HOTTEST) sum += n[--k];
-    return k;
-}
-
-static void put_block(const struct cpu *c, const struct block *k, u32 hottest, struct buf *out) {
-    const struct jit_entry *e = jit_find_entry(c->jit, c->pages[k->ppn], k->start, k->mode);
-    const struct jit_region *r = e && e->region ? &c->jit->regions[e->region - 1] : NULL;
-    buf_printf(out, " %03x%s%s", k->start, k->called ? "c" : "", k->jumped ? "j" : "");
-    if (!r || !is_hot(c, r)) return;
-    buf_put_u8(out, (u8) "FLB"[r->kind]);
-    if (r->seen >= hottest) buf_put_u8(out, 'h');
-}
-
-bool cpu_profile(struct cpu *c, struct buf *out) {
-    u64 linear;
-    u32 mode = c->arch->code_mode(c->s), hottest = c->jit ? seen_by_hottest(c->jit) : 0;
-    if (!c->jit || !jit_of_kernel(c->s->pc) || !find_linear(c, &linear)) return false;
-    buf_printf(out, "%s%x\n", header, mode);
-    for (u64 ppn = 0; ppn < c->npages; ppn++) {
-        u32 at[GUEST_PAGE_SIZE] = {0};
-        const struct code_page *p = c->pages[ppn];
-        u32 there;
-        gva va = linear + (ppn << GUEST_PAGE_SHIFT);
-        // Pages without translations have code that ran at the start, or seldom.
-        if (!p || !p->regions || !fetched(c, va, &there) || there != ppn) continue;
-        for (u32 i = p->blocks; i; i = block_of(c, i)->page_next)
-            if (block_of(c, i)->mode == mode) at[block_of(c, i)->start] = i;
-        buf_printf(out, "p%llx", (unsigned long long)va);
-        for (u32 k = 0; k < GUEST_PAGE_SIZE; k++)
-            if (at[k]) put_block(c, block_of(c, at[k]), hottest, out);
-        buf_put_u8(out, '\n');
-    }
-    return !out->oom;
 }

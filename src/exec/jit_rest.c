@@ -21,8 +21,9 @@ static struct jit_rest *make_rest(struct cpu *c, const u8 *code, u32 done) {
     u8 bytes[LOOSE_BYTES];
     struct jit_rest *x = malloc(sizeof *x + BLOCK_UOPS * sizeof *x->uops);
     if (!x) return NULL;
-    bool ok =
-        code_lift(c, c->s->pc, c->set.max_block_insns - done, &ppn, bytes) && ppn != PPN_LOOSE;
+    u32 mode = c->arch->code_mode(c->s);
+    bool ok = code_lift(c, c->s->pc, mode, c->set.max_block_insns - done, &ppn, bytes) &&
+              ppn != PPN_LOOSE;
     if (ok && c->arch->lazy_flags) ir_drop_dead(&c->ir);
     unsigned n = ok ? lower_block(&c->ir, x->uops, BLOCK_UOPS, 0, c->arch->lazy_flags) : 0;
     if (!n) {

@@ -237,6 +237,8 @@ void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     }
 }
 
+void tlb_forget_exec(struct tlb *t, u64 page) { forget_entry(t->cur->x, slot_of(page), page); }
+
 // Whether slot k is one of the page at host address `page`, and fast.
 static bool is_fast(const struct tlb_entry *e, u32 k, const u8 *page) {
     return slot_of(e->tag) == k && e->addend + (uintptr_t)e->tag == (uintptr_t)page;

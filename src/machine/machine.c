@@ -384,6 +384,14 @@ struct machine_status machine_run(struct machine *m, u64 budget_ns) {
     return m->end.state == MACHINE_RUNNING ? st : m->end;
 }
 
+bool machine_is_ahead(const struct machine *m) { return m->no_work_ahead; }
+
+void machine_translate_ahead(struct machine *m, const char *profile, size_t len) {
+    cpu_use_profile(m->cpu, profile, len);
+    m->no_work_ahead = m->icount_time;
+    m->nlater = 0;
+}
+
 struct cpu *machine_cpu(struct machine *m) {
     return m->cpu;
 }

@@ -83,6 +83,11 @@ size_t machine_ctl_input(struct machine *m, const u8 *p, size_t n);
 void machine_ctl_ready(struct machine *m);
 void machine_console_resize(struct machine *m, unsigned cols, unsigned rows);
 
+// Whether all that is known to be hot was translated ahead, or that was given up.
+bool machine_is_ahead(const struct machine *m);
+// Code that was hot in other runs (cpu_use_profile) is translated while the guest idles from now on.
+void machine_translate_ahead(struct machine *m, const char *profile, size_t len);
+
 struct cpu *machine_cpu(struct machine *m); // for statistics
 
 #endif

@@ -493,13 +493,13 @@ static bool function(struct emit *e) {
     struct structure_node nodes[REGION_BLOCKS];
     graph(e->r, nodes);
     if (e->r->ahead) {
+        w_op(out(e), W_BLOCK);
+        w_op(out(e), W_T_VOID);
         w_local(out(e), W_LOCAL_GET, L_DEPTH);
         w_i32_const(out(e), 0);
         w_op(out(e), W_I32_LT_S);
-        open_if(e, W_T_VOID, true);
-        w_i32_const(out(e), 0);
-        w_op(out(e), W_RETURN);
-        close_if(e);
+        w_op(out(e), W_BR_IF);
+        w_u32(out(e), 0);
     }
     guards(e);
     memset(&e->late, 0xff, sizeof e->late);
@@ -523,6 +523,11 @@ static bool function(struct emit *e) {
     structure_walk(nodes, (int)e->r->n, &ops);
     assert(e->failed || e->depth == 0);
     exits(e);
+    // V8 takes the place where a function returns for what was executed of it, so that is its end.
+    if (e->r->ahead) {
+        w_i32_const(out(e), 0);
+        w_op(out(e), W_END);
+    }
     return !e->failed && !out(e)->oom;
 }
 

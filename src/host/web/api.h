@@ -63,8 +63,8 @@ WEB_EXPORT(berth_insns) double berth_insns(struct web_vm *vm); // guest instruct
 // Lines "name=value", the figures of struct cpu_stats; valid until the next call.
 WEB_EXPORT(berth_stats) const char *berth_stats(struct web_vm *vm);
 // The profile of the guest's kernel as it is translated now (exec/cpu.h), empty while it does not
-// run; valid until the next call.
-WEB_EXPORT(berth_profile) const char *berth_profile(struct web_vm *vm);
+// run, or of its programs; valid until the next call.
+WEB_EXPORT(berth_profile) const char *berth_profile(struct web_vm *vm, u32 programs);
 
 // Sessions. berth_spawn returns the session's number; options as settings.h's process records.
 WEB_EXPORT(berth_spawn) int berth_spawn(struct web_vm *vm, const char *options, u32 len);

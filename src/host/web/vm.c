@@ -387,9 +387,10 @@ const char *berth_stats(struct web_vm *vm) {
     return buf_cstr(&vm->stats);
 }
 
-const char *berth_profile(struct web_vm *vm) {
+const char *berth_profile(struct web_vm *vm, u32 programs) {
+    struct cpu *cpu = vm->container ? machine_cpu(container_machine(vm->container)) : NULL;
     vm->stats.len = 0;
-    if (!vm->container || !cpu_profile(machine_cpu(container_machine(vm->container)), &vm->stats))
+    if (!cpu || !(programs ? cpu_profile_programs : cpu_profile)(cpu, &vm->stats))
         vm->stats.len = 0;
     return buf_cstr(&vm->stats);
 }

@@ -108,7 +108,7 @@ export type ToWorker =
   /** Workspace files written, then `stopped`; the guest is not asked. */
   | { readonly type: 'kill' }
   | { readonly type: 'stats' }
-  | { readonly type: 'profile' };
+  | { readonly type: 'profile'; readonly of: 'kernel' | 'programs' };
 
 export type FromWorker =
   | { readonly type: 'progress'; readonly progress: Progress }
@@ -142,6 +142,6 @@ export type FromWorker =
       /** `struct cpu_stats` by name. */
       readonly engine: Readonly<Record<string, number>>;
     }
-  /** Code of the guest's kernel that is hot (`cpu_profile`). */
+  /** Code that is hot (`cpu_profile`, `cpu_profile_programs`). */
   | { readonly type: 'profile'; readonly text: string }
   | { readonly type: 'stopped'; readonly reason: StopReason; readonly message: string };

@@ -320,14 +320,15 @@ export class Container implements Disposable {
   }
 
   /**
-   * Code of the guest's kernel that is hot now, as text that can be put after a kernel's file, so that it is translated
-   * ahead the next time. Empty while a program runs, or nothing does.
+   * Code that is hot now, as text, so that it can be translated ahead the next time. Of the guest's kernel: to be put after
+   * the kernel's file; empty while a program runs, or nothing does. Of programs: whose pages they are has to be found by
+   * their hashes, and the text then is a file in the image (`docs/jit.md`).
    */
-  getProfile(): Promise<string> {
+  getProfile(of: 'kernel' | 'programs' = 'kernel'): Promise<string> {
     if (!this.running) return Promise.resolve('');
     return new Promise((resolve) => {
       this.profiles.push(resolve);
-      this.post({ type: 'profile' });
+      this.post({ type: 'profile', of });
     });
   }
 

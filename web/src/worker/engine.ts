@@ -70,7 +70,7 @@ interface Exports {
   berth_failure(vm: number): number;
   berth_insns(vm: number): number;
   berth_stats(vm: number): number;
-  berth_profile(vm: number): number;
+  berth_profile(vm: number, programs: number): number;
   berth_spawn(vm: number, options: number, length: number): number;
   berth_stdin(vm: number, session: number, at: number, length: number): number;
   berth_stdin_eof(vm: number, session: number): void;
@@ -339,9 +339,9 @@ export class Engine {
     return Object.fromEntries(pairs.map(([name, value]) => [name, Number(value)]));
   }
 
-  /** What is hot of the guest's kernel now; empty while it does not run. */
-  get profile(): string {
-    return this.cstring(this.x.berth_profile(this.vm));
+  /** What is hot of the guest's kernel now, empty while it does not run, or of its programs. */
+  profile(of: 'kernel' | 'programs'): string {
+    return this.cstring(this.x.berth_profile(this.vm, of === 'programs' ? 1 : 0));
   }
 
   get instructions(): number {

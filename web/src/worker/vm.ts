@@ -112,7 +112,7 @@ export class Vm {
           engine: this.engine?.figures ?? {},
         });
       case 'profile':
-        return this.post({ type: 'profile', text: this.engine?.profile ?? '' });
+        return this.post({ type: 'profile', text: this.engine?.profile(m.of) ?? '' });
       default:
         if (this.phase === 'running' || this.phase === 'ending') this.deliver(m);
         else if (this.phase !== 'ended') this.early.push(m);
