@@ -104,7 +104,7 @@ PASSWD = {
 @test
 def scratch_image_defaults():
     with Case() as g:
-        eq(g.ready, 1)
+        eq(g.ready, 2)
         s = g.run(1, ["/probe", "show"], env=["A=1", "B=two words"])
         out = text(s.out).splitlines()
         eq(out[:4], ["machine=" + arch, "hostname=testhost", "cwd=/", "pid=1 uid=0 gid=0 groups="])
@@ -139,6 +139,32 @@ def killed_by_signal_is_128_plus():
         g.wait_out(3, b"ready\n")
         g.send(guestvm.SIGNAL, 3, u32(signal.SIGUSR1))
         eq((g.wait_exit(3).status, text(s.out)), (0, "ready\nsignal 10\n"))
+        g.send(guestvm.STDIN_EOF, 1)
+        eq(g.wait_exit(1).status, 0)
+        g.wait_off()
+
+
+@test
+def preload_reads_files():
+    def part(path, *ranges):
+        return u32(len(ranges)) + b"".join(u32(a) + u32(n) for a, n in ranges) + path.encode() + b"\0"
+
+    with Case({"some/file": "x" * 100000}) as g:
+        g.spawn(1, ["/probe", "cat"])
+        for payload, files in [
+            (part("/probe", (0, 3), (20, 1000)) + part("/some/file", (24, 1), (7, 2)), 2),
+            (part("/not/there", (0, 1)) + part("/probe"), 1),
+            (part("/some", (0, 1)), 0),
+            (part("/probe", (0xffffffff, 0xffffffff)), 1),
+            (b"", 0),
+            (u32(1), 0),
+            (u32(0xffffffff) + b"/probe\0", 0),
+            (part("/probe", (0, 1))[:-1], 0),
+        ]:
+            g.preloaded = None
+            g.send(guestvm.PRELOAD, 0, payload)
+            g.wait(lambda: g.preloaded is not None, what="PRELOADED")
+            eq((payload, g.preloaded), (payload, files))
         g.send(guestvm.STDIN_EOF, 1)
         eq(g.wait_exit(1).status, 0)
         g.wait_off()

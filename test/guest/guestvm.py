@@ -10,8 +10,8 @@ import subprocess
 import tempfile
 import time
 
-SPAWN, STDIN, STDIN_EOF, RESIZE, SIGNAL, SHUTDOWN = range(1, 7)
-READY, STDOUT, STDERR, EXIT, ERROR = range(64, 69)
+SPAWN, STDIN, STDIN_EOF, RESIZE, SIGNAL, SHUTDOWN, PRELOAD = range(1, 8)
+READY, STDOUT, STDERR, EXIT, ERROR, PRELOADED = range(64, 70)
 CREDIT = 96
 TTY = 1
 WINDOW = 65536
@@ -65,6 +65,7 @@ class Guest:
     def __init__(self, build, root, volumes=(), memory="256M", conf_extra=(), conf=None):
         self.dir = tempfile.mkdtemp(prefix="guestvm-")
         self.sessions, self.errors, self.ready = {}, [], False
+        self.preloaded = None  # of the last PRELOAD
         self.pending = b""
         self.frames = []
         records = ["hostname=testhost", "root=9p:root"]
@@ -140,6 +141,8 @@ class Guest:
             assert s.held <= WINDOW, "the guest overran the window"
             if s.auto and s.held >= WINDOW // 4:
                 self.give_credit(session)
+        elif kind == PRELOADED:
+            self.preloaded = struct.unpack("<I", data)[0]
         elif kind == EXIT:
             assert s.status is None, "a second EXIT"
             s.status = struct.unpack("<I", data)[0]

@@ -13,6 +13,7 @@
 #include "container/container.h"
 #include "container/ctl.h"
 #include "host/host.h"
+#include "oci/imgtree.h"
 
 // ---- the fake machine, and the clock
 
@@ -68,6 +69,13 @@ void machine_ctl_ready(struct machine *m) { (void)m; }
 struct cpu *machine_cpu(struct machine *m) {
     return (struct cpu *)m;
 }
+static bool ahead; // the fake machine has translated what it knows of
+static struct buf profiled;
+bool machine_is_ahead(const struct machine *m) { return m && ahead; }
+void machine_translate_ahead(struct machine *m, const char *profile, size_t len) {
+    (void)m;
+    buf_put(&profiled, profile, len);
+}
 void cpu_request_stop(struct cpu *c) {
     (void)c;
     stop_requested = true;
@@ -84,6 +92,21 @@ struct fs *fs_image_create(struct imgtree *tree, struct err *err) {
     (void)tree, (void)err;
     roots++;
     return &root_fs;
+}
+
+static const char *image_profile; // of the fake image; NULL: it has none
+static struct err image_error;    // reading it
+u32 imgtree_resolve(const struct imgtree *t, const char *path, bool follow) {
+    (void)t, (void)follow;
+    return image_profile && strcmp(path, "/usr/lib/berth/profile") == 0;
+}
+int imgtree_read_file(const struct imgtree *t, const char *path, u64 max, struct buf *out,
+                      struct err *err) {
+    (void)t, (void)path, (void)max;
+    buf_put(out, image_profile, strlen(image_profile));
+    if (!image_error.msg[0]) return 0;
+    *err = image_error;
+    return -ERR_IO;
 }
 
 u64 host_monotonic_ns(void) { return now_ns; }
@@ -135,7 +158,10 @@ static int setup(void **state) {
                                            .output = on_output,
                                            .exited = on_exited,
                                            .message = on_message};
-    told.len = 0;
+    told.len = profiled.len = 0;
+    ahead = false;
+    image_profile = NULL;
+    image_error = (struct err){0};
     stop_requested = false;
     now_ns = 1000;
     return 0;
@@ -144,6 +170,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     buf_free(&told);
+    buf_free(&profiled);
     assert_int_equal(roots, 0);
     return 0;
 }
@@ -449,6 +476,69 @@ static void test_more_sessions(void **state) {
     container_destroy(c);
 }
 
+static void expect_from_host(const void *want, size_t n) {
+    assert_int_equal(vm->from_host.len, n);
+    assert_memory_equal(vm->from_host.data, want, n);
+    vm->from_host.len = 0;
+}
+
+// PRELOAD of two files: pages 3 to 5 (one apart is read with them) and 0x20, and page 0.
+static const char programs[] = "berth-profile 1 0\n"
+                               "f /bin/a b\nq 3 0123456789abcdef 000cF 010\nq 5 00 001\nq 20 00\n"
+                               "f /lib/c\nq 0 ff 123c\n"
+                               "f no path\nq 1 00 000\nq";
+static const u8 parts[] = "\2\0\0\0\3\0\0\0\3\0\0\0\x20\0\0\0\1\0\0\0/bin/a b\0"
+                          "\1\0\0\0\0\0\0\0\1\0\0\0/lib/c";
+
+static void test_preload(void **state) {
+    (void)state;
+    image_profile = programs;
+    settings.cpu.engine = ENGINE_JIT;
+    struct container *c = make_ready();
+    assert_int_equal(run(c), MACHINE_IDLE);
+    assert_int_equal(run(c), MACHINE_IDLE);
+    vm->from_host.len = 0; // SPAWN
+    assert_int_equal(run(c), MACHINE_IDLE);
+    expect_from_host(NULL, 0); // the machine has work of its own
+    ahead = true;
+    assert_int_equal(run(c), MACHINE_RUNNING); // the guest got something
+    u8 frame[CTL_HEADER_SIZE + sizeof parts] = {CTL_PRELOAD, 0, 0, 0, sizeof parts};
+    memcpy(frame + CTL_HEADER_SIZE, parts, sizeof parts);
+    expect_from_host(frame, sizeof frame);
+    assert_int_equal(run(c), MACHINE_IDLE);
+    expect_from_host(NULL, 0); // once
+    assert_int_equal(profiled.len, 0);
+    guest_puts_u32(CTL_PRELOADED, 0, 2);
+    assert_int_equal(profiled.len, sizeof programs - 1);
+    assert_memory_equal(profiled.data, programs, sizeof programs - 1);
+    assert_int_equal(run(c), MACHINE_IDLE);
+    expect_from_host(NULL, 0);
+    guest_puts_u32(CTL_PRELOADED, 0, 2);
+    assert_int_equal(run(c), MACHINE_FAILED);
+    assert_non_null(strstr(container_failure(c), "PRELOADED frame that answers nothing"));
+    container_destroy(c);
+}
+
+// Without a profile, with one that names nothing or cannot be read, and without the translator.
+static void test_no_preload(void **state) {
+    (void)state;
+    static const char *const profiles[] = {NULL, "", "berth-profile 1 0\np1000 000cF\n", programs,
+                                           programs};
+    ahead = true;
+    for (size_t i = 0; i < ARRAY_LEN(profiles); i++) {
+        image_profile = profiles[i];
+        settings.cpu.engine = i == 3 ? ENGINE_INTERP : ENGINE_JIT;
+        if (i == 4) err_set(&image_error, ERR_IO, "the disk is gone");
+        struct container *c = make_ready();
+        assert_int_equal(run(c), MACHINE_IDLE);
+        vm->from_host.len = 0; // SPAWN
+        assert_int_equal(run(c), MACHINE_IDLE);
+        expect_from_host(NULL, 0);
+        assert_int_equal(profiled.len, 0);
+        container_destroy(c);
+    }
+}
+
 static void test_broken_protocol(void **state) {
     (void)state;
     static const struct {
@@ -599,6 +689,8 @@ int main(void) {
         T(test_guest_takes_nothing),
         T(test_small_pieces),
         T(test_more_sessions),
+        T(test_preload),
+        T(test_no_preload),
         T(test_broken_protocol),
         T(test_errors_of_init),
         T(test_failures),
