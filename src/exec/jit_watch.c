@@ -133,9 +133,17 @@ bool watch_slice(struct cpu *c, u64 *most) {
     return true;
 }
 
+// Where programs have a page differs from process to process: the region is about where it runs now.
+static void locate(struct cpu *c, struct jit_region *r) {
+    gva page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1);
+    u32 ppn;
+    if (jit_code_page(c, page, &ppn) && ppn == r->ppn[0]) r->at.page = page;
+}
+
 void watch_found(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
+    locate(c, r);
     if (r->windows || r->plain || c->set.disabled & PASS_WINDOWS) return;
     u32 most = FOUND_TIMES * c->set.hot_samples;
     if (++r->found < (most < FOUND ? most : FOUND)) return;
