@@ -53,13 +53,13 @@ typedef i32 (*region_fn)(u64 page, i32 budget, i32 depth); // emit/wasm/region.h
 
 // A physical page that holds decoded code.
 struct code_page {
+    u64 bytes[4096 / 64]; // bit set: this byte belongs to a decoded instruction; read by first_next
     u32 blocks;  // arena index of the first header
     u32 regions; // translations with bytes in it, and slots of addresses in it (jit.c)
     u32 entries;
     bool swept;                // forget.c: dead blocks were taken out
     u16 written;               // where code was written last
     u64 called[4096 / 2 / 64]; // bit set: a function starts in these two bytes, or did
-    u64 bytes[4096 / 64];      // bit set: this byte belongs to a decoded instruction
 };
 
 struct jump_entry {

@@ -19,6 +19,7 @@ enum { ON = FIRST_FULL };
 static void place(struct first *x) {
     x->s->g.pc = x->shift + (uintptr_t)x->start;
     x->s->g.insn_index = x->done;
+    x->s->g.icount = x->f->icount_end - (u64)x->f->left;
 }
 
 static NOINLINE bool open_slow(struct first *x, unsigned size, bool write) {
@@ -512,7 +513,23 @@ static ALWAYS_INLINE int execute(struct first *x) {
     }
 }
 
-static ALWAYS_INLINE int step(struct first *x) {
+// Bytes are missing. Of some opcodes ModRM could say that it is no instruction at all, so that they
+// do not matter: lifting knows.
+static int too_short(unsigned form) {
+    switch (form & ACTION) {
+    case A_UNKNOWN:
+    case A_MOV_MI:
+    case A_GROUP45:
+    case A_BT_I:
+    case A_NOP:
+        return FIRST_UNKNOWN;
+    default:
+        return FIRST_SHORT;
+    }
+}
+
+// The instruction at x->p, whatever it is.
+static NOINLINE int step(struct first *x) {
     bool seldom = false;
     x->start = x->p;
     x->op = *x->p++;
@@ -529,34 +546,65 @@ static ALWAYS_INLINE int step(struct first *x) {
     x->form = (u16)form;
     if (form & B) x->size = 1;
     operands(x, form);
+    if (unlikely(x->p + more_bytes(x, form) > x->end)) return too_short(form);
     if (unlikely(seldom) && !first_settle(x)) return FIRST_UNKNOWN;
     return execute(x);
 }
 
-enum first_end x86_first(struct guest_state *g, struct guest_first *f) {
-    enum { LONGEST = 15 };
-    struct first x = {.s = x86_of(g), .reads = f->reads, .writes = f->writes, .p = f->code};
-    const u8 *last = f->code + f->room - LONGEST;
-    int end = ON;
-    u32 size_mode = f->mode & (MODE_SIZE | MODE_CAREFUL);
-    if (size_mode > MODE_32 || f->room < LONGEST) return FIRST_UNKNOWN;
-    x.wide = size_mode == MODE_64;
-    x.shift = f->pc - (uintptr_t)f->code;
-    for (x.done = f->done; x.done < f->most; x.done++) {
-        if (unlikely(x.p > last)) {
-            x.start = x.p;
-            end = FIRST_UNKNOWN;
-            break;
-        }
-        end = step(&x);
-        if (end != ON) break;
+// The same where less than the longest instruction is left: as if zeros followed.
+static int step_at_end(struct first *x) {
+    u8 bytes[2 * FIRST_LONGEST + 2] = {0};
+    const u8 *p = x->p, *end = x->end;
+    u64 shift = x->shift;
+    memcpy(bytes, p, (size_t)(end - p));
+    x->p = bytes;
+    x->end = bytes + (end - p);
+    x->shift += (u64)(uintptr_t)p - (u64)(uintptr_t)bytes;
+    int end_of = step(x);
+    x->p = p + (x->p - bytes);
+    x->start = p;
+    x->end = end;
+    x->shift = shift;
+    return end_of;
+}
+
+static bool is_over(int end) {
+    return end == FIRST_WENT || end == FIRST_CALLED || end == FIRST_JUMPED;
+}
+
+// Instructions and blocks until somebody else has to look.
+static int go_on(struct first *x) {
+    for (;;) {
+        int end = first_hot(x);
+        if (end != FIRST_UNKNOWN) return end;
+        end = unlikely(x->p > x->last) ? step_at_end(x) : step(x);
+        if (end == ON)
+            x->done++;
+        else if (!is_over(end)) {
+            x->p = x->start;
+            return end;
+        } else if (!first_over(x, (enum first_end)end))
+            return end;
     }
-    bool whole = end == FIRST_WENT || end == FIRST_CALLED || end == FIRST_JUMPED;
-    if (whole) x.done++;
+}
+
+enum first_end x86_first(struct guest_state *g, struct guest_first *f) {
+    struct first x = {
+        .s = x86_of(g), .f = f, .reads = f->tlb, .writes = f->tlb + TLB_SIZE, .p = f->code};
+    u32 size_mode = f->mode & (MODE_SIZE | MODE_CAREFUL);
+    if (size_mode > MODE_32) return FIRST_UNKNOWN;
+    x.wide = size_mode == MODE_64;
+    x.mask = x.wide ? ~(u64)0 : 0xffffffffu;
+    x.done = f->done;
+    first_at(&x, x.p, f->pc, f->room);
+    int end = go_on(&x);
     f->done = x.done;
-    const u8 *at = end == ON ? x.p : x.start;
-    f->pc = whole ? x.next : x.shift + (uintptr_t)at;
-    f->room -= (u32)(at - f->code);
-    f->code = at;
+    if (is_over(end)) {
+        f->pc = x.next;
+    } else {
+        f->pc = x.shift + (uintptr_t)x.p;
+        f->room = (u32)(x.end - x.p);
+        f->code = x.p;
+    }
     return (enum first_end)end;
 }

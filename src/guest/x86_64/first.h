@@ -10,12 +10,20 @@
 #include "guest/x86_64/lift.h"
 #include "guest/x86_64/state.h"
 
+enum { FIRST_LONGEST = 15 }; // bytes of an instruction
+
 struct first {
     struct x86_state *s;
+    struct guest_first *f;
     const struct tlb_entry *reads, *writes;
+    const u8 *last;  // no instruction that begins here or before reaches the end
+    const u8 *end;   // of the bytes
     const u8 *p;     // next byte
     const u8 *start; // of the instruction
     u64 shift;       // guest address of byte q: shift + (uintptr_t)q
+    u64 mask;        // of addresses
+    const u16 *row;  // of first_hot.c's table
+    u32 rex_bits;    // upper half of the byte that is REX; nothing in 32-bit code
     u64 next;        // where a block's last instruction goes
     u64 ea;          // linear address of an operand in memory
     u64 imm;         // sign-extended
@@ -78,6 +86,18 @@ static ALWAYS_INLINE void first_put(u8 *at, unsigned size, u64 v) {
     }
 }
 
+static ALWAYS_INLINE i32 first_i32(const u8 *p) {
+    i32 v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+static ALWAYS_INLINE u32 first_u32(const u8 *p) {
+    u32 v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
 // Where a register of `size` bytes lies.
 static ALWAYS_INLINE u8 *first_place(const struct first *x, unsigned n, unsigned size) {
     if (size == 1 && !x->rex && n >= 4) return (u8 *)&x->s->r[n - 4] + 1;
@@ -109,5 +129,30 @@ void first_bit_flags(struct x86_state *s, bool carry);
 u64 first_scan(struct x86_state *s, bool reverse, unsigned size, u64 v);        // BSF, BSR; v not 0
 u64 first_count_zeros(struct x86_state *s, bool leading, unsigned size, u64 v); // TZCNT, LZCNT
 void first_carry(struct x86_state *s, unsigned how);                            // CARRY_*
+
+// The code from x->p on is that at `pc`, `room` bytes of it.
+static inline void first_at(struct first *x, const u8 *p, u64 pc, u32 room) {
+    x->p = p;
+    x->shift = pc - (uintptr_t)p;
+    x->end = p + room;
+    x->last = x->end - FIRST_LONGEST;
+}
+
+// The block is over, which goes to x->next. False: the engine has to look there.
+static inline bool first_over(struct first *x, enum first_end how) {
+    struct guest_first *f = x->f;
+    f->left -= x->done + 1;
+    f->most = f->most_insns;
+    x->done = 0;
+    const u8 *p = first_next(f, x->next, how);
+    if (unlikely(!p)) return false;
+    first_at(x, p, x->next, 4096 - (u32)(x->next & 4095));
+    return true;
+}
+
+// ---- first_hot.c: goes on from x->p as long as instructions are of its forms, block after block.
+// FULL; UNKNOWN: the one at x->p is left to others; or how it goes to x->next, where the engine has
+// to look.
+enum first_end first_hot(struct first *x);
 
 #endif

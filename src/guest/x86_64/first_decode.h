@@ -70,12 +70,6 @@ enum action {
 
 extern const u16 first_forms[512]; // by opcode; the second half are those behind 0f
 
-static ALWAYS_INLINE i32 get_i32(const u8 *p) {
-    i32 v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
 static ALWAYS_INLINE unsigned imm_bytes(const struct first *x, unsigned form) {
     return form & IB ? 1 : form & IZ ? (x->size == 2 ? 2 : 4) : 0;
 }
@@ -100,7 +94,7 @@ static ALWAYS_INLINE void address(struct first *x, unsigned modrm, unsigned form
     if (mod == 1) {
         ea += (u64)(i8)*x->p++;
     } else if (mod == 2) {
-        ea += (u64)get_i32(x->p);
+        ea += (u64)first_i32(x->p);
         x->p += 4;
     }
     x->ea = x->wide ? ea : (u32)ea;
@@ -121,9 +115,15 @@ static ALWAYS_INLINE void operands(struct first *x, unsigned form) {
     if (form & IB) {
         x->imm = (u64)(i8)*x->p++;
     } else if (form & IZ) {
-        x->imm = x->size == 2 ? (u64)(i16)(x->p[0] | x->p[1] << 8) : (u64)get_i32(x->p);
+        x->imm = x->size == 2 ? (u64)(i16)(x->p[0] | x->p[1] << 8) : (u64)first_i32(x->p);
         x->p += x->size == 2 ? 2 : 4;
     }
+}
+
+// Of the instruction, that are not read yet.
+static ALWAYS_INLINE unsigned more_bytes(const struct first *x, unsigned form) {
+    unsigned action = form & ACTION;
+    return action == A_MOV_RI ? x->size : action == A_RET_I ? 2 : 0;
 }
 
 // x->op is the first byte of REX, if there is one, and opcode: the last, and its form.
