@@ -50,7 +50,7 @@ $(B)/wasm/package/.stamp: $(B)/wasm/web-types.stamp
 
 # The kernel with a profile of it, for the translator: half a minute of work in a container, kept in the cache. It says
 # which code is hot, so it is made anew for another kernel or another form of profile, not for another engine.
-PROFILE_FROM := guest/kernel/profile.mjs src/exec/jit_profile_make.c
+PROFILE_FROM := guest/kernel/profile.mjs guest/profile.mjs src/exec/jit_profile_make.c
 $(B)/wasm/guest/%/Image: $(B)/guest/%/Image $(PROFILE_FROM) | $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp \
 		$(B)/guest/%/initramfs.cpio $(B)/images/%/debian-gcc/index.json
 	@mkdir -p $(@D) $(CACHE)/profile
