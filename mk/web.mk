@@ -4,9 +4,10 @@
 #   build/wasm/berth.wasm         stripped: what is shipped
 #   build/wasm/package/           worker.js, index.js: the package's bundles
 #   build/web/                    the demo page as static files (image beside it, or ?image=URL)
+#   build/wasm/images/ARCH/NAME   images with a profile of their programs, for the translator
 #   build/extension/              the unpacked extension;  build/berth.vsix the same, packed
 
-.PHONY: wasm web extension test-web check-web web-types
+.PHONY: wasm web extension prepared-images test-web check-web web-types
 
 WASM := $(B)/wasm/berth.wasm
 # A reactor: no main, functions called from JavaScript. The stack is for deep C calls, not for guests.
@@ -66,6 +67,24 @@ $(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
 .PRECIOUS: $(B)/wasm/guest/%/Image
+# Images with a profile of their programs as one more layer. A minute of work in each, kept in the cache as the kernel's.
+IMAGE_PROFILE_FROM := guest/image/profile.mjs guest/image/pages.mjs guest/profile.mjs src/exec/jit_profile.c \
+	$(sort $(wildcard guest/image/work/*.* guest/image/work/c/*))
+define PREPARED_RULES
+$(B)/wasm/images/$1/%/index.json: $(B)/images/$1/%/index.json guest/image/prepare.sh $(IMAGE_PROFILE_FROM) \
+		| $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp $(B)/guest/$1/Image $(B)/guest/$1/initramfs.cpio
+	@mkdir -p $(B)/wasm/images/$1 $(CACHE)/profile
+	@key=$$$$(cat $$< $(IMAGE_PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/image-$1-$$*-$$$$key; \
+	if [ ! -f $$$$kept ]; then \
+		echo "profile of the programs in $$* for $1: a minute of work in a container"; \
+		node --no-warnings guest/image/profile.mjs $1 $(B)/images/$1/$$* $$$$kept.$$$$$$$$; mv $$$$kept.$$$$$$$$ $$$$kept; \
+	fi; guest/image/prepare.sh $(B)/images/$1/$$* $$$$kept $$(@D)
+	@touch $$@
+endef
+$(foreach a,$(GUEST_ARCHS),$(eval $(call PREPARED_RULES,$a)))
+# Those that people start; debian-bench only for make bench.
+PREPARED_IMAGES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/images/$a/debian-gcc/index.json)
+prepared-images: $(PREPARED_IMAGES) ## demo images with a profile of their programs
 GUEST_FILES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/guest/$a/Image.gz $(B)/wasm/guest/$a/initramfs.gz)
 
 web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo page as static files
