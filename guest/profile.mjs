@@ -47,15 +47,19 @@ class Guest {
         if (status !== 0) throw new Error(`in the guest: ${name}: status ${status}\n${text.slice(-SHOWN)}`);
     }
 
-    /** What is hot now, as Container.getProfile says it. */
-    async profile(...of) {
-        // There is one only while the kernel waits.
+    /** What is hot now in programs, as Container.getProfile says it. */
+    programsProfile() {
+        return this.container.getProfile('programs');
+    }
+
+    /** The same of the kernel, as soon as that waits. */
+    async kernelProfile() {
         for (let tries = 0; tries < 100; tries++) {
             await sleep(50);
-            const text = await this.container.getProfile(...of);
+            const text = await this.container.getProfile();
             if (text !== '') return text;
         }
-        throw new Error('the guest has no profile: either it is never idle, or nothing got hot in it');
+        throw new Error('the guest is never idle');
     }
 }
 

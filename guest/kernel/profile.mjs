@@ -32,7 +32,7 @@ const LIMIT_S = 900; // half a minute on a free machine
 const text = Buffer.from(
     await workInContainer({ arch, kernel, image, limit: LIMIT_S }, async (guest) => {
         for (let round = 0; round < ROUNDS; round++) for (const command of WORK) await guest.run(command);
-        return guest.profile();
+        return guest.kernelProfile();
     }),
 );
 const tail = Buffer.alloc(12);
