@@ -68,7 +68,7 @@ $(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	gzip -9nc $< >$@
 .PRECIOUS: $(B)/wasm/guest/%/Image
 # Images with a profile of their programs as one more layer. A minute of work in each, kept in the cache as the kernel's.
-IMAGE_PROFILE_FROM := guest/image/profile.mjs guest/image/pages.mjs guest/profile.mjs src/exec/jit_profile.c \
+IMAGE_PROFILE_FROM := guest/image/profile.mjs guest/image/pages.mjs guest/profile.mjs src/exec/jit_profile_make.c \
 	$(sort $(wildcard guest/image/work/*.* guest/image/work/c/*))
 define PREPARED_RULES
 $(B)/wasm/images/$1/%/index.json: $(B)/images/$1/%/index.json guest/image/prepare.sh $(IMAGE_PROFILE_FROM) \

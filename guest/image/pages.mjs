@@ -8,7 +8,7 @@ const ELF = 0x464c457f;
 const rotate = (v, by) => (v << by) | (v >>> (32 - by));
 const hex = (v) => (v >>> 0).toString(16).padStart(8, '0');
 
-/** As the engine has it (src/exec/jit_profile.c): of 1024 words, on a host that is little-endian as both guests are. */
+/** As profile_hash of src/exec/jit_profile_make.c: of 1024 words, on a host that is little-endian as both guests are. */
 export function pageHash(words) {
     let a = 1;
     let b = 2;
