@@ -118,5 +118,6 @@ $(B)/wasm/test/.stamp: $(B)/wasm/package/.stamp test/web/support/internals.ts
 	@touch $@
 WEB_TESTS := $(sort $(wildcard test/web/*.test.mjs))
 test-web: $(WASM) $(B)/wasm/test/.stamp $(GUEST_FILES) $(B)/images/riscv64/scratch-test/index.json \
+		$(B)/wasm/images/x86_64/debian-gcc/index.json \
 		$(B)/wasm/extension.stamp $(B)/berth.vsix ## node tests of the worker, the loader, the wasm and the .vsix
 	node --test $(WEB_TESTS)
