@@ -34,7 +34,8 @@ $(foreach r,$(BENCH_SET_hot) $(BENCH_SET_short) interpreter-mips,$(eval BENCH_NE
 BENCH_NEEDS_X86 := $(BENCH_MACHINES) $(BENCH_DIR)/x86_64/root/busybox.stamp $(BENCH_X86:%=$(BENCH_DIR)/x86_64/programs/%) \
 	$(BENCH_X86:%=$(BENCH_HOST)/%)
 $(foreach r,$(BENCH_X86),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_X86)))
-BENCH_NEEDS_COLD := $(BENCH_MACHINES) $(call bench-of,root/debian-bench.stamp $(BENCH_COLD_PROGRAMS:%=programs/%))
+BENCH_NEEDS_COLD := $(BENCH_MACHINES) $(call bench-of,root/debian-bench.stamp $(BENCH_COLD_PROGRAMS:%=programs/%)) \
+	$(ARCH:%=$(B)/wasm/images/%/debian-bench/index.json)
 $(foreach r,$(BENCH_COLD),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_COLD)))
 BENCH_NEEDS_engine-size := wasm
 BENCH_NEEDS_boot := $(BENCH_MACHINES) $(ARCH:%=$(B)/images/%/scratch-test/index.json) $(call bench-of,init.cpio)
@@ -46,7 +47,7 @@ BENCH_NEEDS_V86 := $(BENCH_MACHINES) bench/node_modules/.stamp $(B)/guest/i386/I
 	$(BENCH_I386)/initramfs.cpio $(BENCH_I386)/init.cpio $(B)/images/x86_64/busybox/index.json \
 	$(B)/images/x86_64/scratch-test/index.json $(BENCH_DIR)/x86_64/init.cpio
 $(foreach r,$(BENCH_SET_v86-hot) $(BENCH_SET_v86-cold),$(eval BENCH_NEEDS_$r := $(BENCH_NEEDS_V86)))
-BENCH_NEEDS_prompt := extension images vscode-bed
+BENCH_NEEDS_prompt := extension prepared-images vscode-bed
 
 .PHONY: bench bench-build bench-doc
 ROW ?= $(if $(SET),$(foreach s,$(SET),$(BENCH_SET_$s)),$(filter-out $(if $(filter x86_64,$(ARCH)),,$(BENCH_ONLY_X86)),$(BENCH_ROWS)))

@@ -10,7 +10,7 @@ demo: ## install, build and serve VS Code with the demo; PORT=8170 DEMO_ARCH=ris
 	@$(MAKE) --no-print-directory $(submake_jobs) demo-build
 	@exec node test/vscode-bed/server.mjs --port $(PORT) --arch $(DEMO_ARCH)
 
-demo-build: $(B)/berth web extension images vscode-bed
+demo-build: $(B)/berth web extension images prepared-images vscode-bed
 
 vscode-bed: $(B)/vscode-bed.stamp ## the VS Code web workbench from npm, in the cache
 $(B)/vscode-bed.stamp: test/vscode-bed/build.mjs test/vscode-bed/package.json test/vscode-bed/package-lock.json

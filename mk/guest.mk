@@ -24,7 +24,7 @@ $(B)/guest/$1/init: $(GUEST_INIT_SRC) guest/init/init.h include/berth/ctl.h
 	$(GUEST_CC_$1) $(GUEST_CFLAGS) $(GUEST_INIT_SRC) -o $$@
 $(B)/guest/$1/initramfs.cpio: $(B)/guest/$1/init guest/init/initramfs.sh | $(B)/guest/$1/Image
 	guest/init/initramfs.sh $(B)/guest/$1/gen_init_cpio $(B)/guest/$1/init $$@
-$(foreach i,$(IMAGES),$(B)/images/$1/$i/index.json): $(B)/images/$1/%/index.json: guest/image/build.sh $(wildcard guest/image/*)
+$(foreach i,$(IMAGES),$(B)/images/$1/$i/index.json): $(B)/images/$1/%/index.json: guest/image/build.sh guest/image/probe.c
 	@mkdir -p $(CACHE)/images
 	flock $(CACHE)/images/lock guest/image/build.sh $1 $$*
 	touch $$@

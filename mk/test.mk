@@ -109,7 +109,7 @@ test: export TEST_LIST = $(build_line)$(test_list)
 check: ## unit, differential, fuzz smoke, layers, headers: offline, under a minute
 	$(call run_tests,check-build)
 
-test-build: check-build $(UNIT:%=$(B)/asan/bin/%) wasm web extension guest images vscode-bed $(B)/wasm/test/.stamp $(TEST_NEEDS)
+test-build: check-build $(UNIT:%=$(B)/asan/bin/%) wasm web extension guest images prepared-images vscode-bed $(B)/wasm/test/.stamp $(TEST_NEEDS)
 # What is to be installed comes first: the build's own includes need it (see the top of the Makefile).
 test: ## install what is missing; check + sanitizers + wasm + end-to-end in Chromium
 	@tools/deps.sh

@@ -4,9 +4,10 @@
 #   build/wasm/berth.wasm         stripped: what is shipped
 #   build/wasm/package/           worker.js, index.js: the package's bundles
 #   build/web/                    the demo page as static files (image beside it, or ?image=URL)
+#   build/wasm/images/ARCH/NAME   images with a profile of their programs, for the translator
 #   build/extension/              the unpacked extension;  build/berth.vsix the same, packed
 
-.PHONY: wasm web extension test-web check-web web-types
+.PHONY: wasm web extension prepared-images test-web check-web web-types
 
 WASM := $(B)/wasm/berth.wasm
 # A reactor: no main, functions called from JavaScript. The stack is for deep C calls, not for guests.
@@ -50,7 +51,7 @@ $(B)/wasm/package/.stamp: $(B)/wasm/web-types.stamp
 
 # The kernel with a profile of it, for the translator: half a minute of work in a container, kept in the cache. It says
 # which code is hot, so it is made anew for another kernel or another form of profile, not for another engine.
-PROFILE_FROM := guest/kernel/profile.mjs src/exec/jit_profile_make.c
+PROFILE_FROM := guest/kernel/profile.mjs guest/profile.mjs src/exec/jit_profile_make.c
 $(B)/wasm/guest/%/Image: $(B)/guest/%/Image $(PROFILE_FROM) | $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp \
 		$(B)/guest/%/initramfs.cpio $(B)/images/%/debian-gcc/index.json
 	@mkdir -p $(@D) $(CACHE)/profile
@@ -66,6 +67,24 @@ $(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
 .PRECIOUS: $(B)/wasm/guest/%/Image
+# Images with a profile of their programs as one more layer. A minute of work in each, kept in the cache as the kernel's.
+IMAGE_PROFILE_FROM := guest/image/profile.mjs guest/image/pages.mjs guest/profile.mjs src/exec/jit_profile_make.c \
+	$(sort $(wildcard guest/image/work/*.* guest/image/work/c/*))
+define PREPARED_RULES
+$(B)/wasm/images/$1/%/index.json: $(B)/images/$1/%/index.json guest/image/prepare.sh $(IMAGE_PROFILE_FROM) \
+		| $(WASM) $(B)/wasm/package/.stamp $(B)/wasm/test/.stamp $(B)/guest/$1/Image $(B)/guest/$1/initramfs.cpio
+	@mkdir -p $(B)/wasm/images/$1 $(CACHE)/profile
+	@key=$$$$(cat $$< $(IMAGE_PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/image-$1-$$*-$$$$key; \
+	if [ ! -f $$$$kept ]; then \
+		echo "profile of the programs in $$* for $1: a minute of work in a container"; \
+		node --no-warnings guest/image/profile.mjs $1 $(B)/images/$1/$$* $$$$kept.$$$$$$$$; mv $$$$kept.$$$$$$$$ $$$$kept; \
+	fi; guest/image/prepare.sh $(B)/images/$1/$$* $$$$kept $$(@D)
+	@touch $$@
+endef
+$(foreach a,$(GUEST_ARCHS),$(eval $(call PREPARED_RULES,$a)))
+# Those that people start; debian-bench only for make bench.
+PREPARED_IMAGES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/images/$a/debian-gcc/index.json)
+prepared-images: $(PREPARED_IMAGES) ## demo images with a profile of their programs
 GUEST_FILES := $(foreach a,$(GUEST_ARCHS),$(B)/wasm/guest/$a/Image.gz $(B)/wasm/guest/$a/initramfs.gz)
 
 web: $(WASM) $(B)/wasm/package/.stamp $(GUEST_FILES) ## build/web/, the demo page as static files
@@ -99,5 +118,6 @@ $(B)/wasm/test/.stamp: $(B)/wasm/package/.stamp test/web/support/internals.ts
 	@touch $@
 WEB_TESTS := $(sort $(wildcard test/web/*.test.mjs))
 test-web: $(WASM) $(B)/wasm/test/.stamp $(GUEST_FILES) $(B)/images/riscv64/scratch-test/index.json \
+		$(B)/wasm/images/x86_64/debian-gcc/index.json \
 		$(B)/wasm/extension.stamp $(B)/berth.vsix ## node tests of the worker, the loader, the wasm and the .vsix
 	node --test $(WEB_TESTS)

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cpuOfAll, rendererMemory } from './cpu.mjs';
-import { ARCH, built, MEMORY_MB, programsOf, top } from './paths.mjs';
+import { ARCH, built, imageInBrowser, MEMORY_MB, programsOf, top } from './paths.mjs';
 
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
 
@@ -67,7 +67,7 @@ export class Browser {
     }
 }
 
-const what = (image, more) => ({ arch: ARCH, memory: MEMORY_MB * 1024 * 1024, image, ...more });
+const what = (image, more) => ({ arch: ARCH, memory: MEMORY_MB * 1024 * 1024, image: `/${path.relative(top, imageInBrowser(image))}`, ...more });
 
 export class ChromiumGuest {
     /**

@@ -8,6 +8,8 @@ export const CHROMIUM = `chromium-${ARCH}`;
 export const built = (...parts) => path.join(top, 'build', ...parts);
 export const guestFile = (name) => built('guest', ARCH, name);
 export const image = (name) => built('images', ARCH, name);
+// As people have it in a browser: with a profile of its programs, if one is made.
+export const imageInBrowser = (name) => (name === 'debian-bench' ? built('wasm', 'images', ARCH, name) : image(name));
 export const programsOf = (arch) => built('bench', arch, 'programs');
 export const programs = programsOf(ARCH);
 export const hostPrograms = built('bench', 'host');

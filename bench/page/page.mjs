@@ -9,7 +9,7 @@ async function options({ arch, memory, image, initrd, engine }) {
         wasm: fetchBytes('/build/wasm/berth.wasm'),
         kernel: fetchBytes(`/build/wasm/guest/${arch}/Image.gz`),
         initrd: fetchBytes(initrd ?? `/build/wasm/guest/${arch}/initramfs.gz`),
-        image: { url: new URL(`/build/images/${arch}/${image}/`, location.href).toString() },
+        image: { url: new URL(`${image}/`, location.href).toString() },
         arch,
         memory,
         engine,

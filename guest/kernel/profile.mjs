@@ -6,8 +6,7 @@
 // Starts the kernel with the image (an OCI layout) in this Node.js, works in it, and writes KERNEL with the profile
 // after it to OUT. Needs the engine, the worker and the tests' package to be built.
 import fs from 'node:fs';
-import path from 'node:path';
-import { built, internals, nodeWorker, serveFolder } from '../../test/web/support/env.mjs';
+import { workInContainer } from '../profile.mjs';
 
 const [arch, kernelFile, image, out] = process.argv.slice(2);
 if (out === undefined) throw new Error('usage: profile.mjs ARCH KERNEL IMAGE OUT');
@@ -30,49 +29,15 @@ const WORK = [
 const ROUNDS = 3;
 const LIMIT_S = 900; // half a minute on a free machine
 
-const server = await serveFolder(path.resolve(image));
-const work = new internals.MemoryFs();
-const container = internals.startContainer({
-    worker: () => nodeWorker(fs.readFileSync(built('wasm/package/worker.js'), 'utf8')),
-    wasm: fs.readFileSync(built('wasm/berth.wasm')),
-    arch,
-    kernel,
-    initrd: fs.readFileSync(built('guest', arch, 'initramfs.cpio')),
-    image: { url: server.url },
-    memory: 512 << 20,
-    volumes: [{ guest: '/work', fs: work }],
-    process: { args: ['cat'], cols: 80, rows: 24 },
-});
-
-async function run(command) {
-    let text = '';
-    const session = await container.spawn({ args: ['sh', '-c', command], cols: 80, rows: 24 });
-    session.onData((data) => void (text += Buffer.from(data).toString()));
-    const status = await session.exited;
-    if (status !== 0) throw new Error(`in the guest: ${command}: status ${status}\n${text}`);
-}
-
-const stopped = container.stopped.then((s) => {
-    throw new Error(`the guest ended: ${s.reason} ${s.message}`);
-});
-const late = new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`the guest has not done its work in ${LIMIT_S} s: see what it does with make demo`)), LIMIT_S * 1000);
-});
-async function profile() {
-    for (let round = 0; round < ROUNDS; round++) for (const command of WORK) await run(command);
-    // It has one only while its kernel waits.
-    for (let tries = 0; tries < 100; tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        const text = await container.getProfile();
-        if (text !== '') return text;
-    }
-    throw new Error('the guest is never idle');
-}
-const text = Buffer.from(await Promise.race([profile(), stopped, late]));
+const text = Buffer.from(
+    await workInContainer({ arch, kernel, image, limit: LIMIT_S }, async (guest) => {
+        for (let round = 0; round < ROUNDS; round++) for (const command of WORK) await guest.run(command);
+        return guest.kernelProfile();
+    }),
+);
 const tail = Buffer.alloc(12);
 tail.writeUInt32LE(text.length);
 tail.write('BERTHPRF', 4, 'latin1');
 fs.writeFileSync(out, Buffer.concat([kernel, text, tail]));
 const count = (pattern) => text.toString().match(pattern)?.length ?? 0;
 console.log(`${arch}: ${count(/[FLB]/g)} hot places in ${count(/^p/gm)} pages of the kernel, ${text.length} bytes`);
-process.exit(0);

@@ -3,7 +3,7 @@
 //   http://localhost:P              the workbench page, and /build (its files)
 //   http://v--<hash>.localhost:P    the extension host's frame and workers (a name the workbench makes)
 //   http://localhost:E              extension files (/ext/NAME/...) and the demo workspace (/workspace/...)
-//   http://localhost:I              OCI image layouts, with CORS, as any static file server would
+//   http://localhost:I              OCI image layouts (build/wasm/images), with CORS, as any static file server would
 //   http://localhost:W              the plain demo page (build/web)
 //
 // As a program:  node test/vscode-bed/server.mjs [--port P] [--arch x86_64|riscv64]
@@ -81,7 +81,7 @@ function attribute(value) {
 class Bed {
     constructor(options) {
         this.bed = options.bed ?? path.join(top, 'build/vscode-bed');
-        this.imagesDir = options.images ?? path.join(top, 'build/images');
+        this.imagesDir = options.images ?? path.join(top, 'build/wasm/images');
         this.webDir = options.web ?? path.join(top, 'build/web');
         this.workspaceDir = options.workspace ?? path.join(top, 'test/e2e/workspace');
         // name -> folder; the page loads all of them

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
+import { workedAhead } from './support/ahead.mjs';
 import { built, internals, nodeWorker, serveFolder } from './support/env.mjs';
 
 const { MemoryFs, startContainer } = internals;
@@ -62,20 +63,6 @@ function watch(session) {
       check();
     });
   return w;
-}
-
-// Until an idle guest has done what it can do ahead: the figures then.
-async function workedAhead(container) {
-  let last = await container.getStats();
-  // It pauses while the host compiles.
-  for (let tries = 0, quiet = 0; tries < 200; tries++) {
-    await sleep(100);
-    const now = await container.getStats();
-    quiet = now.busyMs - last.busyMs < 10 ? quiet + 1 : 0;
-    if (quiet === 8) return now;
-    last = now;
-  }
-  throw new Error('the guest is never idle');
 }
 
 // The kernel with another profile.
