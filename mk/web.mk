@@ -67,7 +67,7 @@ $(B)/wasm/guest/%/initramfs.gz: $(B)/guest/%/initramfs.cpio
 	@mkdir -p $(@D)
 	gzip -9nc $< >$@
 .PRECIOUS: $(B)/wasm/guest/%/Image
-# Images with a profile of their programs as one more layer. A minute of work in each, kept in the cache as the kernel's.
+# Images with a profile of their programs as one more layer. A minute or two of work in each, kept in the cache as the kernel's.
 IMAGE_PROFILE_FROM := guest/image/profile.mjs guest/image/pages.mjs guest/profile.mjs src/exec/jit_profile_make.c \
 	$(sort $(wildcard guest/image/work/*.* guest/image/work/c/*))
 define PREPARED_RULES
@@ -76,7 +76,7 @@ $(B)/wasm/images/$1/%/index.json: $(B)/images/$1/%/index.json guest/image/prepar
 	@mkdir -p $(B)/wasm/images/$1 $(CACHE)/profile
 	@key=$$$$(cat $$< $(IMAGE_PROFILE_FROM) | sha256sum | cut -c1-16); kept=$(CACHE)/profile/image-$1-$$*-$$$$key; \
 	if [ ! -f $$$$kept ]; then \
-		echo "profile of the programs in $$* for $1: a minute of work in a container"; \
+		echo "profile of the programs in $$* for $1: a minute or two of work in containers"; \
 		node --no-warnings guest/image/profile.mjs $1 $(B)/images/$1/$$* $$$$kept.$$$$$$$$; mv $$$$kept.$$$$$$$$ $$$$kept; \
 	fi; guest/image/prepare.sh $(B)/images/$1/$$* $$$$kept $$(@D)
 	@touch $$@
