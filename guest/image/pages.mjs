@@ -76,8 +76,8 @@ export function unpack(layout, folder) {
 
 // The engine keeps so much translated code (MOST_BYTES of src/exec/jit.c), and the kernel's is part of it: what does not fit
 // would push out what came before. Those that the host is to optimise at once cost it the most.
-const MOST_TRANSLATED = 2000;
-const MOST_OPTIMISED = 700;
+const MOST_TRANSLATED = 3000;
+const MOST_OPTIMISED = 1000;
 
 /** What profiles of programs (Container.getProfile) say together. */
 export class Hot {
@@ -85,11 +85,11 @@ export class Hot {
     pages = new Map(); // hash -> offset -> { called, jumped, kind, hottest, place }
 
     /**
-     * Those of one container, taken in turn: what is in most of them was hot early, so most of all. Its place among what else
-     * is hot there counts, so that each container's work has its share.
+     * Those of one container, taken in turn: what was found running most often is hottest. Its place among what else is hot
+     * there counts, so that each container's work has its share.
      */
     add(texts) {
-        const seen = new Map(); // word -> in how many it is translated; among the hottest: twice
+        const seen = new Map(); // word -> runs that ended in it
         for (const text of texts) this.#addText(text, seen);
         const inOrder = [...seen].sort(([, a], [, b]) => b - a);
         inOrder.forEach(([word], place) => (word.place = Math.min(word.place, place)));
@@ -100,7 +100,7 @@ export class Hot {
         if (this.header !== undefined && this.header !== header) throw new Error(`profiles of two forms: "${this.header}" and "${header}"`);
         this.header = header;
         for (const line of lines) {
-            const [, hash, words] = /^q - ([0-9a-f]{16})((?: [0-9a-f]{3}c?j?(?:[A-Z]h?)?)*)$/.exec(line) ?? [];
+            const [, hash, words] = /^q - ([0-9a-f]{16})((?: [0-9a-f]{3}c?j?(?:[A-Z]h?(?:\*\d+)?)?)*)$/.exec(line) ?? [];
             if (hash === undefined) throw new Error(`the engine's profile has a line that is none of a page: ${line.slice(0, 80)}`);
             if (!this.pages.has(hash)) this.pages.set(hash, new Map());
             for (const text of words.split(' ').slice(1)) this.#addWord(this.pages.get(hash), text, seen);
@@ -109,17 +109,16 @@ export class Hot {
 
     // What was translated twice is what it was the last time.
     #addWord(page, text, seen) {
-        const [offset, letters] = [text.slice(0, 3), text.slice(3)];
+        const [offset, letters] = [text.slice(0, 3), text.slice(3).replace(/\*.*/, '')];
         if (!page.has(offset)) page.set(offset, { called: false, jumped: false, kind: '', hottest: false, place: Infinity });
         const word = page.get(offset);
         word.called ||= letters.includes('c');
         word.jumped ||= letters.includes('j');
         const kind = /[A-Z]/.exec(letters)?.[0];
         if (kind === undefined) return;
-        const hottest = letters.endsWith('h');
         word.kind = kind;
-        word.hottest ||= hottest;
-        seen.set(word, (seen.get(word) ?? 0) + (hottest ? 2 : 1));
+        word.hottest ||= letters.endsWith('h');
+        seen.set(word, Math.max(seen.get(word) ?? 0, Number(/\*(\d+)/.exec(text)?.[1] ?? 0)));
     }
 
     /** hash -> the words of a profile, for the `wanted` pages; of what is hot in them as much as there may be. */

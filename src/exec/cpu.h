@@ -131,7 +131,8 @@ void cpu_use_profile(struct cpu *c, const char *text, size_t len);
 // False: it is not, nothing is, or memory is out.
 bool cpu_profile(struct cpu *c, struct buf *out);
 // The same of its programs, pages by the hash of their content only: whose they are has to be
-// found (guest/image/profile.mjs).
+// found (guest/image/profile.mjs). A block that a translation begins at has after its letters, as
+// "*" and a decimal number, how many runs ended in that.
 bool cpu_profile_programs(struct cpu *c, struct buf *out);
 
 // Level of an interrupt input (riscv64: line 9 = SEIP). Cheap; may be called from MMIO handlers.

@@ -63,6 +63,7 @@ static void put_block(struct cpu *c, const struct block *k, u32 hottest, struct 
     if (!r || !is_hot(c, r)) return;
     buf_put_u8(out, (u8) "FLB"[r->kind]);
     if (r->seen >= hottest) buf_put_u8(out, 'h');
+    if (r->seen && !jit_of_kernel(r->at.page)) buf_printf(out, "*%u", r->seen);
 }
 
 static void put_blocks(struct cpu *c, u32 ppn, u32 mode, u32 hottest, struct buf *out) {

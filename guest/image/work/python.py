@@ -523,6 +523,50 @@ class Tests(unittest.TestCase):
         self.assertDictEqual({"a": 1}, dict(a=1))
 
 
+class Part:
+    made = 0
+
+    def __init__(self, name, price, stock=0):
+        self.name, self.price, self.stock = name, price, stock
+        Part.made += 1
+
+    def value(self):
+        return self.price * self.stock
+
+    @property
+    def title(self):
+        return "%s (%d at %.2f)" % (self.name, self.stock, self.price)
+
+    def __lt__(self, other):
+        return self.value() < other.value()
+
+
+def reports():
+    parts = {}
+    for i in range(1500):
+        name = "part %d" % (i % 90)
+        part = parts.get(name)
+        if part is None:
+            part = parts[name] = Part(name, i % 31 + 0.25)
+        part.stock += 1 if part.price < 20 else 2
+    lines = ["%-12s|%6d|%9.2f|%x" % (p.name, p.stock, p.value(), p.stock * 255) for p in sorted(parts.values())]
+    lines += [p.title for p in parts.values() if p.stock > 20]
+    lengths, letters = {}, {}
+    for line in "\n".join(lines).split("\n"):
+        for word in line.split("|"):
+            word = word.strip()
+            lengths.setdefault(len(word), []).append(word)
+        for letter in line:
+            letters[letter] = letters.get(letter, 0) + 1
+    first = sorted(letters.items(), key=lambda pair: (-pair[1], pair[0]))[0]
+    total = 0
+    for size in sorted(lengths):
+        total = (total * 31 + size * len(lengths[size])) & 0xFFFF
+    while total > 9:
+        total = sum(int(digit) for digit in str(total))
+    return first, total, Part.made, max(parts.values()).name
+
+
 def tests():
     out = io.StringIO()
     for _ in range(3):
@@ -534,7 +578,7 @@ def tests():
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        parts = [containers, text, classes, generators, exceptions, numbers, lambda: files(folder), lambda: language(folder), tests]
+        parts = [containers, text, classes, generators, exceptions, numbers, reports, lambda: files(folder), lambda: language(folder), tests]
         for _ in range(2):
             for part in parts:
                 begin = time.perf_counter()

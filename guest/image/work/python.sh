@@ -7,7 +7,7 @@ cd /tmp/python
 
 python3 -c 'import sys; print(sys.version)'
 python3 -V
-python3 python.py
+for round in 1 2 3; do python3 python.py; done
 echo '{"b": [1, 2.5, null, true, "text"], "a": {"nested": {}}}' | python3 -m json.tool --sort-keys
 python3 -m timeit -n 2000 -r 2 -s 'l = list(range(200))' 'sorted(l, key=lambda v: -v); [v * 2 for v in l if v % 3]'
 python3 -m calendar 2026 6
