@@ -16,6 +16,7 @@ struct jit_entry {
     u8 mode;
     u8 tries;   // translations made of it
     u8 misses;  // enum region_misses
+    bool split; // made anew without the window that was left too often
     bool plain; // windows did not help
 };
 
@@ -68,6 +69,7 @@ struct jit_region {
     u8 kind;                    // enum region_kind
     bool windows;               // as in struct region
     bool plain;                 // is to have none
+    bool watched;               // is about to be made anew
     u8 ahead;                   // enum jit_ahead: what the host is still to be made to do
     u32 bytes;                  // of WebAssembly
     u16 seen;                   // runs that ended in it, for a profile
@@ -188,6 +190,10 @@ void form_free(struct forming *f);
 void watch_found(struct cpu *c, u32 id);
 // After a run: the region whose accesses are known now, 0: none.
 u32 watch_done(struct cpu *c);
+// Region `id` leaves the window of its last miss again and again: it is watched again, to be made
+// without windows where accesses go to the areas of either side. False: that miss was of none.
+bool watch_again(struct cpu *c, u32 id);
+bool watch_busy(const struct cpu *c);             // another one is watched
 u32 watch_window(void *arg, i32 rel, bool write); // region_abi.window
 // Translated code was left because of a window (run.window, run.missed): it is opened there.
 void watch_missed(struct cpu *c);

@@ -210,7 +210,8 @@ void jit_retranslate(struct cpu *c, u32 id, bool windows) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
     struct jit_entry *e = jit_find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
-    if (r->state != REGION_LIVE || r->windows == windows || !e || e->region != id) return;
+    if (r->state != REGION_LIVE || !e || e->region != id) return;
+    if (r->windows && windows && !e->split) return;
     struct form_at at = r->at;
     // Nothing that has run since: what is hot is there already, and small loops are the fastest.
     at.only = r->spans;
@@ -219,7 +220,8 @@ void jit_retranslate(struct cpu *c, u32 id, bool windows) {
     r->plain = true; // this is the only try
     struct forming *f = form_region(c, &at);
     if (f && kind == KIND_LOOP) form_keep_loop(f);
-    if (f && (!windows || has_windows(c, f))) {
+    windows = f && windows && has_windows(c, f);
+    if (f && (windows || r->windows)) {
         if (e->tries) e->tries--;
         f->r.windows = windows;
         f->replaces = id;
@@ -303,7 +305,7 @@ bool jit_count_miss(struct cpu *c, u32 id) {
     struct jit *j = c->jit;
     struct jit_region *r = &j->regions[id - 1];
     const u32 most = r->windows ? WINDOW_MISSES : MISSES;
-    if (r->state != REGION_LIVE || ++r->misses % most) return false;
+    if (r->state != REGION_LIVE || r->watched || ++r->misses % most) return false;
     u64 now = c->run.icount + run_count(c);
     struct jit_entry *e = jit_find_entry(j, c->pages[r->ppn[0]], r->start, r->mode);
     // Nothing runs for long in what is no function or loop: there calls cost little, too.
@@ -314,6 +316,12 @@ bool jit_count_miss(struct cpu *c, u32 id) {
     r->missed = now;
     if (!often) return false;
     if (r->windows) {
+        if (e && !e->split) {
+            if (watch_busy(c)) return false;
+            e->split = true;
+            r->watched = watch_again(c, id);
+            if (r->watched) return false;
+        }
         if (e) e->plain = true;
         jit_retranslate(c, id, false);
         return false;

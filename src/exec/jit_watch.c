@@ -6,7 +6,8 @@
 // accesses that stayed in one area compare with that area's window (tlb.h), which locals hold,
 // instead of looking at the TLB. One that is elsewhere leaves the translation as an access does
 // that the TLB does not know, and its window is opened there. Where that happens too often the
-// translation is made anew again, without windows.
+// translation is made anew again, first without the window that was left, as of an array of which
+// the parts lie apart on the host; then without windows.
 //
 // A window's number stands for an area of one program; programs that share code share the numbers,
 // and find their own areas by missing once. All this decides what is fast only.
@@ -18,9 +19,10 @@
 enum {
     FOUND = 80,      // runs that end in a translation until it is watched
     FOUND_TIMES = 4, // at most so many times what makes code hot: for tests that make it hot soon
-    WATCH_INSNS = 8192, // how long
-    SITES = 2048,       // instructions noted, at most half of that
-    PATIENCE = 16       // runs that may end elsewhere before it is made anew
+    WATCH_INSNS = 8192,    // how long
+    SITES = 2048,          // instructions noted, at most half of that
+    SPLIT_BYTES = 1 << 16, // the guest's kernel hands out memory in such pieces
+    PATIENCE = 16          // runs that may end elsewhere before it is made anew
 };
 
 enum watching { WATCH_NOTHING, WATCH_SOON, WATCH_NOW, WATCH_DONE };
@@ -40,6 +42,9 @@ struct watch {
     u64 key;
     struct site sites[SITES];
     struct tlb_closed closed;
+    struct {
+        u64 lo, end;
+    } split[2]; // areas that get no window
     // By window: what area it is for, and whether the region being made has it.
     struct {
         u64 lo, end;
@@ -94,12 +99,18 @@ static u32 window_for(struct watch *w, bool write, const struct tlb_window *area
     return 0;
 }
 
+static bool is_split(const struct watch *w, const struct site *s, bool write) {
+    for (unsigned k = 0; k < 2; k++)
+        if (s->lo[write] < w->split[k].end && s->hi[write] >= w->split[k].lo) return true;
+    return false;
+}
+
 // region_abi.window. What may be written is found in the window for writing, for loads, too.
 u32 watch_window(void *arg, i32 rel, bool write) {
     struct cpu *c = arg;
     struct watch *w = c->jit->watch;
     struct site *s = site_at(w, w->page + (u64)(i64)rel, false);
-    if (!s || !s->any[write]) return 0;
+    if (!s || !s->any[write] || is_split(w, s, write)) return 0;
     for (int table = TLB_WRITE; table >= (write ? TLB_WRITE : TLB_READ); table--) {
         struct tlb_window a = tlb_area(&c->tlb, (enum tlb_table)table, s->lo[write]);
         if (s->hi[write] - a.lo < a.room[0]) return window_for(w, table == TLB_WRITE, &a);
@@ -133,11 +144,36 @@ bool watch_slice(struct cpu *c, u64 *most) {
     return true;
 }
 
-// Where programs have a page differs from process to process: the region is about where it runs now.
+// Where programs have a page differs from process to process: the region is about where it runs
+// now.
 static void locate(struct cpu *c, struct jit_region *r) {
     gva page = c->s->pc & ~(u64)(GUEST_PAGE_SIZE - 1);
     u32 ppn;
     if (jit_code_page(c, page, &ppn) && ppn == r->ppn[0]) r->at.page = page;
+}
+
+static void begin(struct watch *w, const struct jit_region *r, u32 id) {
+    w->state = WATCH_SOON;
+    w->region = id;
+    w->page = r->at.page;
+    memset(w->split, 0, sizeof w->split);
+}
+
+bool watch_busy(const struct cpu *c) {
+    return c->jit->watch && c->jit->watch->state != WATCH_NOTHING;
+}
+
+bool watch_again(struct cpu *c, u32 id) {
+    struct watch *w = c->jit->watch;
+    u32 window = c->run.window - 1;
+    if (!w || window >= TLB_WINDOWS) return false;
+    locate(c, &c->jit->regions[id - 1]);
+    begin(w, &c->jit->regions[id - 1], id);
+    w->split[0].lo = w->areas[window].lo;
+    w->split[0].end = w->areas[window].end;
+    w->split[1].lo = c->run.missed & ~(u64)(SPLIT_BYTES - 1);
+    w->split[1].end = w->split[1].lo + SPLIT_BYTES;
+    return true;
 }
 
 void watch_found(struct cpu *c, u32 id) {
@@ -149,10 +185,7 @@ void watch_found(struct cpu *c, u32 id) {
     if (++r->found < (most < FOUND ? most : FOUND)) return;
     if (!j->watch && !(j->watch = calloc(1, sizeof *j->watch))) return;
     struct watch *w = j->watch;
-    if (w->state != WATCH_NOTHING) return;
-    w->state = WATCH_SOON;
-    w->region = id;
-    w->page = r->at.page;
+    if (w->state == WATCH_NOTHING) begin(w, r, id);
 }
 
 u32 watch_done(struct cpu *c) {
@@ -170,5 +203,7 @@ u32 watch_done(struct cpu *c) {
     if ((c->tlb.cur != w->context || c->tlb.cur->key != w->key) && --w->patience) return 0;
     w->state = WATCH_NOTHING;
     for (unsigned k = 0; k < TLB_WINDOWS; k++) w->areas[k].taken = false;
-    return w->patience ? w->region : 0;
+    if (w->patience) return w->region;
+    c->jit->regions[w->region - 1].watched = false;
+    return 0;
 }

@@ -1,4 +1,4 @@
-;; 1039 bytes
+;; 1036 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -40,8 +40,6 @@
                   i32.wrap_i64
                   i32.const 1
                   i32.shl
-                  i32.const 0
-                  i32.sub
                   i32.const -2097152
                   i32.ge_u
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)

@@ -445,6 +445,34 @@ static void put_mxcsr(struct layout *l, u32 v) {
     CODE(&l->c, 0x0f, 0xae, 0x14, 0x24, (u8)(0x58 | RAX));
 }
 
+// What has all of a vector or half of it beside operations on scalars: copies, merges, zeros,
+// shuffles, memory below the stack.
+static void put_moved_float(struct x86_code *c, bool dbl, u8 to, u8 from, struct rng *r) {
+    u8 prefix = dbl ? 0xf2 : 0xf3, regs = (u8)(0xc0 | to << 3 | from);
+    switch (rng_below(r, 7)) {
+    case 0:
+    case 1:
+        CODE(c, 0x0f, 0x28, regs); // movaps
+        break;
+    case 2:
+        CODE(c, prefix, 0x0f, 0x10, regs); // movss, movsd
+        break;
+    case 3:
+        CODE(c, prefix, 0x0f, 0x11, (u8)(0x44 | to << 3), 0x24, 0xf0); // to [rsp - 16]
+        CODE(c, prefix, 0x0f, 0x10, (u8)(0x44 | from << 3), 0x24, 0xf0);
+        break;
+    case 4:
+        CODE(c, 0x0f, 0xc6, regs, (u8)rng_below(r, 256)); // shufps
+        break;
+    case 5:
+        CODE(c, 0x66, 0x0f, 0xef, regs); // pxor
+        break;
+    default:
+        CODE(c, 0x0f, 0x16, regs); // movlhps
+        break;
+    }
+}
+
 // On XMM0 to XMM3, so that what is denormal gets into what follows, also in other blocks.
 static void put_floats(struct layout *l, const struct node *n, struct rng *r) {
     // Of a single or the upper half of a double: ordinary, next to the smallest normal, denormal.
@@ -465,6 +493,7 @@ static void put_floats(struct layout *l, const struct node *n, struct rng *r) {
     for (u32 k = 1 + rng_below(r, 4); k-- > 0;) {
         u8 op = ops[rng_below(r, 8)], x = (u8)rng_below(r, 4);
         bool compare = op == 0x2e;
+        if (!rng_below(r, 4)) put_moved_float(c, dbl, to, x, r);
         if (!compare || dbl) CODE(c, (u8)(compare ? 0x66 : dbl ? 0xf2 : 0xf3));
         CODE(c, 0x0f, op, (u8)(0xc0 | to << 3 | x));
         if (rng_below(r, 2)) to = x;

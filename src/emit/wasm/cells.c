@@ -1,6 +1,7 @@
 // The guest's cells and the engine's variables in emitted code: loads, stores, and the ways out of
 // an access. Depends on emit.h and on where struct region_abi says that things are.
 #include <assert.h>
+#include <string.h>
 
 #include "emit/wasm/emit.h"
 
@@ -17,7 +18,7 @@ static void simd_at(struct emit *e, u32 code, u32 address) {
 
 void store_cell(struct emit *e, unsigned i) {
     push_base(e);
-    w_local(out(e), W_LOCAL_GET, L_CELLS + i);
+    push_cell(e, i);
     if (e->flow.vector[i])
         simd_at(e, W_V128_STORE, e->abi->state + e->flow.offset[i]);
     else
@@ -33,7 +34,7 @@ void store_cells(struct emit *e, const struct cellset *set) {
 // one.
 static void set_locals(struct emit *e, unsigned i, bool boxed) {
     struct buf *o = out(e);
-    u32 shadow = e->shadow[i];
+    u32 shadow = e->flow.vector[i] ? 0 : e->shadow[i];
     w_local(o, shadow ? W_LOCAL_TEE : W_LOCAL_SET, L_CELLS + i);
     if (!shadow) return;
     bool single = e->types[shadow] == W_T_F32;
@@ -52,7 +53,7 @@ static void set_locals(struct emit *e, unsigned i, bool boxed) {
 
 // The cell becomes the value r.
 void set_cell(struct emit *e, unsigned i, ir_ref r) {
-    u32 shadow = e->shadow[i];
+    u32 shadow = e->flow.vector[i] ? 0 : e->shadow[i];
     bool same = shadow && e->kind[r] == V_FLOAT && e->types[e->local[r]] == e->types[shadow];
     if (same) w_local(out(e), W_LOCAL_GET, e->local[r]);
     bool boxed = shadow && fast_boxes(e, r);
@@ -84,6 +85,11 @@ void need_cells(struct emit *e, int to) {
         if (cell_in(&e->flow.live_in[to], i) && !cell_in(&e->flow.late_in[to], i)) need_cell(e, i);
 }
 
+void forget_cells(struct emit *e) {
+    memset(&e->late, 0xff, sizeof e->late);
+    memset(&e->stale, 0, sizeof e->stale);
+}
+
 // L_DIRTY has a bit for each of the cells that may be dirty at such an exit, in their order, and
 // above the first DIRTY_BITS of them the place of a miss; what is left is in the second local. So
 // an access that misses needs a single constant: most of a region's code are such accesses.
@@ -91,15 +97,28 @@ enum { DIRTY_BITS = 40, DONE_BITS = 8, REL_SHIFT = DIRTY_BITS + DONE_BITS };
 _Static_assert(FLOW_DIRTY == DIRTY_BITS + 64, "two locals");
 _Static_assert((REGION_PAGES + 1) * PAGE <= 1 << 15, "a place in a region has 16 bits");
 
+// A vector with a shadow has a second bit: that is newer.
+static bool has_scalar(const struct emit *e, unsigned i) {
+    return e->flow.vector[i] && e->shadow[i];
+}
+
+static void store_scalar(struct emit *e, unsigned i) {
+    bool single = e->types[e->shadow[i]] == W_T_F32;
+    push_base(e);
+    w_local(out(e), W_LOCAL_GET, e->shadow[i]);
+    mem_at(e, single ? W_F32_STORE : W_F64_STORE, single ? 2 : 3,
+           e->abi->state + e->flow.offset[i]);
+}
+
 static void tell_dirty(struct emit *e, const struct cellset *dirty, u64 place) {
     u64 words[2] = {place << DIRTY_BITS, 0};
     unsigned bit = 0;
     for (unsigned i = 0; i < e->flow.n; i++) {
         if (!cell_in(&e->flow.fault, i)) continue;
         assert((!cell_in(dirty, i) || bit < DIRTY_BITS + 64) && "flow_analyse has counted them");
-        if (cell_in(dirty, i))
-            words[bit >= DIRTY_BITS] |= (u64)1 << (bit < DIRTY_BITS ? bit : bit - DIRTY_BITS);
-        bit++;
+        for (unsigned part = 0; part <= has_scalar(e, i); part++, bit++)
+            if (cell_in(dirty, i) && (!part || cell_in(&e->stale, i)))
+                words[bit >= DIRTY_BITS] |= (u64)1 << (bit < DIRTY_BITS ? bit : bit - DIRTY_BITS);
     }
     for (unsigned k = 0; k < (bit > DIRTY_BITS ? 2 : 1); k++) {
         w_i64_const(out(e), (i64)words[k]);
@@ -111,17 +130,21 @@ void store_dirty(struct emit *e) {
     unsigned bit = 0;
     for (unsigned i = 0; i < e->flow.n; i++) {
         if (!cell_in(&e->flow.fault, i)) continue;
-        unsigned second = bit >= DIRTY_BITS;
-        unsigned place = bit - second * DIRTY_BITS;
-        w_local(out(e), W_LOCAL_GET, L_DIRTY + second);
-        w_i64_const(out(e), (i64)((u64)1 << place));
-        w_op(out(e), W_I64_AND);
-        w_op(out(e), place < 32 ? W_I32_WRAP_I64 : W_I64_EQZ);
-        open_if(e, W_T_VOID, false);
-        if (place >= 32) w_op(out(e), W_ELSE);
-        store_cell(e, i);
-        close_if(e);
-        bit++;
+        for (unsigned part = 0; part <= has_scalar(e, i); part++) {
+            unsigned second = bit >= DIRTY_BITS;
+            unsigned place = bit++ - second * DIRTY_BITS;
+            w_local(out(e), W_LOCAL_GET, L_DIRTY + second);
+            w_i64_const(out(e), (i64)((u64)1 << place));
+            w_op(out(e), W_I64_AND);
+            w_op(out(e), place < 32 ? W_I32_WRAP_I64 : W_I64_EQZ);
+            open_if(e, W_T_VOID, false);
+            if (place >= 32) w_op(out(e), W_ELSE);
+            if (part)
+                store_scalar(e, i);
+            else
+                store_cell(e, i);
+            close_if(e);
+        }
     }
 }
 

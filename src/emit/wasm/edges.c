@@ -268,7 +268,7 @@ void guest_call(struct emit *e, bool direct, i64 target) {
     w_op(o, W_I64_NE);
     br_unlikely(e, e->depth + EXIT_CHAIN);
     if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
-    memset(&e->late, 0xff, sizeof e->late);
+    forget_cells(e);
 }
 
 // Calls `function` of exec/, which tells in run.how why when it gives 0.
@@ -382,7 +382,7 @@ void leave(struct emit *e) {
         ask(e, e->abi->stay);
     }
     if (e->b->succ[0] < 0) go_to(e, e->b->end_rel);
-    memset(&e->late, 0xff, sizeof e->late);
+    forget_cells(e);
 }
 
 // An inlined callee returns (L_PC): where it should, or out.

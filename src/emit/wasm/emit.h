@@ -90,7 +90,10 @@ struct emit {
     // A cell's value as a float too, where operations want that: a local that changes with the
     // cell's, so that values that loops carry stay in the processor's floating-point registers. Of
     // one that is no NaN-boxed single, the NaN that operations take it for. 0: none.
+    // Of a vector, its lower half or quarter (scalars.c).
     u16 shadow[REGION_CELLS];
+    struct cellset stale; // vectors of which the shadow is newer than the local
+    struct cellset stale_in[REGION_BLOCKS], out_stale[REGION_BLOCKS];
     // The block being emitted.
     const struct region_block *b;
     u8 kind[IR_BLOCK_CAP];
@@ -158,7 +161,19 @@ ir_ref fast_inserted(const struct emit *e, ir_ref r);
 void clean_find(struct emit *e);  // at the start of blocks
 void clean_block(struct emit *e); // values of the block being emitted
 
+// ---- scalars.c
+void scalars_plan(struct emit *e);
+void scalars_edge(struct emit *e, int to);   // on the way to block `to`
+void push_cell(struct emit *e, unsigned c);  // its value, whole
+void whole_cell(struct emit *e, unsigned c); // its local is about to be read
+// Operation i reads cell c or a half of it; sets all of it; sets half of it to v, or to v's lower
+// half if that is `single`. False: not by the shadow.
+bool scalar_get(struct emit *e, u32 i, unsigned c);
+bool scalar_set_all(struct emit *e, u32 i, unsigned c);
+bool scalar_set(struct emit *e, u32 i, unsigned c, ir_ref v, bool single);
+
 // ---- vectors.c
+void vector_constant(struct emit *e, u64 lo, u64 hi);
 bool pure_vector(struct emit *e, const struct ir_insn *o); // false: it is none of this file's
 
 // ---- fast_vector.c
@@ -204,6 +219,7 @@ void store_cells(struct emit *e, const struct cellset *set);
 void need_cell(struct emit *e, unsigned i); // its local is about to be read
 void set_cell(struct emit *e, unsigned i, ir_ref r);
 void need_cells(struct emit *e, int to); // on the way to block `to`
+void forget_cells(struct emit *e);       // memory is newer than locals
 void store_budget(struct emit *e);
 void load_budget(struct emit *e);
 void store_pc(struct emit *e, i64 rel);

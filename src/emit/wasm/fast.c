@@ -190,15 +190,18 @@ void fast_shadows(struct emit *e) {
             if (!f || f->form == F_FROM_INT) continue;
             for (unsigned k = 0; k < f->operands; k++) {
                 const struct ir_insn *from = &b->ops[source(e, f, refs[k])];
-                if (from->op == IR_GET && from->imm != e->abi->pc_cell)
-                    votes[e->flow.index[from->imm / 8] - 1][f->single]++;
+                if (from->op != IR_GET || from->imm == e->abi->pc_cell) continue;
+                unsigned c = e->flow.index[from->imm / 8] - 1u;
+                if (from->imm == e->flow.offset[c]) votes[c][f->single]++;
             }
         }
     }
+    unsigned bits = cells_count(&e->flow.fault);
     for (unsigned i = 0; i < e->flow.n; i++) {
         const u16 *v = votes[i];
         e->shadow[i] = 0;
-        if (e->flow.vector[i] || (!v[0] && !v[1])) continue;
+        if (!v[0] && !v[1]) continue;
+        if (e->flow.vector[i] && bits++ >= FLOW_DIRTY) continue; // exits have no bit for it
         e->types[e->nlocals] = v[1] > v[0] ? W_T_F32 : W_T_F64;
         e->shadow[i] = (u16)e->nlocals++;
     }
@@ -305,17 +308,21 @@ static void constant(struct emit *e, bool single, i64 v) {
         w_i64_const(out(e), v);
 }
 
-// To `label` when it is a denormal: twice the bits less one is below twice the smallest normal
-// less one (0 becomes the largest).
-static void out_if_denormal(struct emit *e, bool single, u32 local, unsigned label) {
+// To `label` when it is below a number, of which `twice` is twice the bits, and not 0: that becomes
+// the largest when 1 is taken from it.
+static void out_if_below(struct emit *e, bool single, u32 local, i64 twice, unsigned label) {
     push_bits(e, single, local);
     constant(e, single, 1);
     w_op(out(e), single ? W_I32_SHL : W_I64_SHL);
     constant(e, single, 1);
     w_op(out(e), single ? W_I32_SUB : W_I64_SUB);
-    constant(e, single, single ? 0xffffff : ((i64)1 << 53) - 1);
+    constant(e, single, twice - 1);
     w_op(out(e), single ? 0x49 : W_I64_LT_U);
     br_unlikely(e, label);
+}
+
+static void out_if_denormal(struct emit *e, bool single, u32 local, unsigned label) {
+    out_if_below(e, single, local, (i64)1 << (single ? 24 : 53), label);
 }
 
 // Pushes whether the exponent is below lo or the number not finite; ranged: or the word for inexact
@@ -331,8 +338,10 @@ static void push_odd(struct emit *e, bool single, u32 local, unsigned lo, bool r
     }
     w_i32_const(out(e), 1);
     w_op(out(e), W_I32_SHL);
-    w_i32_const(out(e), (i32)(lo << at));
-    w_op(out(e), W_I32_SUB);
+    if (lo) {
+        w_i32_const(out(e), (i32)(lo << at));
+        w_op(out(e), W_I32_SUB);
+    }
     assert(!ranged || FAST_RANGE <= (hi - lo) << at);
     w_i32_const(out(e), ranged ? 0 : (i32)((hi - lo) << at));
     if (ranged) w_mem(out(e), W_I32_LOAD, 2, e->abi->inexact);
@@ -428,6 +437,26 @@ static void first_zero(struct emit *e, const struct fast_row *f, const struct op
     close_if(e);
 }
 
+// The product r of two numbers of which nothing is known, where range and inexact are one
+// comparison: is each zero or so large that the product is no denormal? Then it is zero because one
+// is, or a normal number unless it is too large. Neither zeros, which are frequent, nor denormals
+// have a look of their own. Other products have one after this.
+static bool quick_product(struct emit *e, const struct fast_row *f, const struct operand *x,
+                          u32 r) {
+    bool ranged = e->abi->inexact_bit == FAST_RANGE;
+    if (!is_product(f) || !e->abi->denormals || !ranged || any_clean(f, x)) return false;
+    i64 least = f->single ? (127 - 62) << 24 : (i64)(1023 - 510) << 53;
+    open_block(e);
+    for (unsigned k = 0; k < 2; k++)
+        if (!k || x[1].ref != x[0].ref) out_if_below(e, f->single, x[k].local, least, 0);
+    push_odd(e, f->single, r, 0, true);
+    br_unlikely(e, 0);
+    w_op(out(e), W_BR);
+    w_u32(out(e), DONE + 1);
+    close_if(e);
+    return true;
+}
+
 static void first_arith(struct emit *e, const struct fast_row *f, const struct operand *x, u32 r,
                         u64 imm) {
     if (f->form == F_MADD) {
@@ -442,6 +471,7 @@ static void first_arith(struct emit *e, const struct fast_row *f, const struct o
         w_op(out(e), f->opcode);
     }
     w_local(out(e), W_LOCAL_SET, r);
+    bool looked = quick_product(e, f, x, r);
     out_unless_boxed(e, x, f->operands, CALL);
     out_if_denormals(e, f, x, false, CALL);
     // Sums are exact when they are tiny; others must be clearly normal (the smallest normal may
@@ -449,7 +479,7 @@ static void first_arith(struct emit *e, const struct fast_row *f, const struct o
     unsigned lo = f->form != F_SUM ? 2 : e->abi->denormals ? 1 : 0;
     bool ranged = e->abi->inexact_bit == FAST_RANGE;
     push_odd(e, single_result(f), r, lo, ranged);
-    if (may_be_zero(f) && lo)
+    if (may_be_zero(f) && lo && !looked)
         first_zero(e, f, x, r, ranged);
     else
         br_unlikely(e, SECOND);

@@ -160,7 +160,7 @@ struct saved {
     u16 local[IR_BLOCK_CAP], uses[IR_BLOCK_CAP];
     ir_ref trees[256], aliases[256];
     unsigned ntrees, naliases, nlocals;
-    struct cellset dirty, late;
+    struct cellset dirty, late, stale;
     i32 rel;
     u32 done;
     bool begun;
@@ -179,6 +179,7 @@ static void save(const struct emit *e, struct saved *s) {
     s->nlocals = e->nlocals;
     s->dirty = e->dirty;
     s->late = e->late;
+    s->stale = e->stale;
     s->rel = e->rel;
     s->done = e->done;
     s->begun = e->begun;
@@ -198,6 +199,7 @@ static void restore(struct emit *e, const struct saved *s) {
     e->naliases = s->naliases;
     e->dirty = s->dirty;
     e->late = s->late;
+    e->stale = s->stale;
     e->rel = s->rel;
     e->done = s->done;
     e->begun = s->begun;
@@ -218,8 +220,9 @@ static bool same(const struct emit *e, const struct saved *s) {
            e->begun == s->begun && !memcmp(e->kind, s->kind, e->b->nops) &&
            !memcmp(e->uses, s->uses, e->b->nops * sizeof s->uses[0]) &&
            !memcmp(&e->dirty, &s->dirty, sizeof e->dirty) &&
-           !memcmp(&e->late, &s->late, sizeof e->late) && !memcmp(e->busy, s->busy, s->nlocals) &&
-           same_places(e, s);
+           !memcmp(&e->late, &s->late, sizeof e->late) &&
+           !memcmp(&e->stale, &s->stale, sizeof e->stale) &&
+           !memcmp(e->busy, s->busy, s->nlocals) && same_places(e, s);
 }
 
 // Cells that the run reads are loaded before it, not in both copies.

@@ -67,8 +67,9 @@ static void set_half(struct emit *e, u32 i, unsigned c) {
     u32 l = L_CELLS + c;
     need_cell(e, c);
     settle_trees(e);
-    w_local(w, W_LOCAL_GET, l);
     ir_ref single = fast_merged(e, i), v = single ? single : o->a;
+    if (scalar_set(e, i, c, v, single != 0)) return;
+    w_local(w, W_LOCAL_GET, l);
     if (single || (e->kind[v] == V_FLOAT && e->types[e->local[v]] == W_T_F64)) {
         w_local(w, W_LOCAL_GET, e->local[v]);
         drop_use(e, v);
@@ -95,7 +96,7 @@ static void emit_set(struct emit *e, u32 i) {
     unsigned c = e->flow.index[o->imm / 8] - 1u;
     if (o->op == IR_SET && e->flow.vector[c])
         set_half(e, i, c);
-    else
+    else if (o->op == IR_SET || !scalar_set_all(e, i, c))
         set_cell(e, c, o->a);
     cell_remove(&e->late, c);
     if (flow_at_once(&e->flow, (unsigned)(e->b - e->r->blocks), i)) {
@@ -117,6 +118,7 @@ static void emit_get(struct emit *e, u32 i) {
     if (!e->uses[i]) return;
     unsigned c = e->flow.index[o->imm / 8] - 1u;
     need_cell(e, c);
+    if (scalar_get(e, i, c)) return;
     if (o->op == IR_GET && e->flow.vector[c]) {
         w_local(out(e), W_LOCAL_GET, L_CELLS + c);
         if (e->singles[i] == e->uses[i]) {
@@ -171,7 +173,7 @@ static void emit_call(struct emit *e, u32 i) {
     w_i64_const(w, (i64)o->imm);
     call_indirect(e, T_HELPER, e->abi->helper(e->abi->arg, o->aux));
     keep(e, (ir_ref)i);
-    if (changes) memset(&e->late, 0xff, sizeof e->late);
+    if (changes) forget_cells(e);
     if (!(eff & HELPER_FAULTS)) return;
     push_base(e);
     mem_at(e, W_I32_LOAD8_U, 0, e->abi->exc);
@@ -315,6 +317,7 @@ static void on_node(void *arg, int node) {
     const struct region_block *b = e->b = &e->r->blocks[node];
     e->dirty = e->flow.dirty_in[node];
     e->late = e->flow.late_in[node];
+    e->stale = e->stale_in[node];
     memset(e->kind, V_NONE, b->nops);
     memset(e->busy, 0, e->nlocals);
     e->ntrees = e->naliases = 0;
@@ -332,6 +335,7 @@ static void on_node(void *arg, int node) {
     }
     e->out_dirty[node] = e->dirty;
     e->out_late[node] = e->late;
+    e->out_stale[node] = e->stale;
 }
 
 static void on_cond(void *arg, int node) {
@@ -356,6 +360,7 @@ static void on_leave(void *arg, int node, int way) {
     struct emit *e = arg;
     const struct region_block *b = &e->r->blocks[node];
     const struct ir_insn *x = &b->ops[b->nops - 1];
+    e->stale = e->out_stale[node];
     if (b->end == END_CALL) { // a way cut for structure: the return site has a region of its own
         go_to(e, b->end_rel);
         return;
@@ -375,6 +380,7 @@ static void on_leave(void *arg, int node, int way) {
 
 static void on_edge(void *arg, int node, int to, bool backward) {
     struct emit *e = arg;
+    e->stale = e->out_stale[node];
     if (backward) {
         push_budget_gone(e);
         open_if(e, W_T_VOID, true);
@@ -387,6 +393,7 @@ static void on_edge(void *arg, int node, int to, bool backward) {
     store_cells(e, &stored);
     e->late = e->out_late[node];
     need_cells(e, to);
+    scalars_edge(e, to);
 }
 
 static void on_branch(void *arg, int node, int to, unsigned depth) {
@@ -502,8 +509,9 @@ static bool function(struct emit *e) {
         w_u32(out(e), 0);
     }
     guards(e);
-    memset(&e->late, 0xff, sizeof e->late);
+    forget_cells(e);
     need_cells(e, 0);
+    scalars_edge(e, 0);
     if (e->flow.memory) {
         push_base(e);
         mem_at(e, W_I32_LOAD, 2, e->abi->tlb_cur);
@@ -522,6 +530,7 @@ static bool function(struct emit *e) {
                                       on_else, on_end,   on_leave, on_edge, on_branch};
     structure_walk(nodes, (int)e->r->n, &ops);
     assert(e->failed || e->depth == 0);
+    memset(&e->stale, 0, sizeof e->stale);
     exits(e);
     // V8 takes the place where a function returns for what was executed of it, so that is its end.
     if (e->r->ahead) {
@@ -611,6 +620,7 @@ bool region_emit(const struct region *r, const struct region_abi *abi, struct mo
         em.nlocals = em.first_kept + 2 * em.flow.nkept;
         windows_plan(&em);
         fast_shadows(&em);
+        scalars_plan(&em);
         clean_find(&em);
         em.first_value = em.nlocals;
         ok = function(&em);

@@ -52,7 +52,7 @@ static void push_even(struct emit *e, ir_ref r) {
     e->busy[x] = 0;
 }
 
-static void constant(struct emit *e, u64 lo, u64 hi) {
+void vector_constant(struct emit *e, u64 lo, u64 hi) {
     simd(e, W_V128_CONST);
     for (unsigned i = 0; i < 16; i++) w_op(out(e), (u8)((i < 8 ? lo : hi) >> (8 * (i % 8))));
 }
@@ -63,12 +63,12 @@ static void from_i64(struct emit *e, const struct ir_insn *o) {
     bool splat = o->op == IR_VSPLAT64;
     if (x->op == IR_CONST64) {
         drop_use(e, o->a);
-        constant(e, x->imm, splat ? x->imm : 0);
+        vector_constant(e, x->imm, splat ? x->imm : 0);
     } else if (splat) {
         push(e, o->a);
         simd(e, W_I64X2_SPLAT);
     } else {
-        constant(e, 0, 0);
+        vector_constant(e, 0, 0);
         bool is_float = e->kind[o->a] == V_FLOAT;
         u8 type = is_float ? e->types[e->local[o->a]] : W_T_I64;
         if (type == W_T_I64 || (type == W_T_F32 && e->abi->boxed)) {

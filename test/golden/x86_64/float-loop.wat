@@ -1,4 +1,4 @@
-;; 1387 bytes
+;; 1443 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -98,6 +98,38 @@
                   local.get 21
                   f64.mul
                   local.set 22
+                  block  ;; label = @8
+                    local.get 20
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.const 1
+                    i64.sub
+                    i64.const 4620693217682128895
+                    i64.lt_u
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    local.get 21
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.const 1
+                    i64.sub
+                    i64.const 4620693217682128895
+                    i64.lt_u
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    local.get 22
+                    i64.reinterpret_f64
+                    i64.const 32
+                    i64.shr_u
+                    i32.wrap_i64
+                    i32.const 1
+                    i32.shl
+                    i32.const 0
+                    i32.load offset=131136
+                    i32.ge_u
+                    (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
+                    br 3 (;@5;)
+                  end
                   local.get 20
                   i64.reinterpret_f64
                   i64.const 1
@@ -128,27 +160,7 @@
                   i32.const 0
                   i32.load offset=131136
                   i32.ge_u
-                  if  ;; label = @8
-                    local.get 22
-                    i64.reinterpret_f64
-                    i64.const 1
-                    i64.shl
-                    i64.eqz
-                    local.get 20
-                    i64.reinterpret_f64
-                    i64.const 1
-                    i64.shl
-                    i64.eqz
-                    local.get 21
-                    i64.reinterpret_f64
-                    i64.const 1
-                    i64.shl
-                    i64.eqz
-                    i32.or
-                    i32.and
-                    i32.eqz
-                    (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                  end
+                  (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   br 2 (;@5;)
                 end
                 local.get 20

@@ -1,4 +1,4 @@
-;; 1942 bytes
+;; 1953 bytes
 (module
   (type (;0;) (func (param i64 i32 i32) (result i32)))
   (type (;1;) (func (param i32 i64 i64 i64 i64) (result i64)))
@@ -11,7 +11,7 @@
   (import "e" "m" (memory (;0;) 1))
   (import "e" "t" (table (;0;) 1 funcref))
   (func (;0;) (type 0) (param i64 i32 i32) (result i32)
-    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f32 f64 f64 f64 f64 f64 f64 f64 i64 i64 f32)
+    (local i32 i32 i32 i64 i64 i32 i64 i64 v128 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 f64 f64 f32 f64 f64 f64 f64 f64 f64 f64 i64 i64 f32)
     i32.const 0
     i32.load offset=131104
     local.set 3
@@ -51,42 +51,42 @@
             end
             local.get 4
             f64.load align=1
-            local.set 27
+            local.set 28
+            local.get 28
+            local.set 25
             v128.const i32x4 0x00000000 0x00000000 0x00000000 0x00000000
-            local.get 27
-            f64x2.replace_lane 0
             local.set 11
             i32.const 0
             i64.load offset=66480
             local.tee 13
             f64.reinterpret_i64
-            local.set 25
+            local.set 26
             block  ;; label = @5
               block  ;; label = @6
                 block  ;; label = @7
-                  local.get 27
-                  local.get 25
-                  f64.add
-                  local.set 28
-                  local.get 27
-                  i64.reinterpret_f64
-                  i64.const 1
-                  i64.shl
-                  i64.const 1
-                  i64.sub
-                  i64.const 9007199254740991
-                  i64.lt_u
-                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
-                  local.get 25
-                  i64.reinterpret_f64
-                  i64.const 1
-                  i64.shl
-                  i64.const 1
-                  i64.sub
-                  i64.const 9007199254740991
-                  i64.lt_u
-                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
                   local.get 28
+                  local.get 26
+                  f64.add
+                  local.set 29
+                  local.get 28
+                  i64.reinterpret_f64
+                  i64.const 1
+                  i64.shl
+                  i64.const 1
+                  i64.sub
+                  i64.const 9007199254740991
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 26
+                  i64.reinterpret_f64
+                  i64.const 1
+                  i64.shl
+                  i64.const 1
+                  i64.sub
+                  i64.const 9007199254740991
+                  i64.lt_u
+                  (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
+                  local.get 29
                   i64.reinterpret_f64
                   i64.const 32
                   i64.shr_u
@@ -99,7 +99,7 @@
                   i32.load offset=131136
                   i32.ge_u
                   if  ;; label = @8
-                    local.get 28
+                    local.get 29
                     i64.reinterpret_f64
                     i64.const 1
                     i64.shl
@@ -109,65 +109,65 @@
                   end
                   br 2 (;@5;)
                 end
-                local.get 27
-                i64.reinterpret_f64
-                i64.const 1
-                i64.shl
-                i64.const 1
-                i64.sub
-                i64.const 9007199254740991
-                i64.lt_u
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 25
-                i64.reinterpret_f64
-                i64.const 1
-                i64.shl
-                i64.const 1
-                i64.sub
-                i64.const 9007199254740991
-                i64.lt_u
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 28
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 26
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
+                local.get 29
                 f64.abs
                 f64.const inf (;=inf;)
                 f64.lt
                 i32.eqz
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 28
+                local.get 29
                 f64.abs
                 f64.const 0x1p-1022 (;=2.22507e-308;)
                 f64.lt
-                local.get 28
+                local.get 29
                 f64.const 0x0p+0 (;=0;)
                 f64.eq
                 i32.gt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 27
-                local.set 29
                 local.get 28
                 local.set 30
-                local.get 25
+                local.get 29
                 local.set 31
-                local.get 29
-                local.get 31
-                f64.add
-                local.tee 32
-                local.get 29
-                f64.sub
-                local.set 33
-                local.get 29
+                local.get 26
+                local.set 32
+                local.get 30
                 local.get 32
+                f64.add
+                local.tee 33
+                local.get 30
+                f64.sub
+                local.set 34
+                local.get 30
                 local.get 33
+                local.get 34
                 f64.sub
                 f64.sub
-                local.get 31
-                local.get 33
+                local.get 32
+                local.get 34
                 f64.sub
                 f64.add
                 f64.const 0x0p+0 (;=0;)
                 f64.eq
-                local.get 32
-                local.get 30
+                local.get 33
+                local.get 31
                 f64.eq
                 i32.and
                 i32.eqz
@@ -175,21 +175,19 @@
                 br 1 (;@5;)
               end
               i32.const 65536
-              local.get 27
+              local.get 28
               i64.reinterpret_f64
-              local.get 25
+              local.get 26
               i64.reinterpret_f64
               i64.const 0
               i64.const 0
               i32.const 2132
               call_indirect (type 1)
               f64.reinterpret_i64
-              local.set 28
+              local.set 29
             end
-            local.get 11
-            local.get 28
-            f64x2.replace_lane 0
-            local.set 11
+            local.get 29
+            local.set 25
             i32.const 0
             i64.load offset=66320
             local.set 14
@@ -216,21 +214,21 @@
             i64.const 4088
             i64.gt_u
             (@metadata.code.branch_hint "\00") if  ;; label = @5
-              i64.const 2253998836940801
+              i64.const 2253998836940803
               local.set 9
               br 1 (;@4;)
             end
             local.get 4
             f64.load align=1
-            local.set 27
+            local.set 28
             block  ;; label = @5
               block  ;; label = @6
                 block  ;; label = @7
+                  local.get 29
                   local.get 28
-                  local.get 27
                   f64.mul
-                  local.set 29
-                  local.get 27
+                  local.set 30
+                  local.get 28
                   i64.reinterpret_f64
                   i64.const 1
                   i64.shl
@@ -239,7 +237,7 @@
                   i64.const 9007199254740991
                   i64.lt_u
                   (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
-                  local.get 29
+                  local.get 30
                   i64.reinterpret_f64
                   i64.const 32
                   i64.shr_u
@@ -252,17 +250,17 @@
                   i32.load offset=131136
                   i32.ge_u
                   if  ;; label = @8
+                    local.get 30
+                    i64.reinterpret_f64
+                    i64.const 1
+                    i64.shl
+                    i64.eqz
                     local.get 29
                     i64.reinterpret_f64
                     i64.const 1
                     i64.shl
                     i64.eqz
                     local.get 28
-                    i64.reinterpret_f64
-                    i64.const 1
-                    i64.shl
-                    i64.eqz
-                    local.get 27
                     i64.reinterpret_f64
                     i64.const 1
                     i64.shl
@@ -279,6 +277,15 @@
                   end
                   br 2 (;@5;)
                 end
+                local.get 29
+                i64.reinterpret_f64
+                i64.const 1
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const 9007199254740991
+                i64.lt_u
+                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
                 local.get 28
                 i64.reinterpret_f64
                 i64.const 1
@@ -288,48 +295,39 @@
                 i64.const 9007199254740991
                 i64.lt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 27
-                i64.reinterpret_f64
-                i64.const 1
-                i64.shl
-                i64.const 1
-                i64.sub
-                i64.const 9007199254740991
-                i64.lt_u
-                (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 29
+                local.get 30
                 f64.abs
                 f64.const inf (;=inf;)
                 f64.lt
                 i32.eqz
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 29
+                local.get 30
                 f64.abs
                 f64.const 0x1p-1022 (;=2.22507e-308;)
                 f64.lt
-                local.get 29
+                local.get 30
                 f64.const 0x0p+0 (;=0;)
                 f64.eq
                 i32.gt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 28
-                local.set 30
                 local.get 29
                 local.set 31
-                local.get 27
-                local.set 32
                 local.get 30
+                local.set 32
+                local.get 28
+                local.set 33
+                local.get 31
+                f64x2.splat
+                local.get 33
                 f64x2.splat
                 local.get 32
-                f64x2.splat
-                local.get 31
                 f64.neg
                 f64x2.splat
                 f64x2.relaxed_madd
                 f64x2.extract_lane 0
                 f64.const 0x0p+0 (;=0;)
                 f64.eq
-                local.get 31
+                local.get 32
                 f64.abs
                 f64.const 0x1p-900 (;=1.18305e-271;)
                 f64.gt
@@ -339,23 +337,23 @@
                 br 1 (;@5;)
               end
               i32.const 65536
-              local.get 28
+              local.get 29
               i64.reinterpret_f64
-              local.get 27
+              local.get 28
               i64.reinterpret_f64
               i64.const 0
               i64.const 0
               i32.const 2134
               call_indirect (type 1)
               f64.reinterpret_i64
-              local.set 29
+              local.set 30
             end
-            local.get 11
-            local.get 29
-            f64x2.replace_lane 0
-            local.set 11
+            local.get 30
+            local.set 25
             i32.const 0
             local.get 11
+            local.get 25
+            f64x2.replace_lane 0
             v128.store offset=66464 align=8
             i32.const 0
             i64.load offset=66272
@@ -364,26 +362,26 @@
             i32.wrap_i64
             f64.convert_i32_s
             i64.reinterpret_f64
-            local.set 34
-            local.get 34
+            local.set 35
+            local.get 35
             local.set 16
             i32.const 0
             local.get 16
             i64.store offset=66496
-            local.get 34
+            local.get 35
             f64.reinterpret_i64
-            local.set 27
+            local.set 28
             block  ;; label = @5
               block  ;; label = @6
                 block  ;; label = @7
                   i64.const 0
-                  local.set 35
-                  local.get 29
-                  local.get 29
+                  local.set 36
+                  local.get 30
+                  local.get 30
                   f64.ne
                   (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
-                  local.get 27
-                  local.get 27
+                  local.get 28
+                  local.get 28
                   f64.ne
                   (@metadata.code.branch_hint "\00") br_if 1 (;@6;)
                   i32.const 0
@@ -393,7 +391,7 @@
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   br 2 (;@5;)
                 end
-                local.get 29
+                local.get 30
                 i64.reinterpret_f64
                 i64.const 1
                 i64.shl
@@ -402,7 +400,7 @@
                 i64.const 9007199254740991
                 i64.lt_u
                 (@metadata.code.branch_hint "\00") br_if 0 (;@6;)
-                local.get 27
+                local.get 28
                 i64.reinterpret_f64
                 i64.const 1
                 i64.shl
@@ -414,33 +412,33 @@
                 br 1 (;@5;)
               end
               i32.const 65536
-              local.get 29
+              local.get 30
               i64.reinterpret_f64
-              local.get 27
+              local.get 28
               i64.reinterpret_f64
               i64.const 0
               i64.const 0
               i32.const 2142
               call_indirect (type 1)
-              local.set 35
+              local.set 36
             end
-            local.get 29
+            local.get 30
             i64.reinterpret_f64
             f64.reinterpret_i64
-            local.set 27
-            local.get 34
-            f64.reinterpret_i64
             local.set 28
+            local.get 35
+            f64.reinterpret_i64
+            local.set 29
             i64.const 0
             local.set 17
             i32.const 0
             local.get 17
             i64.store offset=66240
-            local.get 27
             local.get 28
+            local.get 29
             f64.lt
+            local.get 29
             local.get 28
-            local.get 27
             f64.lt
             i32.or
             i64.extend_i32_u
@@ -448,8 +446,8 @@
             i32.const 0
             local.get 18
             i64.store offset=66248
+            local.get 29
             local.get 28
-            local.get 27
             f64.le
             i64.extend_i32_u
             local.set 19
@@ -461,7 +459,7 @@
             i32.const 0
             local.get 20
             i64.store offset=66264
-            local.get 35
+            local.get 36
             local.set 21
             i32.const 0
             local.get 21
@@ -470,8 +468,8 @@
             i32.const 6
             i32.sub
             local.set 1
+            local.get 29
             local.get 28
-            local.get 27
             f64.lt
             if  ;; label = @5
               i32.const 0
@@ -489,17 +487,16 @@
               i32.const 3026
               return_call_indirect (type 0)
             else
-              local.get 11
-              f64x2.extract_lane 0
-              local.set 27
+              local.get 25
+              local.set 28
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 27
+                    local.get 28
                     i32.trunc_sat_f64_s
                     i64.extend_i32_s
-                    local.set 34
-                    local.get 27
+                    local.set 35
+                    local.get 28
                     f64.abs
                     f64.const 0x1.fffffffcp+30 (;=2.14748e+09;)
                     f64.lt
@@ -512,31 +509,31 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 34
+                  local.get 35
                   f64.convert_i64_s
-                  local.get 27
+                  local.get 28
                   f64.eq
                   br_if 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 27
+                local.get 28
                 i64.reinterpret_f64
                 i64.const 0
                 i64.const 0
                 i64.const 1
                 i32.const 2148
                 call_indirect (type 1)
-                local.set 34
+                local.set 35
               end
-              local.get 34
+              local.get 35
               i32.wrap_i64
               i64.extend_i32_u
               local.set 22
               i32.const 0
               local.get 22
               i64.store offset=66280
-              local.get 27
-              local.set 28
+              local.get 28
+              local.set 29
               local.get 12
               local.set 6
               local.get 6
@@ -565,21 +562,21 @@
                 br 2 (;@4;)
               end
               local.get 4
-              local.get 28
+              local.get 29
               f64.store align=1
               i32.const 0
               i64.load offset=66528
               local.tee 23
               i32.wrap_i64
               f32.reinterpret_i32
-              local.set 26
+              local.set 27
               block  ;; label = @6
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 26
+                    local.get 27
                     f32.sqrt
-                    local.set 36
-                    local.get 26
+                    local.set 37
+                    local.get 27
                     i32.reinterpret_f32
                     i32.const 1
                     i32.shl
@@ -588,7 +585,7 @@
                     i32.const 16777215
                     i32.lt_u
                     (@metadata.code.branch_hint "\00") br_if 1 (;@7;)
-                    local.get 36
+                    local.get 37
                     i32.reinterpret_f32
                     i32.const 1
                     i32.shl
@@ -600,7 +597,7 @@
                     (@metadata.code.branch_hint "\00") br_if 0 (;@8;)
                     br 2 (;@6;)
                   end
-                  local.get 26
+                  local.get 27
                   i32.reinterpret_f32
                   i32.const 1
                   i32.shl
@@ -609,38 +606,38 @@
                   i32.const 16777215
                   i32.lt_u
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 36
+                  local.get 37
                   f32.abs
                   f32.const inf (;=inf;)
                   f32.lt
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 36
+                  local.get 37
                   f32.abs
                   f32.const 0x1p-126 (;=1.17549e-38;)
                   f32.lt
-                  local.get 36
+                  local.get 37
                   f32.const 0x0p+0 (;=0;)
                   f32.eq
                   i32.gt_u
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
-                  local.get 26
-                  f64.promote_f32
-                  local.set 27
-                  local.get 36
+                  local.get 27
                   f64.promote_f32
                   local.set 28
-                  local.get 28
-                  local.get 28
+                  local.get 37
+                  f64.promote_f32
+                  local.set 29
+                  local.get 29
+                  local.get 29
                   f64.mul
-                  local.get 27
+                  local.get 28
                   f64.eq
                   i32.eqz
                   (@metadata.code.branch_hint "\00") br_if 0 (;@7;)
                   br 1 (;@6;)
                 end
                 i32.const 65536
-                local.get 26
+                local.get 27
                 i32.reinterpret_f32
                 i64.extend_i32_u
                 i64.const 0
@@ -650,7 +647,7 @@
                 call_indirect (type 1)
                 i32.wrap_i64
                 f32.reinterpret_i32
-                local.set 36
+                local.set 37
               end
               i32.const 0
               i64.load offset=66512
@@ -658,7 +655,7 @@
               local.get 24
               i64.const -4294967296
               i64.and
-              local.get 36
+              local.get 37
               i32.reinterpret_f32
               i64.extend_i32_u
               i64.or
@@ -727,6 +724,15 @@
           i32.const 0
           local.get 11
           v128.store offset=66464 align=8
+        end
+        local.get 9
+        i64.const 2
+        i64.and
+        i32.wrap_i64
+        if  ;; label = @3
+          i32.const 0
+          local.get 25
+          f64.store offset=66464
         end
         local.get 8
         if  ;; label = @3
