@@ -74,14 +74,15 @@ export function unpack(layout, folder) {
     return path.join(bundle, 'rootfs');
 }
 
-// The engine keeps so much translated code (MOST_BYTES of src/exec/jit.c), and the kernel's is part of it: what does not fit
-// would push out what came before. Those that the host is to optimise at once cost it the most.
-const MOST_TRANSLATED = 3000;
-const MOST_OPTIMISED = 1000;
+// For each container that worked. The engine keeps so much translated code (MOST_BYTES of src/exec/jit.c), and the kernel's is
+// part of it: what does not fit would push out what came before. Those that the host is to optimise at once cost it the most.
+const MOST_TRANSLATED = 1500;
+const MOST_OPTIMISED = 500;
 
 /** What profiles of programs (Container.getProfile) say together. */
 export class Hot {
     header;
+    containers = 0;
     pages = new Map(); // hash -> offset -> { called, jumped, kind, hottest, place }
 
     /**
@@ -90,6 +91,7 @@ export class Hot {
      */
     add(texts) {
         const seen = new Map(); // word -> runs that ended in it
+        this.containers++;
         for (const text of texts) this.#addText(text, seen);
         const inOrder = [...seen].sort(([, a], [, b]) => b - a);
         inOrder.forEach(([word], place) => (word.place = Math.min(word.place, place)));
@@ -124,8 +126,8 @@ export class Hot {
     /** hash -> the words of a profile, for the `wanted` pages; of what is hot in them as much as there may be. */
     words(wanted) {
         const hot = wanted.flatMap((hash) => [...this.pages.get(hash).values()].filter((w) => w.kind !== '')).sort((a, b) => a.place - b.place);
-        const translated = new Set(hot.slice(0, MOST_TRANSLATED));
-        const optimised = new Set([...translated].filter((w) => w.hottest).slice(0, MOST_OPTIMISED));
+        const translated = new Set(hot.slice(0, this.containers * MOST_TRANSLATED));
+        const optimised = new Set([...translated].filter((w) => w.hottest).slice(0, this.containers * MOST_OPTIMISED));
         const flags = (w) => (w.called ? 'c' : '') + (w.jumped ? 'j' : '') + (translated.has(w) ? w.kind : '') + (optimised.has(w) ? 'h' : '');
         const line = (page) => [...page].sort(([a], [b]) => (a < b ? -1 : 1)).map(([offset, w]) => ` ${offset}${flags(w)}`).join('');
         return new Map(wanted.map((hash) => [hash, line(this.pages.get(hash))]));

@@ -24,7 +24,7 @@ enum {
     // compiles functions when they are called), but give none before some turns of their event
     // loop.
     MODULE_AT_ONCE = 64 << 10,
-    MOST_BYTES = 24 << 20, // of WebAssembly kept
+    MOST_BYTES = 32 << 20, // of WebAssembly kept
     // Windows pay where so many accesses in a hundred look at the TLB, and in functions of so many
     // bytes: to compile larger ones again takes longer than most programs run.
     WORTH = 10,
