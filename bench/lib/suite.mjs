@@ -19,7 +19,7 @@ const FOLDER = '/tmp/bench';
 const HOST_RUNS = 3; // they are short
 // Both sides stand at the prompt for so long before the first row, as when somebody reads it. Our engine translates
 // what it knows to be hot of the kernel meanwhile.
-const PROMPT_MS = 3000;
+const PROMPT_MS = 6000;
 
 // A guest's clock that runs slow would make us fast. Between reading it before and after the command no
 // more can have passed than here, and not much less: the way of the messages, on a machine that may be busy.

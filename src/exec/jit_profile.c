@@ -161,14 +161,12 @@ static void show_pages(struct cpu *c, const struct jit_profile *p, u32 i, bool s
         if (q->ppn == NOT_FOUND || q->page - p->files[i].page + REGION_PAGES * GUEST_PAGE_SIZE >
                                        2 * REGION_PAGES * GUEST_PAGE_SIZE)
             continue;
-        if (!show) {
-            tlb_forget_exec(&c->tlb, q->page);
-            continue;
-        }
         u64 pa = bus_ram_base(c->bus) + ((u64)q->ppn << GUEST_PAGE_SHIFT);
         const u8 *page = bus_ram_ptr(c->bus, pa, GUEST_PAGE_SIZE);
-        tlb_fill(&c->tlb, TLB_EXEC, q->page, q->ppn, q->page, (uintptr_t)page - (uintptr_t)q->page,
-                 true);
+        if (show)
+            tlb_show_exec(&c->tlb, q->page, (uintptr_t)page - (uintptr_t)q->page);
+        else
+            tlb_hide_exec(&c->tlb, q->page);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "exec/jit.h"
 
 // At most: translations that the host's optimising compiler is to take ahead.
-enum { HOTTEST = 700 };
+enum { HOTTEST = 350 };
 
 u64 profile_hash(const u8 page[GUEST_PAGE_SIZE]) {
     u32 a = 1, b = 2;

@@ -237,7 +237,11 @@ void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask) {
     }
 }
 
-void tlb_forget_exec(struct tlb *t, u64 page) { forget_entry(t->cur->x, slot_of(page), page); }
+void tlb_show_exec(struct tlb *t, u64 page, uintptr_t addend) {
+    t->cur->x[slot_of(page)] = (struct tlb_entry){page, addend};
+}
+
+void tlb_hide_exec(struct tlb *t, u64 page) { forget_entry(t->cur->x, slot_of(page), page); }
 
 // Whether slot k is one of the page at host address `page`, and fast.
 static bool is_fast(const struct tlb_entry *e, u32 k, const u8 *page) {

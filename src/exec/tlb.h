@@ -96,8 +96,10 @@ void tlb_flush_all(struct tlb *t);
 // when mask is not 0 (some may go, too).
 void tlb_flush_key(struct tlb *t, u64 key, u64 mask);
 void tlb_flush_page(struct tlb *t, u64 va, u64 key, u64 mask);
-// The current context knows nothing of `page` to be executed, which no jump went to.
-void tlb_forget_exec(struct tlb *t, u64 page);
+// Has `page`, an address that no guest can have, fetched from for a moment: nothing is executed until
+// it is hidden again, so no filter need know of it.
+void tlb_show_exec(struct tlb *t, u64 page, uintptr_t addend);
+void tlb_hide_exec(struct tlb *t, u64 page);
 // Physical page `ppn` at host address `page` now holds code: its write entries become slow. They
 // become fast again when they are filled anew, or found slow without need.
 void tlb_set_slow(struct tlb *t, u64 ppn, const u8 *page);
