@@ -76,8 +76,8 @@ export function unpack(layout, folder) {
 
 // For each container that worked. The engine keeps so much translated code (MOST_BYTES of src/exec/jit.c), and the kernel's is
 // part of it: what does not fit would push out what came before. Those that the host is to optimise at once cost it the most.
-const MOST_TRANSLATED = 1200;
-const MOST_OPTIMISED = 250;
+const MOST_TRANSLATED = 1500;
+const MOST_OPTIMISED = 500;
 
 /** What profiles of programs (Container.getProfile) say together. */
 export class Hot {

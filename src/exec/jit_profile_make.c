@@ -5,7 +5,7 @@
 #include "exec/jit.h"
 
 // At most: translations that the host's optimising compiler is to take ahead.
-enum { HOTTEST = 350 };
+enum { HOTTEST = 700 };
 
 u64 profile_hash(const u8 page[GUEST_PAGE_SIZE]) {
     u32 a = 1, b = 2;
