@@ -1,5 +1,6 @@
 // Images with a profile of their programs: how guest/image/ makes one, and what the engine does with it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,6 +34,15 @@ async function until(probe, what) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error(`waited a minute for ${what}`);
+}
+
+// The only file of this layout's image, first in its only layer.
+function probe(layout) {
+  const blobs = path.join(layout, 'blobs/sha256');
+  const layer = fs.readdirSync(blobs).map((f) => path.join(blobs, f)).sort((a, b) => fs.statSync(b).size - fs.statSync(a).size)[0];
+  const tar = zlib.gunzipSync(fs.readFileSync(layer));
+  assert.equal(tar.toString('latin1', 0, 5), 'probe');
+  return tar.subarray(512, 512 + parseInt(tar.toString('latin1', 124, 136), 8));
 }
 
 describe('the pages of programs', () => {
@@ -128,15 +138,6 @@ describe('the profile of programs', { timeout: 120_000 }, () => {
   before(async () => (server = await serveFolder(built('images/riscv64/scratch-test'))));
   after(() => server.close());
 
-  // The image's only file, first in its only layer.
-  function probe() {
-    const blobs = built('images/riscv64/scratch-test/blobs/sha256');
-    const layer = fs.readdirSync(blobs).map((f) => path.join(blobs, f)).sort((a, b) => fs.statSync(b).size - fs.statSync(a).size)[0];
-    const tar = zlib.gunzipSync(fs.readFileSync(layer));
-    assert.equal(tar.toString('latin1', 0, 5), 'probe');
-    return tar.subarray(512, 512 + parseInt(tar.toString('latin1', 124, 136), 8));
-  }
-
   test('has pages of the file that ran, by their content', async () => {
     const { container, main } = start('riscv64', server.url, { args: ['raw', ',', 'out', '20000000', ',', 'await'] });
     await until(() => main.text.includes('ready'), 'the program');
@@ -144,10 +145,43 @@ describe('the profile of programs', { timeout: 120_000 }, () => {
     await until(async () => (profile = await container.getProfile('programs')) !== '', 'a profile');
     await container.kill();
     assert.match(profile, /^berth-profile 1 [0-9a-f]+\n(q - [0-9a-f]{16}( [0-9a-f]{3}c?j?([FLB]h?(\*\d+)?)?)+\n)+$/);
-    const hashes = hashesOf(probe());
+    const hashes = hashesOf(probe(built('images/riscv64/scratch-test')));
     const found = profile.split('\n').filter((line) => hashes.includes(line.split(' ')[2]));
     assert.ok(found.some((line) => /[FL]/.test(line)), profile);
   });
+});
+
+describe('a profile in an image', { timeout: 300_000 }, () => {
+  const layout = built('images/riscv64/scratch-test');
+  // Pages that will be in memory, since init runs from one of them; every place in them is said to be hot.
+  const everywhere = Array.from({ length: 2048 }, (_, i) => `${(2 * i).toString(16).padStart(3, '0')}${['Fh', 'L', 'B', 'cj'][i % 4]}`).join(' ');
+  const pages = hashesOf(probe(layout)).slice(0, 8).map((hash, i) => `q ${i.toString(16)} ${hash} ${everywhere}\n`).join('');
+  const others = {
+    'a later version': 'berth-profile 2 1\nf /probe\n',
+    'no profile': '\0\0\xff',
+    'a mode that is none': 'berth-profile 1 fff\nf /probe\n',
+    'files that are not there': 'berth-profile 1 1\nf /not/there\nq 0 0123456789abcdef 000F\nf /dev/null\nq 0 0 000F\nf /\nq 7fffffff 0 fff\n',
+    'cut off': 'berth-profile 1 1\nf /probe\nq 1 0123456789abcdef 000F\nq 2',
+    'of other words': 'berth-profile 1 1\nf /probe\nq q q zz p f fF ffffFFFF\nq\nf\nf /probe q 1\nqqq 12345678901234567890 0000000000000000000000\n',
+    'of places that are no code': `berth-profile 1 1\nf /probe\n${pages}`,
+  };
+  for (const [name, text] of Object.entries(others)) {
+    test(`that is none: ${name}`, async () => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'berth-profile-'));
+      fs.writeFileSync(path.join(folder, 'profile'), Buffer.from(text, 'latin1'));
+      execFileSync('guest/image/prepare.sh', [layout, path.join(folder, 'profile'), path.join(folder, 'image')]);
+      const server = await serveFolder(path.join(folder, 'image'));
+      const { container, main } = start('riscv64', server.url, { args: ['raw', ',', 'await'] });
+      await until(() => main.text.includes('ready'), 'the program');
+      const { engine } = await workedAhead(container);
+      if (/no code/.test(name)) assert.ok(engine.regions_ahead > 300, `${engine.regions_ahead} translations ahead`);
+      const session = await container.spawn({ args: ['size', ',', 'exit', '5'], cols: 33, rows: 11 });
+      assert.equal(await session.exited, 5);
+      await container.kill();
+      server.close();
+      fs.rmSync(folder, { recursive: true });
+    });
+  }
 });
 
 describe('a prepared image', { timeout: 300_000 }, () => {
