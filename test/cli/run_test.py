@@ -563,7 +563,8 @@ def terminal_session():
     t.expect(PROMPT)
     t.resize(133, 44)
     t.type("sleep 0.5; stty size\r")
-    t.expect(r"[\r\n]44 133\r\n")
+    # A shell that draws its line anew for the new size may do so after the line's end.
+    t.expect(r"(?<!\d)44 133\r\n")
     t.expect(PROMPT)
     t.type("sleep 100\r")
     time.sleep(1)
