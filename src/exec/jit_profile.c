@@ -189,7 +189,8 @@ static void profile_begin(struct cpu *c, const char *text, size_t len) {
     if (p->mode == NO_MODE)
         log_write(
             c->set.log, LOG_WARN,
-            "a profile is not one that this version reads; nothing of it is translated ahead");
+            "a profile is not one that this version reads, so nothing of it is translated ahead: "
+            "make it anew");
     profile_free(c);
 }
 

@@ -66,6 +66,7 @@ static void put_block(struct cpu *c, const struct block *k, u32 hottest, struct 
     if (r->seen && !jit_of_kernel(r->at.page)) buf_printf(out, "*%u", r->seen);
 }
 
+// The blocks of a physical page that are of that code mode, by their addresses.
 static void put_blocks(struct cpu *c, u32 ppn, u32 mode, u32 hottest, struct buf *out) {
     u32 at[GUEST_PAGE_SIZE] = {0};
     for (u32 i = c->pages[ppn]->blocks; i; i = block_of(c, i)->page_next)
